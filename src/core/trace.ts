@@ -1,0 +1,314 @@
+// What each layer tells of what it does, as plain data. Console log, JSON lines, golden files and the pause are
+// renderings of these events; field names here are the names in the JSON. Numbers are in the units their names end in.
+// A trace never changes what the core does: the same input gives the same bytes with and without one.
+
+import type { Micros } from './types.js';
+
+/** Optional everywhere: `trace?.(nowUs, { ... })`, so that a run without trace builds nothing. */
+export type Trace = (atUs: Micros, event: TraceEvent) => void;
+
+export type TraceEvent = IpEvent | IcmpEvent | TcpEvent | TlsEvent | Http1Event | Http2Event | HttpEvent;
+export type Layer = TraceEvent['layer'];
+/** in: from the peer. out: from us. */
+export type Direction = 'in' | 'out';
+export type Severity = 'warning' | 'error';
+
+/** Name and value; names in lower case. */
+export type Field = readonly [name: string, value: string];
+
+// ---- IP (RFC 791) ----
+
+export type IpEvent =
+  | {
+      readonly layer: 'ip';
+      readonly kind: 'packet';
+      readonly dir: Direction;
+      readonly src: string;
+      readonly dst: string;
+      /** Protocol number: 1 ICMP, 6 TCP, 17 UDP. */
+      readonly protocol: number;
+      readonly ttl: number;
+      /** Total length in bytes, header included. */
+      readonly length: number;
+      readonly id: number;
+      readonly dontFragment: boolean;
+    }
+  | {
+      readonly layer: 'ip';
+      readonly kind: 'drop';
+      readonly severity: 'warning';
+      readonly reason: string;
+      readonly src?: string;
+      readonly dst?: string;
+      readonly offset?: number;
+    };
+
+// ---- ICMP (RFC 792) ----
+
+export type IcmpEvent =
+  | {
+      readonly layer: 'icmp';
+      readonly kind: 'message';
+      readonly dir: Direction;
+      readonly src: string;
+      readonly dst: string;
+      readonly type: number;
+      readonly code: number;
+      /** ICMP message bytes, header included. */
+      readonly length: number;
+      /** Echo only. */
+      readonly id?: number;
+      readonly seq?: number;
+    }
+  | { readonly layer: 'icmp'; readonly kind: 'drop'; readonly severity: 'warning'; readonly reason: string };
+
+// ---- TCP (RFC 9293) ----
+
+export type TcpState =
+  | 'LISTEN'
+  | 'SYN-RECEIVED'
+  | 'ESTABLISHED'
+  | 'FIN-WAIT-1'
+  | 'FIN-WAIT-2'
+  | 'CLOSING'
+  | 'TIME-WAIT'
+  | 'CLOSE-WAIT'
+  | 'LAST-ACK'
+  | 'CLOSED';
+
+export type TcpEvent =
+  | {
+      readonly layer: 'tcp';
+      readonly kind: 'segment';
+      readonly dir: Direction;
+      /** Absent when the segment belongs to no connection. */
+      readonly flow?: string;
+      /** `address:port` */
+      readonly src: string;
+      readonly dst: string;
+      readonly seq: number;
+      readonly ack: number;
+      /** The flag bits as on the wire: FIN 0x01, SYN 0x02, RST 0x04, PSH 0x08, ACK 0x10, URG 0x20, ECE 0x40, CWR 0x80. */
+      readonly flags: number;
+      /** As on the wire, not scaled. */
+      readonly window: number;
+      /** Payload bytes. */
+      readonly length: number;
+      readonly mss?: number;
+      readonly windowScale?: number;
+    }
+  | { readonly layer: 'tcp'; readonly kind: 'state'; readonly flow: string; readonly from: TcpState; readonly to: TcpState }
+  | {
+      readonly layer: 'tcp';
+      readonly kind: 'drop';
+      readonly severity: 'warning';
+      readonly reason: string;
+      readonly flow?: string;
+      readonly seq?: number;
+      readonly length?: number;
+    }
+  | {
+      readonly layer: 'tcp';
+      readonly kind: 'retransmit';
+      readonly severity: 'warning';
+      readonly flow: string;
+      readonly reason: 'rto' | 'syn-ack' | 'fast' | 'probe';
+      readonly seq: number;
+      readonly length: number;
+      readonly rtoUs: Micros;
+      readonly cwnd: number;
+      readonly ssthresh: number;
+    }
+  | {
+      readonly layer: 'tcp';
+      readonly kind: 'abort';
+      readonly severity: 'error';
+      readonly flow: string;
+      readonly reason: string;
+    };
+
+// ---- TLS (RFC 5246) ----
+
+export type TlsEvent =
+  | {
+      readonly layer: 'tls';
+      readonly kind: 'record';
+      readonly flow: string;
+      readonly dir: Direction;
+      readonly contentType: number;
+      readonly version: number;
+      /** Fragment bytes as on the wire. */
+      readonly length: number;
+      readonly encrypted: boolean;
+    }
+  | {
+      readonly layer: 'tls';
+      readonly kind: 'handshake';
+      readonly flow: string;
+      readonly dir: Direction;
+      /** RFC spelling: ClientHello, ServerHello, Certificate, ServerKeyExchange, ... */
+      readonly message: string;
+      /** Body bytes, without the 4-byte header. */
+      readonly length: number;
+      /** What the message says, named as in the RFC: version, cipherSuites, serverName, alpn, group, signature, ... */
+      readonly fields: { readonly [name: string]: TlsFieldValue };
+    }
+  | { readonly layer: 'tls'; readonly kind: 'change_cipher_spec'; readonly flow: string; readonly dir: Direction }
+  | {
+      readonly layer: 'tls';
+      readonly kind: 'alert';
+      readonly flow: string;
+      readonly dir: Direction;
+      readonly level: 'warning' | 'fatal';
+      /** RFC 5246 §7.2 name: close_notify, handshake_failure, ... */
+      readonly description: string;
+      /** Why we sent it; absent for received alerts and close_notify. */
+      readonly reason?: string;
+      /** The rule behind it: `RFC 5246 §7.4.1.2`. */
+      readonly rule?: string;
+      readonly severity?: Severity;
+    }
+  | { readonly layer: 'tls'; readonly kind: 'state'; readonly flow: string; readonly from: string; readonly to: string }
+  | {
+      readonly layer: 'tls';
+      readonly kind: 'established';
+      readonly flow: string;
+      readonly version: string;
+      readonly cipherSuite: string;
+      readonly group: string;
+      readonly signature: string;
+      readonly serverName?: string;
+      readonly alpn?: string;
+      readonly extendedMasterSecret: boolean;
+    }
+  | {
+      readonly layer: 'tls';
+      readonly kind: 'secret';
+      readonly flow: string;
+      /** NSS key log label: CLIENT_RANDOM. */
+      readonly label: string;
+      /** Lower-case hex. */
+      readonly clientRandom: string;
+      readonly secret: string;
+    };
+
+export type TlsFieldValue = string | number | boolean | readonly string[];
+
+// ---- HTTP/1.1 (RFC 9112) ----
+
+export type Http1Event =
+  | {
+      readonly layer: 'http1';
+      readonly kind: 'request';
+      readonly flow: string;
+      readonly dir: 'in';
+      readonly method: string;
+      readonly target: string;
+      readonly version: string;
+      readonly headers: readonly Field[];
+    }
+  | {
+      readonly layer: 'http1';
+      readonly kind: 'response';
+      readonly flow: string;
+      readonly dir: 'out';
+      readonly status: number;
+      readonly reason: string;
+      readonly headers: readonly Field[];
+    }
+  | {
+      readonly layer: 'http1';
+      readonly kind: 'body';
+      readonly flow: string;
+      readonly dir: Direction;
+      readonly length: number;
+      /** This was the last of it. */
+      readonly end: boolean;
+    }
+  | {
+      readonly layer: 'http1';
+      readonly kind: 'error';
+      readonly severity: 'error';
+      readonly flow: string;
+      readonly status: number;
+      readonly reason: string;
+      readonly offset?: number;
+    };
+
+// ---- HTTP/2 (RFC 9113) ----
+
+export type Http2Event =
+  | {
+      readonly layer: 'http2';
+      readonly kind: 'preface';
+      readonly flow: string;
+      readonly dir: 'in';
+    }
+  | {
+      readonly layer: 'http2';
+      readonly kind: 'frame';
+      readonly flow: string;
+      readonly dir: Direction;
+      /** RFC spelling: DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION, or UNKNOWN. */
+      readonly type: string;
+      readonly typeCode: number;
+      readonly streamId: number;
+      readonly flags: number;
+      /** Payload bytes. */
+      readonly length: number;
+      /** What the payload says: settings, increment, errorCode, lastStreamId, padLength, ... */
+      readonly fields?: { readonly [name: string]: string | number };
+    }
+  | {
+      readonly layer: 'http2';
+      readonly kind: 'headers';
+      readonly flow: string;
+      readonly dir: Direction;
+      readonly streamId: number;
+      readonly endStream: boolean;
+      /** The decoded field block, pseudo-header fields included. */
+      readonly fields: readonly Field[];
+    }
+  | {
+      readonly layer: 'http2';
+      readonly kind: 'stream';
+      readonly flow: string;
+      readonly streamId: number;
+      readonly from: string;
+      readonly to: string;
+    }
+  | {
+      readonly layer: 'http2';
+      readonly kind: 'error';
+      readonly severity: 'error';
+      readonly flow: string;
+      readonly scope: 'stream' | 'connection';
+      readonly streamId: number;
+      /** RFC 9113 §7 name: PROTOCOL_ERROR, ... */
+      readonly code: string;
+      readonly reason: string;
+    };
+
+// ---- HTTP semantics (RFC 9110): the same for every version and mode ----
+
+export type HttpEvent =
+  | {
+      readonly layer: 'http';
+      readonly kind: 'request';
+      readonly flow: string;
+      readonly dir: 'in';
+      readonly version: string;
+      readonly method: string;
+      readonly scheme: string;
+      readonly authority: string;
+      readonly path: string;
+    }
+  | {
+      readonly layer: 'http';
+      readonly kind: 'response';
+      readonly flow: string;
+      readonly dir: 'out';
+      readonly status: number;
+      readonly method: string;
+      readonly path: string;
+    };
