@@ -105,7 +105,7 @@ export class Reader {
   /** A reader of the next `length` bytes. The part must be read to its end: call `expectEnd` on it. */
   sub(length: number, field: string): Reader {
     const at = this.#take(length, field);
-    return new Reader(this.layer, this.bytes, at, at + length, this.#sink, this.#path + field + '.');
+    return new Reader(this.layer, this.bytes, at, at + length, this.#sink, `${this.#path + field}.`);
   }
 
   expectEnd(field: string): void {
