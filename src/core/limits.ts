@@ -8,4 +8,13 @@ export const limits = {
   http: {},
   http1: {},
   http2: {},
+  /** tcp mode: streams that the operating system's TCP carries. */
+  streams: {
+    /** Open at once; one more is reset. */
+    open: 4096,
+    /** Given out and not yet taken over by the other TCP; beyond it a session is not asked for more. */
+    outstandingBytes: 1_048_576,
+    /** After our end, how long the peer may take to end as well (the counterpart of Linux's tcp_fin_timeout). */
+    lingerUs: 60_000_000,
+  },
 } as const;
