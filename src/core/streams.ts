@@ -19,6 +19,21 @@ export type StreamOutput =
   /** The stream is to be destroyed at once. It is gone here already. */
   | { readonly kind: 'reset'; readonly atUs: Micros; readonly stream: number };
 
+/** A timed input of a stream: what its owner saw of the peer and of the other TCP. */
+export type StreamInput =
+  | {
+      readonly kind: 'open';
+      readonly stream: number;
+      readonly localAddress: string;
+      readonly localPort: number;
+      readonly remoteAddress: string;
+      readonly remotePort: number;
+    }
+  | { readonly kind: 'data'; readonly stream: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'acknowledged'; readonly stream: number; readonly count: number }
+  | { readonly kind: 'end'; readonly stream: number }
+  | { readonly kind: 'reset'; readonly stream: number };
+
 const CHUNK_BYTES = 65_536;
 /** A chunk with less room than a full TLS record is given out, so that no record is cut small for its sake. */
 const CHUNK_FULL_BYTES = CHUNK_BYTES - 16_384 - 512;
@@ -40,7 +55,6 @@ export class Streams {
   readonly #chunk = new Uint8Array(CHUNK_BYTES);
   #outputs: StreamOutput[] = [];
   #outputHead = 0;
-  #opened = 0;
   #nowUs: Micros = 0;
   #closing = false;
 
@@ -53,59 +67,38 @@ export class Streams {
     return this.#streams.size;
   }
 
-  /** A new stream on a listening port: its number (0, 1, 2, ... in order of arrival). A refused one is reset at once. */
-  open(nowUs: Micros, port: number): number {
+  /**
+   * One timed input. Streams are numbered 0, 1, 2, ... in the order in which they are opened; a refused one is reset.
+   * `bytes` is valid during the call only. Inputs about a stream that is gone are ignored.
+   */
+  receive(nowUs: Micros, input: StreamInput): void {
     this.advance(nowUs);
-    const factory = this.#services.get(port);
-    const serial = this.#opened++;
-    if (factory === undefined || this.#closing || this.#streams.size >= limits.streams.open) {
-      this.#outputs.push({ kind: 'reset', atUs: this.#nowUs, stream: serial });
-      return serial;
+    if (input.kind === 'open') {
+      this.#open(input.stream, input.localPort);
+      return;
     }
-    const stream: Stream = {
-      serial,
-      session: factory(this.#nowUs, `accept#${serial}`),
-      timers: new TimerTable(2),
-      deadlineUs: Number.POSITIVE_INFINITY,
-      heapIndex: -1,
-      outstandingBytes: 0,
-      inputEnded: false,
-      outputEnded: false,
-    };
-    this.#streams.set(serial, stream);
-    this.#settle(stream);
-    return serial;
-  }
-
-  /** Bytes from the peer, in order. */
-  receive(nowUs: Micros, serial: number, bytes: Uint8Array): void {
-    const stream = this.#enter(nowUs, serial);
-    if (stream === undefined || stream.inputEnded) return;
-    if (stream.session.state === 'open') stream.session.receive(this.#nowUs, bytes);
-    this.#settle(stream);
-  }
-
-  /** The peer sends no more. */
-  endOfInput(nowUs: Micros, serial: number): void {
-    const stream = this.#enter(nowUs, serial);
-    if (stream === undefined || stream.inputEnded) return;
-    stream.inputEnded = true;
-    stream.session.endOfInput(this.#nowUs);
-    this.#settle(stream);
-  }
-
-  /** The other TCP took over `count` bytes of what was given out. */
-  acknowledged(nowUs: Micros, serial: number, count: number): void {
-    const stream = this.#enter(nowUs, serial);
+    const stream = this.#streams.get(input.stream);
     if (stream === undefined) return;
-    stream.outstandingBytes = Math.max(0, stream.outstandingBytes - count);
+    switch (input.kind) {
+      case 'data':
+        if (!stream.inputEnded && stream.session.state === 'open') stream.session.receive(this.#nowUs, input.bytes);
+        break;
+      case 'acknowledged':
+        stream.outstandingBytes = Math.max(0, stream.outstandingBytes - input.count);
+        break;
+      case 'end':
+        if (!stream.inputEnded) {
+          stream.inputEnded = true;
+          stream.session.endOfInput(this.#nowUs);
+        }
+        break;
+      case 'reset':
+        this.#forget(stream);
+        return;
+      default:
+        input satisfies never;
+    }
     this.#settle(stream);
-  }
-
-  /** The peer is gone. Nothing more is said about the stream. */
-  reset(nowUs: Micros, serial: number): void {
-    const stream = this.#enter(nowUs, serial);
-    if (stream !== undefined) this.#forget(stream);
   }
 
   /** Whether the stream's owner should go on reading from the peer. */
@@ -160,9 +153,24 @@ export class Streams {
     return output;
   }
 
-  #enter(nowUs: Micros, serial: number): Stream | undefined {
-    this.advance(nowUs);
-    return this.#streams.get(serial);
+  #open(serial: number, port: number): void {
+    const factory = this.#services.get(port);
+    if (factory === undefined || this.#closing || this.#streams.size >= limits.streams.open) {
+      this.#outputs.push({ kind: 'reset', atUs: this.#nowUs, stream: serial });
+      return;
+    }
+    const stream: Stream = {
+      serial,
+      session: factory(this.#nowUs, `accept#${serial}`),
+      timers: new TimerTable(2),
+      deadlineUs: Number.POSITIVE_INFINITY,
+      heapIndex: -1,
+      outstandingBytes: 0,
+      inputEnded: false,
+      outputEnded: false,
+    };
+    this.#streams.set(serial, stream);
+    this.#settle(stream);
   }
 
   #fire(stream: Stream, nowUs: Micros): void {

@@ -15,8 +15,10 @@ export interface TunDevice {
   read(buffer: Uint8Array): number;
   /** One packet out. False when the kernel did not take it (queue full): as lost as on any wire. */
   write(packet: Uint8Array): boolean;
-  /** Calls back whenever packets may be waiting, on Node's event loop; it never busy-waits. Call once. */
-  onReadable(callback: () => void): void;
+  /** Calls back whenever packets may be waiting, on Node's event loop; it never busy-waits. */
+  startReading(callback: () => void): void;
+  /** No calls until `startReading` is called again. */
+  stopReading(): void;
   close(): void;
 }
 
@@ -119,7 +121,8 @@ function openError(errno: number): DeviceError {
       'load the module (`modprobe tun`), or in a container pass `--device /dev/net/tun`; `--mode tcp` needs no device',
     );
   }
-  if (errno === EACCES || errno === EPERM) return new DeviceError('no permission to open /dev/net/tun', ROOTLESS_ADVICE);
+  if (errno === EACCES || errno === EPERM)
+    return new DeviceError('no permission to open /dev/net/tun', ROOTLESS_ADVICE);
   return new DeviceError(`/dev/net/tun cannot be opened (errno ${errno})`, ROOTLESS_ADVICE);
 }
 
@@ -136,10 +139,16 @@ function attach(koffi: Koffi, libc: Libc, fd: number, name: string): string {
       throw new DeviceError(`no privilege (CAP_NET_ADMIN) to create the TUN device ${name}`, ROOTLESS_ADVICE);
     }
     if (errno === EBUSY) {
-      throw new DeviceError(`the TUN device ${name} is in use`, 'end the process that has it, or pass another `--dev NAME`');
+      throw new DeviceError(
+        `the TUN device ${name} is in use`,
+        'end the process that has it, or pass another `--dev NAME`',
+      );
     }
     if (errno === EINVAL) {
-      throw new DeviceError(`the kernel refuses ${name} as a TUN device`, 'is it an interface of another kind? Pass another `--dev NAME`');
+      throw new DeviceError(
+        `the kernel refuses ${name} as a TUN device`,
+        'is it an interface of another kind? Pass another `--dev NAME`',
+      );
     }
     throw new DeviceError(`TUNSETIFF failed for ${name} (errno ${errno})`, ROOTLESS_ADVICE);
   }
@@ -177,7 +186,8 @@ async function ip(args: readonly string[]): Promise<string> {
 
 function makeDevice(koffi: Koffi, libc: Libc, fd: number, name: string, options: TunOptions): TunDevice {
   let closed = false;
-  let stopWaiting: (() => void) | undefined;
+  let waiter: Waiter | undefined;
+  const uv = options.wait !== 'thread' && typeof koffi.node?.poll === 'function';
   return {
     name,
     mtu: options.mtu,
@@ -186,40 +196,67 @@ function makeDevice(koffi: Koffi, libc: Libc, fd: number, name: string, options:
       if (length >= 0) return length;
       const errno = koffi.errno();
       if (errno === EAGAIN || errno === EINTR) return 0;
-      throw new DeviceError(`the TUN device ${name} is gone (errno ${errno})`, 'was it deleted or set down? Start again');
+      throw new DeviceError(
+        `the TUN device ${name} is gone (errno ${errno})`,
+        'was it deleted or set down? Start again',
+      );
     },
     write(packet) {
       return libc.write(fd, packet, packet.length) === packet.length;
     },
-    onReadable(callback) {
-      const usable = options.wait !== 'thread' && typeof koffi.node?.poll === 'function';
-      stopWaiting = usable ? waitByUv(koffi, fd, callback) : waitByThread(libc, fd, callback);
+    startReading(callback) {
+      waiter ??= uv ? waitByUv(koffi, fd) : waitByThread(libc, fd);
+      waiter.start(callback);
+    },
+    stopReading() {
+      waiter?.stop();
     },
     close() {
       if (closed) return;
       closed = true;
-      stopWaiting?.();
+      waiter?.close();
       libc.close(fd);
     },
   };
 }
 
-function waitByUv(koffi: Koffi, fd: number, callback: () => void): () => void {
-  const handle = koffi.node.poll(fd, { readable: true }, () => {
-    // A throw inside koffi's callback would wedge the process: it is raised again outside of it.
-    try {
-      callback();
-    } catch (error) {
-      setImmediate(() => {
-        throw error;
-      });
-    }
-  });
-  return () => handle.close();
+/** How the event loop learns that packets wait. */
+interface Waiter {
+  start(callback: () => void): void;
+  stop(): void;
+  close(): void;
+}
+
+/** A throw inside koffi's callback would wedge the process: it is raised again outside of it. */
+function guarded(callback: () => void): void {
+  try {
+    callback();
+  } catch (error) {
+    setImmediate(() => {
+      throw error;
+    });
+  }
+}
+
+function waitByUv(koffi: Koffi, fd: number): Waiter {
+  let handle: import('koffi').node.PollHandle | undefined;
+  return {
+    start(callback) {
+      handle?.close();
+      handle = koffi.node.poll(fd, { readable: true }, () => guarded(callback));
+    },
+    stop() {
+      handle?.stop();
+    },
+    close() {
+      handle?.close();
+      handle = undefined;
+    },
+  };
 }
 
 /** poll(2) on one of koffi's worker threads, re-armed after each drain; an eventfd ends the wait at close. */
-function waitByThread(libc: Libc, fd: number, callback: () => void): () => void {
+function waitByThread(libc: Libc, fd: number): Waiter {
   const wake = libc.eventfd(0, 0);
   const fds = new Uint8Array(16);
   const view = new DataView(fds.buffer);
@@ -227,29 +264,38 @@ function waitByThread(libc: Libc, fd: number, callback: () => void): () => void 
   view.setInt16(4, POLLIN, true);
   view.setInt32(8, wake, true);
   view.setInt16(12, POLLIN, true);
-  let stopped = false;
+  let wanted: (() => void) | undefined;
+  let waiting = false;
+  let closed = false;
   const arm = (): void => {
+    waiting = true;
     libc.poll.async(fds, 2, -1, () => {
-      if (stopped) {
+      waiting = false;
+      if (closed) {
         libc.close(wake);
         return;
       }
-      try {
-        callback();
-      } catch (error) {
-        setImmediate(() => {
-          throw error;
-        });
-      }
-      if (!stopped) arm();
-      else libc.close(wake);
+      if (wanted) guarded(wanted);
+      if (wanted && !waiting && !closed) arm();
     });
   };
-  arm();
-  return () => {
-    stopped = true;
-    const one = new Uint8Array(8);
-    one[0] = 1;
-    libc.write(wake, one, 8);
+  return {
+    start(callback) {
+      wanted = callback;
+      if (!waiting) arm();
+    },
+    stop() {
+      wanted = undefined;
+    },
+    close() {
+      closed = true;
+      if (!waiting) {
+        libc.close(wake);
+        return;
+      }
+      const one = new Uint8Array(8);
+      one[0] = 1;
+      libc.write(wake, one, 8);
+    },
   };
 }
