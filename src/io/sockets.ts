@@ -133,7 +133,14 @@ class SocketRun {
     }
     try {
       const connection = this.#connections.get(input.stream);
-      if (input.kind === 'data' && connection) this.#acknowledge(connection);
+      if (input.kind === 'data' && connection && this.#acknowledge(connection)) {
+        // Each input has its outputs before the next one comes: a recording says so by its order.
+        loop.finish();
+        if (loop.paused) {
+          this.#waiting.push({ ...input, bytes: input.bytes.slice() });
+          return;
+        }
+      }
       this.#give(input);
       loop.finish();
       if (connection && input.kind === 'data') this.#regulate(connection);
@@ -149,12 +156,13 @@ class SocketRun {
   }
 
   /** What the kernel took over since the last time is an input: it makes room for more output. */
-  #acknowledge(connection: Connection): void {
+  #acknowledge(connection: Connection): boolean {
     const taken = connection.writtenBytes - connection.socket.writableLength;
     const count = taken - connection.acknowledgedBytes;
-    if (count <= 0) return;
+    if (count <= 0) return false;
     connection.acknowledgedBytes = taken;
     this.#give({ kind: 'acknowledged', stream: connection.stream, count });
+    return true;
   }
 
   #onWritten(connection: Connection): void {
