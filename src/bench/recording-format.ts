@@ -38,7 +38,7 @@ const MANIFEST_TAG = 'wirebench manifest\n';
 const EVENT_TAG = 'wirebench event\n';
 
 export function encodeManifest(manifest: RecordingManifest): Uint8Array {
-  return encode(MANIFEST_TAG, manifest);
+  return encode(MANIFEST_TAG, { ...manifest, config: manifest.config ?? null });
 }
 
 export function encodeEvent(event: RunEvent): Uint8Array {

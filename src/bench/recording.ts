@@ -60,8 +60,9 @@ export class RecordingWriter {
     this.#file = typeof target === 'string' ? target : `descriptor ${target}`;
     this.#ownsFd = typeof target === 'string';
     this.#startUnixUs = manifest.startUnixUs;
-    this.#fd = typeof target === 'string' ? this.#open(target) : target;
+    // Before the file is touched: config that is no JSON throws here.
     const start = encodeManifest(manifest);
+    this.#fd = typeof target === 'string' ? this.#open(target) : target;
     this.#blocks.section(arch(), `${platform()} ${release()}`, `wirebench ${manifest.wirebench}`);
     // The interface comes before the manifest: Wireshark's tools (4.0) take a section whose first block is a custom one
     // for a file that cannot be rewritten.
