@@ -196,6 +196,25 @@ export type TlsEvent =
       /** Lower-case hex. */
       readonly clientRandom: string;
       readonly secret: string;
+    }
+  | {
+      readonly layer: 'tls';
+      /** Bytes from the peer that are not looked at. */
+      readonly kind: 'drop';
+      readonly severity: 'warning';
+      readonly flow: string;
+      readonly reason: string;
+      readonly length: number;
+    }
+  | {
+      readonly layer: 'tls';
+      /** The byte stream ended without close_notify (RFC 5246 §7.2.1): what came may be cut short by an attacker. */
+      readonly kind: 'truncated';
+      readonly severity: 'warning';
+      readonly flow: string;
+      readonly reason: string;
+      /** Bytes of an unfinished record that are left over. */
+      readonly length: number;
     };
 
 export type TlsFieldValue = string | number | boolean | readonly string[];
