@@ -22,8 +22,39 @@ export const limits = {
     /** HostName of RFC 6066 §3: a domain name has at most 255 (RFC 1035 §2.3.4). */
     serverNameBytes: 255,
   },
-  http: {},
-  http1: {},
+  http: {
+    /** Longest `/delay/MS` of the built-in site. */
+    siteDelayMs: 60_000,
+  },
+  http1: {
+    /** 414 beyond it. RFC 9112 §3 asks for 8000 octets at least. */
+    requestLineBytes: 16_384,
+    /** 501 beyond it (RFC 9112 §3): longer than any registered method. */
+    methodBytes: 64,
+    /** CRLFs skipped before a request line (RFC 9112 §2.2: one at least). */
+    emptyLines: 4,
+    /** 431 beyond it, line ends included (RFC 9110 §5.4, RFC 6585 §5; CVE-2018-12121). */
+    headerSectionBytes: 32_768,
+    /** 431 beyond it (RFC 9110 §5.4; CVE-2011-4858 is what many fields can do). */
+    fieldLines: 128,
+    /** One chunk-size line with its extensions; 400 beyond it (RFC 9112 §7.1.1). */
+    chunkLineBytes: 4_096,
+    /** Extensions of one body beyond one byte for each byte of content (RFC 9112 §7.1.1; CVE-2023-39326, CVE-2024-22019). */
+    chunkExtensionBytes: 16_384,
+    /** 431 beyond either (RFC 9112 §7.1.2, RFC 9110 §5.4). */
+    trailerSectionBytes: 16_384,
+    trailerLines: 64,
+    /** Request content that nobody read and that is read over to keep the connection (RFC 9112 §9.3). */
+    drainBytes: 262_144,
+    /** Input kept while a response is under way: pipelined requests (RFC 9112 §9.3.2) and unread content. `room()` counts down from it. */
+    inputBytes: 65_536,
+    /** An owner that goes on past `room()` 0 is cut off here. */
+    inputOvershootBytes: 1_048_576,
+    /** Bytes made ahead of `take`. */
+    outputBytes: 65_536,
+    /** Our own header sections; a handler that wants more gets a 500. Must leave room for content in the output. */
+    responseHeadBytes: 16_384,
+  },
   http2: {},
   /** tcp mode: streams that the operating system's TCP carries. */
   streams: {

@@ -246,6 +246,7 @@ export type Http1Event =
       readonly kind: 'body';
       readonly flow: string;
       readonly dir: Direction;
+      /** Content bytes since the last such event, without chunk framing: every 65,536, however they were cut, and the rest. */
       readonly length: number;
       /** This was the last of it. */
       readonly end: boolean;
@@ -255,8 +256,10 @@ export type Http1Event =
       readonly kind: 'error';
       readonly severity: 'error';
       readonly flow: string;
+      /** The status that the verdict calls for; sent unless another response had begun. */
       readonly status: number;
       readonly reason: string;
+      /** From the first byte that the peer sent on this connection. */
       readonly offset?: number;
     };
 

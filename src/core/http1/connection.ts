@@ -1,0 +1,440 @@
+// One HTTP/1.1 connection (RFC 9112): requests in, one after the other, responses out in the same order. It is pulled:
+// content of the request is read, and the next request is begun, only as `take` makes room for what that leads to.
+// Leaves out TLS, TCP and what is answered (the handler's), HTTP/1.0 keep-alive, upgrades, CONNECT and idle timeouts.
+
+import { bytesBody } from '../http/body.js';
+import type { BodySource, ConnectionInfo, Field, Handler, Request, Response } from '../http/message.js';
+import { EMPTY_BODY } from '../http/message.js';
+import { allowsContent, reasonPhrase } from '../http/status.js';
+import { latin1Bytes } from '../http/text.js';
+import { limits } from '../limits.js';
+import type { Trace } from '../trace.js';
+import type { Micros, Session, SessionState } from '../types.js';
+import { PIECE_BYTES, RequestBody } from './body.js';
+import { Http1Events } from './events.js';
+import { InputBuffer } from './input.js';
+import { badRequest, type Refusal, type RequestHead } from './message.js';
+import { CHUNK_OVERHEAD, CONTINUE, headBytes, OutputBuffer } from './output.js';
+import { RequestReader } from './request.js';
+
+export interface Http1Options {
+  readonly flow: string;
+  readonly scheme: 'http' | 'https';
+  readonly handler: Handler;
+  readonly connection: ConnectionInfo;
+  /** The value of `date` at a logical time: IMF-fixdate (RFC 9110 §5.6.7). */
+  readonly date: (nowUs: Micros) => string;
+  readonly trace?: Trace;
+}
+
+/**
+ * request: reading a head. response: the handler has answered, nothing of the final response is out. content: its head
+ * is out. drain: it is out, content of the request is read over. end: nothing more is made; `take` empties what there is.
+ */
+type Phase = 'request' | 'response' | 'content' | 'drain' | 'end';
+/** RFC 9112 §6.3: how the peer knows where the content of the response ends. */
+type Framing = 'length' | 'chunked' | 'close';
+
+/** So that a `take` of a few bytes does not make chunks of a few bytes. */
+const SMALLEST_PIECE = 1_024;
+/** The first piece of content is read before the head is written, see `#beginResponse`. */
+const FIRST_PIECE = 4_096;
+/** What the connection adds to a header section: date, content-length or transfer-encoding, connection. */
+const OWN_FIELD_BYTES = 128;
+const NEVER = Number.POSITIVE_INFINITY;
+const CHUNKED: Field = ['transfer-encoding', 'chunked'];
+const CLOSE: Field = ['connection', 'close'];
+
+export class Http1Connection implements Session {
+  readonly #options: Http1Options;
+  readonly #events: Http1Events | undefined;
+  readonly #input = new InputBuffer();
+  readonly #output = new OutputBuffer();
+  readonly #reader = new RequestReader();
+  #phase: Phase = 'request';
+  #aborted = false;
+  /** A refusal was met or the end was reached: further input is thrown away. */
+  #deaf = false;
+  #closeWanted = false;
+  #failed = false;
+
+  // The request under way.
+  #head: RequestHead | undefined;
+  #requestBody: RequestBody | undefined;
+  #continueSent = false;
+  #drainedBytes = 0;
+
+  // Its response.
+  #response: Response | undefined;
+  #body: BodySource = EMPTY_BODY;
+  #framing: Framing = 'length';
+  /** Of content by length. */
+  #left = 0;
+  #sent = 0;
+  #persistent = false;
+  #delayedUntilUs = NEVER;
+  #date: Field = ['date', ''];
+
+  constructor(options: Http1Options) {
+    this.#options = options;
+    if (options.trace !== undefined) this.#events = new Http1Events(options.flow, options.trace);
+  }
+
+  get state(): SessionState {
+    if (this.#aborted) return 'aborted';
+    if (this.#phase === 'end' && this.#output.length === 0) return 'closed';
+    return this.#deaf ? 'draining' : 'open';
+  }
+
+  room(): number {
+    // After the last response input is still taken and thrown away, or the peer's unread bytes would reset the
+    // connection before it has read that response (RFC 9112 §9.6).
+    if (this.#deaf) return limits.http1.inputBytes;
+    return Math.max(0, limits.http1.inputBytes - this.#input.length);
+  }
+
+  receive(nowUs: Micros, bytes: Uint8Array): void {
+    if (this.#deaf || this.#input.ended || bytes.length === 0) return;
+    if (this.room() === 0 && this.#input.length + bytes.length > limits.http1.inputOvershootBytes) {
+      const refusal: Refusal = { status: 413, reason: 'input beyond room' };
+      this.#events?.error(nowUs, refusal, this.#input.streamOffset(this.#input.end));
+      this.#abort();
+      return;
+    }
+    this.#input.append(bytes);
+    this.#readOn(nowUs);
+  }
+
+  endOfInput(nowUs: Micros): void {
+    this.#input.ended = true;
+    this.#readOn(nowUs);
+  }
+
+  take(nowUs: Micros, maxBytes: number): Uint8Array {
+    const wanted = Math.min(maxBytes, limits.http1.outputBytes);
+    while (this.#output.length < wanted && this.#produce(nowUs, wanted)) {
+      // Each round writes something or leads to the next phase.
+    }
+    return this.#output.take(maxBytes);
+  }
+
+  advance(nowUs: Micros): void {
+    if (this.#delayedUntilUs <= nowUs) this.#delayedUntilUs = NEVER;
+  }
+
+  nextDeadlineUs(): Micros | undefined {
+    return this.#delayedUntilUs === NEVER ? undefined : this.#delayedUntilUs;
+  }
+
+  close(_nowUs: Micros): void {
+    this.#closeWanted = true;
+    if (this.#phase === 'request' || this.#phase === 'drain') this.#end();
+  }
+
+  // ---- Requests ----
+
+  /** New input, or the end of it, for the phases that do nothing but read. The others are pulled by `take`. */
+  #readOn(nowUs: Micros): void {
+    if (this.#phase === 'drain') this.#drain(nowUs);
+    else if (this.#phase === 'request') this.#readRequest(nowUs);
+  }
+
+  #readRequest(nowUs: Micros): void {
+    const read = this.#reader.read(this.#input);
+    if (read === undefined) {
+      if (!this.#input.ended) return;
+      if (this.#reader.idle && this.#input.length === 0) this.#end();
+      // RFC 9112 §8: incomplete, so nothing of it is done.
+      else this.#refuse(nowUs, badRequest('header section: cut off'), this.#input.streamOffset(this.#input.end));
+    } else if ('status' in read) this.#refuse(nowUs, read, this.#reader.refusedAt);
+    else this.#beginRequest(nowUs, read);
+  }
+
+  #beginRequest(nowUs: Micros, head: RequestHead): void {
+    const { method, path, authority, version, headers, contentLength } = head;
+    const scheme = head.scheme ?? this.#options.scheme;
+    this.#events?.request(nowUs, head);
+    if (scheme === 'https' && this.#options.scheme === 'http') {
+      // RFC 9110 §7.4: an https URI is answered on a secured connection only.
+      const refusal: Refusal = { status: 421, reason: 'request-target: https on a connection without TLS' };
+      this.#refuse(nowUs, refusal, this.#reader.refusedAt);
+      return;
+    }
+    this.#events?.semantics(nowUs, head, scheme);
+
+    const body = contentLength === 0 ? undefined : new RequestBody(this.#input, this.#reader.texts, contentLength);
+    this.#head = head;
+    this.#requestBody = body;
+    this.#continueSent = false;
+    this.#persistent = head.persistent;
+    const request: Request = {
+      version,
+      method,
+      scheme,
+      authority,
+      path,
+      headers,
+      body: body ?? EMPTY_BODY,
+      connection: this.#options.connection,
+    };
+    let response: Response;
+    try {
+      response = this.#options.handler(request);
+    } catch {
+      response = this.#failure(nowUs, { status: 500, reason: 'the handler failed' });
+    }
+    this.#events?.bodyIn(nowUs, this.#requestBody);
+    this.#respond(response);
+    const { delayUs = 0 } = response;
+    if (delayUs > 0) this.#delayedUntilUs = nowUs + delayUs;
+  }
+
+  /** RFC 9112 §9.3: content that nobody read is read over, up to a limit, or it would be taken for the next request. */
+  #drain(nowUs: Micros): void {
+    const body = this.#requestBody;
+    if (body !== undefined) {
+      let piece = body.pull(PIECE_BYTES);
+      this.#events?.bodyIn(nowUs, this.#requestBody);
+      while (piece !== undefined) {
+        if (piece.length === 0) return;
+        this.#drainedBytes += piece.length;
+        if (this.#drainedBytes > limits.http1.drainBytes) {
+          this.#events?.error(nowUs, { status: 413, reason: 'content: too much of it was left unread' });
+          this.#end();
+          return;
+        }
+        piece = body.pull(PIECE_BYTES);
+        this.#events?.bodyIn(nowUs, this.#requestBody);
+      }
+      if (body.refusal !== undefined) {
+        this.#events?.error(nowUs, body.refusal, body.refusedAt);
+        this.#end();
+        return;
+      }
+      this.#requestBody = undefined;
+    }
+    this.#head = undefined;
+    this.#phase = 'request';
+    this.#readRequest(nowUs);
+  }
+
+  // ---- Responses ----
+
+  #respond(response: Response): void {
+    this.#response = response;
+    this.#body = response.body ?? EMPTY_BODY;
+    this.#sent = 0;
+    this.#phase = 'response';
+  }
+
+  /** Makes some more output, or goes on to the next phase; false when nothing can be done now. */
+  #produce(nowUs: Micros, wanted: number): boolean {
+    if (this.#phase === 'response') return this.#beginResponse(nowUs);
+    if (this.#phase === 'content') return this.#sendContent(nowUs, wanted);
+    return false;
+  }
+
+  #beginResponse(nowUs: Micros): boolean {
+    if (this.#delayedUntilUs !== NEVER) return false;
+    const response = this.#response!;
+    const { status } = response;
+    if (!Number.isInteger(status) || status < 200 || status > 599) return this.#fail(nowUs, 'no final status');
+    const size = headBytes(status, response.headers) + OWN_FIELD_BYTES;
+    if (size > limits.http1.responseHeadBytes) return this.#fail(nowUs, 'the header section is too large');
+    const withContent = this.#reader.method !== 'HEAD' && allowsContent(status);
+    const early = withContent && this.#requestBody !== undefined && !this.#requestBody.ended;
+    if (!this.#output.reserve(early ? size + FIRST_PIECE : size)) return false;
+
+    let first: Uint8Array | undefined;
+    if (early) {
+      // The response may be made of content that is still to come. Its first piece is read before the head is out, while
+      // there is a choice yet: 100 before the final status, 400 for content that is malformed.
+      first = this.#readBody(nowUs, FIRST_PIECE - CHUNK_OVERHEAD);
+      if (this.#response !== response || this.#phase !== 'response') return true;
+      if (first === undefined && (this.#body.length ?? 0) > 0) return this.#fail(nowUs, 'too little content');
+      if (first?.length === 0 && !this.#requestBody!.ended) return this.#sendContinue(nowUs);
+    }
+    return this.#sendHead(nowUs, response, withContent, first);
+  }
+
+  #sendHead(nowUs: Micros, response: Response, withContent: boolean, first: Uint8Array | undefined): boolean {
+    const { status } = response;
+    const { length } = this.#body;
+    const date = this.#options.date(nowUs);
+    if (date !== this.#date[1]) this.#date = ['date', date];
+    const fields: Field[] = [this.#date, ...response.headers];
+    this.#left = 0;
+    if (status === 204 || status === 304) this.#framing = 'length';
+    else if (length !== undefined || !allowsContent(status)) {
+      this.#framing = 'length';
+      this.#left = allowsContent(status) ? length! : 0;
+      fields.push(['content-length', String(this.#left)]);
+    } else if (this.#head?.version === 'HTTP/1.1') {
+      this.#framing = 'chunked';
+      fields.push(CHUNKED);
+    } else {
+      // RFC 9112 §6.1: an HTTP/1.0 client knows no chunks, so the end of the connection is the end of the content.
+      this.#framing = 'close';
+      this.#persistent = false;
+    }
+    if (!this.#staysOpen()) this.#persistent = false;
+    if (!this.#persistent) fields.push(CLOSE);
+    if (!this.#output.putHead(status, fields)) return this.#fail(nowUs, 'a field that cannot be sent');
+
+    this.#events?.response(nowUs, status, fields, this.#head);
+    this.#phase = 'content';
+    if (!withContent) {
+      this.#cancelBody();
+      this.#finish(nowUs);
+    } else if (this.#framing === 'length' && this.#left === 0) this.#finish(nowUs);
+    else if (first !== undefined && first.length > 0) this.#putContent(nowUs, first);
+    return true;
+  }
+
+  /** Known when the head is written; a close that is wanted later still comes after the response. */
+  #staysOpen(): boolean {
+    if (this.#closeWanted) return false;
+    const body = this.#requestBody;
+    if (body === undefined || body.ended || body.received > 0) return true;
+    // RFC 9110 §10.1.1: a final status without a 100 before it may keep the client from sending the content, or may not.
+    if (this.#head!.expectsContinue && !this.#continueSent) return false;
+    return body.wanted || (body.length ?? 0) <= limits.http1.drainBytes;
+  }
+
+  /** RFC 9110 §10.1.1: once, when content is wanted that is not here yet. */
+  #sendContinue(nowUs: Micros): boolean {
+    if (!this.#head!.expectsContinue || this.#continueSent) return false;
+    this.#continueSent = true;
+    this.#output.put(CONTINUE);
+    this.#events?.interim(nowUs, 100);
+    return true;
+  }
+
+  #sendContent(nowUs: Micros, wanted: number): boolean {
+    const output = this.#output;
+    let room = wanted - output.length;
+    if (this.#framing === 'chunked') {
+      if (output.space < SMALLEST_PIECE) return false;
+      room = Math.min(Math.max(room, SMALLEST_PIECE), output.space) - CHUNK_OVERHEAD;
+    } else if (this.#framing === 'length') room = Math.min(room, this.#left);
+    room = Math.min(room, PIECE_BYTES - (this.#sent % PIECE_BYTES));
+    output.reserve(this.#framing === 'chunked' ? room + CHUNK_OVERHEAD : room);
+    const piece = this.#readBody(nowUs, room);
+    if (this.#phase !== 'content') return true;
+    if (piece === undefined) {
+      if (this.#framing === 'length') return this.#fail(nowUs, 'too little content');
+      if (this.#framing === 'chunked') output.putLastChunk();
+      this.#events?.bodyOut(nowUs, this.#sent, true);
+      this.#finish(nowUs);
+      return true;
+    }
+    if (piece.length === 0) return false;
+    this.#putContent(nowUs, piece);
+    return true;
+  }
+
+  /** The room for it is reserved. */
+  #putContent(nowUs: Micros, piece: Uint8Array): void {
+    this.#sent += piece.length;
+    if (this.#framing === 'chunked') this.#output.putChunk(piece);
+    else this.#output.put(piece);
+    if (this.#framing === 'length') this.#left -= piece.length;
+    const end = this.#framing === 'length' && this.#left === 0;
+    this.#events?.bodyOut(nowUs, this.#sent, end);
+    if (end) this.#finish(nowUs);
+  }
+
+  /** The next content of the response. What went wrong in reading has changed the phase or the response. */
+  #readBody(nowUs: Micros, maxBytes: number): Uint8Array | undefined {
+    let piece: Uint8Array | undefined;
+    try {
+      piece = this.#body.read(maxBytes);
+    } catch {
+      this.#fail(nowUs, 'its content failed');
+      return undefined;
+    }
+    this.#events?.bodyIn(nowUs, this.#requestBody);
+    const body = this.#requestBody;
+    if (body?.refusal !== undefined) this.#refuse(nowUs, body.refusal, body.refusedAt);
+    return piece !== undefined && piece.length > maxBytes ? piece.subarray(0, maxBytes) : piece;
+  }
+
+  #finish(nowUs: Micros): void {
+    this.#requestBody?.cancel();
+    this.#response = undefined;
+    this.#body = EMPTY_BODY;
+    if (!this.#persistent || this.#closeWanted) {
+      this.#end();
+      return;
+    }
+    this.#drainedBytes = 0;
+    this.#phase = 'drain';
+    this.#drain(nowUs);
+  }
+
+  // ---- Ends ----
+
+  /** Answers with the verdict and closes (RFC 9112 §2.2, §9.6). A response that has begun is cut off instead. */
+  #refuse(nowUs: Micros, refusal: Refusal, offset?: number): void {
+    const response = this.#failure(nowUs, refusal, offset);
+    this.#requestBody = undefined;
+    this.#deaf = true;
+    this.#input.clear();
+    if (this.#phase === 'content') this.#cutOff();
+    else this.#respond(response);
+  }
+
+  /** The handler's response cannot be sent. Always true: something was done. */
+  #fail(nowUs: Micros, what: string): true {
+    // The answer to a failure cannot fail, unless the date that we are given cannot be sent.
+    if (this.#failed) this.#abort();
+    else {
+      this.#failed = true;
+      this.#refuse(nowUs, { status: 500, reason: `the response of the handler: ${what}` });
+    }
+    return true;
+  }
+
+  #failure(nowUs: Micros, refusal: Refusal, offset?: number): Response {
+    this.#events?.error(nowUs, refusal, offset);
+    this.#persistent = false;
+    this.#delayedUntilUs = NEVER;
+    this.#requestBody?.cancel();
+    this.#cancelBody();
+    const { status, reason } = refusal;
+    const text = latin1Bytes(`${status} ${reasonPhrase(status)}: ${reason}\n`);
+    return { status, headers: [['content-type', 'text/plain; charset=utf-8']], body: bytesBody(text) };
+  }
+
+  /** RFC 9112 §8: the peer sees by the framing that the response is incomplete, or else by a reset. */
+  #cutOff(): void {
+    if (this.#framing === 'close') this.#abort();
+    else this.#end();
+  }
+
+  #end(): void {
+    this.#phase = 'end';
+    this.#deaf = true;
+    this.#delayedUntilUs = NEVER;
+    this.#requestBody?.cancel();
+    this.#cancelBody();
+    this.#input.clear();
+  }
+
+  #abort(): void {
+    this.#end();
+    this.#aborted = true;
+    this.#output.clear();
+  }
+
+  /** Nobody reads on. */
+  #cancelBody(): void {
+    const body = this.#body;
+    this.#body = EMPTY_BODY;
+    try {
+      body.cancel?.();
+    } catch {
+      // It is the handler's, and done with.
+    }
+  }
+}
