@@ -7,8 +7,8 @@ import type { Trace } from '../core/trace.js';
 import type { Stack } from '../core/types.js';
 import { assembleStack, assembleStreams, type RunConfig, type RunIdentity } from '../io/assemble.js';
 import { CaptureError } from '../io/capture.js';
-import { type RecordedPacket, type RecordingManifest, readRecording } from './recording.js';
 import { inputEvent, outputEvent, StreamPackets, streamInput } from './recorders.js';
+import { type RecordedPacket, type RecordingManifest, readRecording } from './recording.js';
 import { SocketEventReader } from './synthesis.js';
 
 export interface ReplayOptions {

@@ -124,6 +124,18 @@ export const TRACE_FIELDS = {
     clientRandom: 'lower-case hex',
     secret: 'lower-case hex',
   },
+  'tls.drop': {
+    flow: FLOW,
+    severity: '`warning`',
+    reason: 'why bytes from the peer are not looked at',
+    length: 'how many',
+  },
+  'tls.truncated': {
+    flow: FLOW,
+    severity: '`warning`',
+    reason: 'how the byte stream ended without close_notify',
+    length: 'bytes of an unfinished record that are left over',
+  },
   'http1.request': {
     flow: FLOW,
     dir: '`in`',

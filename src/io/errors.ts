@@ -22,3 +22,14 @@ export class DeviceError extends Error {
     this.advice = advice;
   }
 }
+
+/** A file that cannot be read, written or understood: exit code 3. */
+export class FileError extends Error {
+  override readonly name = 'FileError';
+  readonly advice: string;
+
+  constructor(file: string, what: string, advice: string) {
+    super(`${file}: ${what}`);
+    this.advice = advice;
+  }
+}

@@ -30,6 +30,10 @@ export function tlsLine(event: TlsEvent, level: Level): Line {
       );
     case 'secret':
       return plain(`key log entry ${token(event.label)} (the secret is not shown)`);
+    case 'drop':
+      return warning(`dropped ${event.length} bytes: ${printable(event.reason)}`);
+    case 'truncated':
+      return warning(`truncated: ${printable(event.reason)}`);
     default:
       return event satisfies never;
   }
