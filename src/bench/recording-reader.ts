@@ -97,15 +97,15 @@ export interface Recording {
   readonly keyLog: string;
 }
 
-/** All of a recording at once, bounded by `captureLimits.loadBytes`. Raises CaptureError, also when it is cut off. */
-export async function loadRecording(file: string): Promise<Recording> {
+/** All of a recording at once, up to `maxBytes` of it. Raises CaptureError, also when the file is cut off. */
+export async function loadRecording(file: string, maxBytes: number = captureLimits.loadBytes): Promise<Recording> {
   let manifest: RecordingManifest | undefined;
   const timeline: (RecordedPacket | RecordedEvent)[] = [];
   const keyLog: string[] = [];
   let bytes = 0;
   for await (const item of readRecording(file)) {
     bytes += heldBytes(item) + (item.kind === 'secrets' ? item.text.length : 0);
-    if (bytes > captureLimits.loadBytes) throw tooLarge(file, item.fileOffset);
+    if (bytes > maxBytes) throw tooLarge(file, item.fileOffset, maxBytes);
     if (item.kind === 'manifest') manifest = item.manifest;
     else if (item.kind === 'secrets') keyLog.push(item.text);
     else timeline.push(item);

@@ -171,6 +171,12 @@ export class SocketEventReader {
     }
     const expected = dir === 'in' ? flow.inSeq : flow.outSeq;
     if (header.seq !== expected) return fail(`seq: ${header.seq} where ${expected} is next`, header.seqAt);
+    // An acknowledgment comes in a packet of its own, so any other packet repeats what is known.
+    const isPlain = header.payload.length === 0 && !(header.flags & (FIN | RST));
+    const known = dir === 'in' ? flow.acked : flow.inSeq;
+    if (header.ack !== known && !(dir === 'in' && isPlain)) {
+      return fail(`ack: ${header.ack} where ${known} is known`, header.seqAt + 4);
+    }
     if (header.flags & RST) return { kind: 'reset', flow: number, dir };
     if (header.payload.length > 0) return this.#data(flow, dir, header);
     if (header.flags & FIN) {

@@ -31,15 +31,15 @@ export interface Capture {
   readonly items: readonly CaptureItem[];
 }
 
-/** The whole of a capture at once, bounded by `captureLimits.loadBytes`. Raises CaptureError, also when it is cut off. */
-export async function readCapture(file: string): Promise<Capture> {
+/** The whole of a capture at once, up to `maxBytes` of it. Raises CaptureError, also when the file is cut off. */
+export async function readCapture(file: string, maxBytes: number = captureLimits.loadBytes): Promise<Capture> {
   const items: CaptureItem[] = [];
   const packets: Packet[] = [];
   const interfaces: Interface[] = [];
   let bytes = 0;
   for await (const item of openCapture(file)) {
     bytes += heldBytes(item);
-    if (bytes > captureLimits.loadBytes) throw tooLarge(file, item.fileOffset);
+    if (bytes > maxBytes) throw tooLarge(file, item.fileOffset, maxBytes);
     items.push(item);
     if (item.kind === 'packet') packets.push(item);
     else if (item.kind === 'interface') interfaces.push(item);
@@ -52,8 +52,8 @@ export function heldBytes(item: object): number {
   return 128 + ('data' in item && item.data instanceof Uint8Array ? item.data.length : 0);
 }
 
-export function tooLarge(file: string, offset: number): CaptureError {
-  const what = `the file has more than ${captureLimits.loadBytes} bytes to hold at once`;
+export function tooLarge(file: string, offset: number, maxBytes: number): CaptureError {
+  const what = `the file has more than ${maxBytes} bytes to hold at once`;
   return new CaptureError('too-large', file, offset, what, 'Split it with `editcap -c 100000 FILE NEWFILE`');
 }
 

@@ -133,11 +133,15 @@ export class PcapngWriter {
   }
 
   #u16(value: number): void {
-    this.#view.setUint16(this.#grow(2), value, true);
+    // Growing replaces the view, so it comes first.
+    const at = this.#grow(2);
+    this.#view.setUint16(at, value, true);
   }
 
   #u32(value: number): void {
-    this.#view.setUint32(this.#grow(4), value, true);
+    // Growing replaces the view, so it comes first.
+    const at = this.#grow(4);
+    this.#view.setUint32(at, value, true);
   }
 
   #grow(count: number): number {
