@@ -24,7 +24,8 @@ export interface PauserOptions {
 
 type Answer = 'next' | 'run on' | 'quit' | 'end of input';
 
-/** Typed ahead and not asked for yet; more than this is dropped, so that a pasted file cannot fill the memory. */
+/** Characters of a line not yet ended, and of lines typed ahead, that are kept: a pasted file cannot fill the memory. */
+const LONGEST_LINE = 64;
 const LONGEST_TYPED_AHEAD = 4_096;
 
 export class Pauser {
@@ -112,13 +113,13 @@ export class Pauser {
         const end = this.#typed.indexOf('\n');
         if (end < 0) return false;
         const line = this.#typed.slice(0, end);
-        this.#typed = this.#typed.slice(end + 1);
+        this.#typed = this.#typed.slice(end + 1, end + 1 + LONGEST_TYPED_AHEAD);
         done(line);
         return true;
       };
       const onData = (chunk: unknown): void => {
-        this.#typed = (this.#typed + String(chunk)).slice(0, LONGEST_TYPED_AHEAD);
-        if (!takeLine() && this.#typed.length === LONGEST_TYPED_AHEAD) this.#typed = '';
+        this.#typed = this.#typed.slice(0, LONGEST_LINE) + String(chunk);
+        takeLine();
       };
       const onEnd = (): void => done(undefined);
       const listeners: readonly (readonly [string, (chunk: unknown) => void])[] = [

@@ -39,7 +39,7 @@ export function http2Line(event: Http2Event, level: Level): Line {
         fieldLines(event.fields, level),
       );
     case 'stream':
-      return plain(`[STATE] stream=${event.streamId} ${token(event.from)} -> ${token(event.to)}`);
+      return plain(`[STATE] stream=${event.streamId} ${printable(event.from)} -> ${printable(event.to)}`);
     case 'error':
       return failure(
         `${event.scope === 'connection' ? 'connection' : `stream=${event.streamId}`} ${token(event.code)}: ` +

@@ -21,7 +21,7 @@ export function tlsLine(event: TlsEvent, level: Level): Line {
     case 'alert':
       return alertLine(event);
     case 'state':
-      return plain(`[STATE] ${token(event.from)} -> ${token(event.to)}`);
+      return plain(`[STATE] ${printable(event.from)} -> ${printable(event.to)}`);
     case 'established':
       return plain(
         `[STATE] established ${versionText(event.version)} ${token(event.cipherSuite)}` +
