@@ -5,8 +5,11 @@ export const limits = {
   ip: {},
   tcp: {},
   tls: {
-    /** Received and not yet read, soft: `room` is 0 from here on, and one call may overshoot (a record is 18,437 at most). */
-    inputBytes: 65_536,
+    /**
+     * Received and not yet read: `room` is 0 from here on, and one call may overshoot. A record has 18,437 at most
+     * (RFC 5246 §6.2.3), the rest is for records that wait while HTTP takes nothing.
+     */
+    inputBytes: 262_144,
     /** Application records sealed and not yet taken; `write` accepts nothing more from here on. */
     outputBytes: 65_536,
     /** Body of one handshake message (RFC 5246 §7.4 allows 2^24 - 1). A ClientHello of a browser has about 2 kB. */
