@@ -97,7 +97,13 @@ export type TcpEvent =
       readonly mss?: number;
       readonly windowScale?: number;
     }
-  | { readonly layer: 'tcp'; readonly kind: 'state'; readonly flow: string; readonly from: TcpState; readonly to: TcpState }
+  | {
+      readonly layer: 'tcp';
+      readonly kind: 'state';
+      readonly flow: string;
+      readonly from: TcpState;
+      readonly to: TcpState;
+    }
   | {
       readonly layer: 'tcp';
       readonly kind: 'drop';
