@@ -5,19 +5,10 @@
 import { limits } from '../limits.js';
 import { type HeapEntry, MICROS_PER_MILLI, MICROS_PER_SECOND, TimerTable } from '../time.js';
 import type { TcpState, Trace } from '../trace.js';
-import type { Micros, Session, SessionFactory } from '../types.js';
+import type { Micros, Session } from '../types.js';
+import { type ConnectionConfig, writeReset, writeSegment, writeSynAck } from './output.js';
 import { RECEIVE_WINDOW_SCALE, Receiver } from './receive.js';
-import {
-  ACK,
-  FIN,
-  RST,
-  type Segment,
-  SYN,
-  segmentLength,
-  TCP_HEADER_BYTES,
-  writeSynOptions,
-  writeTcpHeader,
-} from './segment.js';
+import { ACK, FIN, RST, type Segment, SYN, segmentLength } from './segment.js';
 import {
   type RetransmitReason,
   type SegmentWriter,
@@ -41,33 +32,6 @@ export const FIN_WAIT_2_US = 60 * MICROS_PER_SECOND;
 const DEFAULT_SEND_MSS = 536;
 /** RFC 7323 §2.3: a larger shift is taken as this. */
 const MAX_WINDOW_SCALE = 14;
-
-/** Where the stack lets segments be written. A segment is written at `begin()[payloadStart]` and leaves by `send`. */
-export interface TcpOutput {
-  readonly payloadStart: number;
-  begin(): Uint8Array;
-  send(nowUs: Micros, remoteAddress: number, length: number): void;
-}
-
-/** What a connection is made of. */
-export interface ConnectionConfig {
-  /** Orders timers of equal deadlines among connections. */
-  readonly serial: number;
-  /** `10.0.0.1:49152>10.0.0.2:443#k` */
-  readonly flow: string;
-  /** `address:port`, for the trace. */
-  readonly local: string;
-  readonly remote: string;
-  readonly remoteAddress: number;
-  readonly remotePort: number;
-  readonly localPort: number;
-  readonly iss: number;
-  /** The largest segment text that fits the MTU, which is also the MSS we offer. */
-  readonly ownMss: number;
-  readonly createSession: SessionFactory;
-  readonly output: TcpOutput;
-  readonly trace: Trace | undefined;
-}
 
 export class Connection implements HeapEntry, SegmentWriter {
   deadlineUs: Micros = Number.POSITIVE_INFINITY;
@@ -202,7 +166,7 @@ export class Connection implements HeapEntry, SegmentWriter {
   /** The server shuts down: the session is asked to finish. */
   close(nowUs: Micros): void {
     if (this.#state === 'SYN-RECEIVED') {
-      this.#writeReset(nowUs, this.#sender.max);
+      writeReset(nowUs, this.config, this.#sender.max);
       this.#end(nowUs, 'server closed');
       return;
     }
@@ -219,17 +183,11 @@ export class Connection implements HeapEntry, SegmentWriter {
   // ---- SegmentWriter ----
 
   write(nowUs: Micros, seq: number, distance: number, length: number, flags: number): void {
-    const { output, localPort, remotePort } = this.config;
-    const bytes = output.begin();
-    const at = output.payloadStart;
     const ack = this.#receiver.nxt;
     const window = this.#receiver.advertise();
-    writeTcpHeader(bytes, at, localPort, remotePort, seq, ack, TCP_HEADER_BYTES, ACK | flags, window);
-    if (length > 0) this.#sender.queue.copyTo(bytes, at + TCP_HEADER_BYTES, distance, length);
+    writeSegment(nowUs, this.config, seq, ack, ACK | flags, window, this.#sender.queue, distance, length);
     this.#ackNow = false;
     this.timers.clear(TIMER_DELAYED_ACK);
-    if (this.#trace) this.#traceOut(nowUs, seq, ack, ACK | flags, window, length);
-    output.send(nowUs, this.config.remoteAddress, TCP_HEADER_BYTES + length);
   }
 
   retransmitting(nowUs: Micros, reason: RetransmitReason, seq: number, length: number): void {
@@ -282,7 +240,7 @@ export class Connection implements HeapEntry, SegmentWriter {
     if (this.#state === 'SYN-RECEIVED') {
       if (!seqGt(ack, sender.una) || seqGt(ack, sender.max)) {
         this.#drop(nowUs, segment, 'acknowledges something not sent');
-        this.#writeReset(nowUs, ack);
+        writeReset(nowUs, this.config, ack);
         return false;
       }
       sender.established(nowUs, this.#synAckSentUs, this.#synAckTimeouts);
@@ -453,7 +411,7 @@ export class Connection implements HeapEntry, SegmentWriter {
 
   /** We end it: RST, then as `#end` (§3.10.5). */
   #abort(nowUs: Micros, reason: string): void {
-    this.#writeReset(nowUs, this.#sender.ackSeq);
+    writeReset(nowUs, this.config, this.#sender.ackSeq);
     this.#end(nowUs, reason);
   }
 
@@ -498,24 +456,7 @@ export class Connection implements HeapEntry, SegmentWriter {
   }
 
   #writeSynAck(nowUs: Micros): void {
-    const { output, localPort, remotePort, iss, ownMss } = this.config;
-    const bytes = output.begin();
-    const at = output.payloadStart;
-    const ack = this.#receiver.nxt;
-    const window = this.#receiver.wnd;
-    const scale = this.#scaled ? RECEIVE_WINDOW_SCALE : -1;
-    const headerLength = TCP_HEADER_BYTES + writeSynOptions(bytes, at + TCP_HEADER_BYTES, ownMss, scale);
-    writeTcpHeader(bytes, at, localPort, remotePort, iss, ack, headerLength, SYN | ACK, window);
-    if (this.#trace) this.#traceOut(nowUs, iss, ack, SYN | ACK, window, 0);
-    output.send(nowUs, this.config.remoteAddress, headerLength);
-  }
-
-  /** <SEQ><CTL=RST>. */
-  #writeReset(nowUs: Micros, seq: number): void {
-    const { output, localPort, remotePort } = this.config;
-    writeTcpHeader(output.begin(), output.payloadStart, localPort, remotePort, seq, 0, TCP_HEADER_BYTES, RST, 0);
-    if (this.#trace) this.#traceOut(nowUs, seq, 0, RST, 0, 0);
-    output.send(nowUs, this.config.remoteAddress, TCP_HEADER_BYTES);
+    writeSynAck(nowUs, this.config, this.#receiver.nxt, this.#receiver.wnd, this.#scaled ? RECEIVE_WINDOW_SCALE : -1);
   }
 
   #writeAck(nowUs: Micros): void {
@@ -542,14 +483,6 @@ export class Connection implements HeapEntry, SegmentWriter {
       seq: segment.seq,
       length: segment.payloadLength,
     });
-  }
-
-  #traceOut(nowUs: Micros, seq: number, ack: number, flags: number, window: number, length: number): void {
-    const { flow, local, remote, ownMss } = this.config;
-    const event = { layer: 'tcp', kind: 'segment', dir: 'out', flow, src: local, dst: remote } as const;
-    const options =
-      (flags & SYN) === 0 ? {} : { mss: ownMss, ...(this.#scaled && { windowScale: RECEIVE_WINDOW_SCALE }) };
-    this.#trace?.(nowUs, { ...event, seq, ack, flags, window, length, ...options });
   }
 }
 

@@ -7,8 +7,9 @@ import type { RandomSource } from '../random.js';
 import { DeadlineHeap } from '../time.js';
 import type { TcpState, Trace } from '../trace.js';
 import type { Micros, SessionFactory } from '../types.js';
-import { Connection, type TcpOutput } from './connection.js';
+import { Connection } from './connection.js';
 import { initialSequenceNumber } from './isn.js';
+import type { TcpOutput } from './output.js';
 import {
   ACK,
   decodeSegment,
