@@ -3,7 +3,7 @@
 //
 //   0.000 < S 0:0(0) win 65535 <mss 1460,wscale 7>     a segment to the stack (numbers relative to the client's ISN)
 //   0.000 > S. 0:0(0) ack 1 win 65535 <mss 1460>       the next segment from the stack, at exactly this time
-//   0.100 session write 1000                           the session does something: write N, room N, close, drain, abort
+//   0.100 session write 1000                           the session does something: write N, room N, grant N, close, ...
 //   0.100 stack close                                  the stack is closed
 //   0.200 idle                                         nothing has been sent until now
 //   0.200 state ESTABLISHED                            the connection's state by its trace
@@ -205,7 +205,9 @@ class Run {
 
   #inbound(words: string[]): Uint8Array {
     const packet = parsePacket(words);
-    const payload = packet.length > 0 ? patternBytes(packet.seq - 1, packet.length) : undefined;
+    // The stream begins behind the SYN.
+    const index = (packet.flags & SYN) !== 0 ? packet.seq : packet.seq - 1;
+    const payload = packet.length > 0 ? patternBytes(index, packet.length) : undefined;
     const frame = tcpFrame({
       source: CLIENT,
       destination: SERVER,

@@ -5,7 +5,7 @@ import type { Micros, Session, SessionState } from '../../src/core/types.js';
 
 export interface PlannedAction {
   readonly atUs: Micros;
-  /** write N, close, drain, abort, room N */
+  /** write N, close, drain, abort, room N (stays so), grant N (used up by what is received) */
   readonly verb: string;
   readonly amount: number;
 }
@@ -53,6 +53,7 @@ export class StubSession implements Session {
   advancedTo: Micros[] = [];
   #toSend: number;
   #room: number;
+  #granted = false;
   #closeWanted = false;
   readonly #options: StubOptions;
   #planned: PlannedAction[];
@@ -70,6 +71,7 @@ export class StubSession implements Session {
     }
     this.received += bytes.length;
     if (this.#options.echo) this.#toSend += bytes.length;
+    if (this.#granted) this.#room = Math.max(0, this.#room - bytes.length);
   }
 
   endOfInput(): void {
@@ -106,8 +108,10 @@ export class StubSession implements Session {
 
   #perform(action: PlannedAction): void {
     if (action.verb === 'write') this.#toSend += action.amount;
-    else if (action.verb === 'room') this.#room = action.amount;
-    else if (action.verb === 'close') this.close();
+    else if (action.verb === 'room' || action.verb === 'grant') {
+      this.#room = action.amount;
+      this.#granted = action.verb === 'grant';
+    } else if (action.verb === 'close') this.close();
     else if (action.verb === 'drain') this.state = 'draining';
     else if (action.verb === 'abort') this.state = 'aborted';
     else throw new Error(`unknown action ${action.verb}`);

@@ -217,11 +217,14 @@ export class Sender {
   }
 
   /**
-   * RFC 9293 §3.8.6.2.1 rule 3, for less than a full segment of more: half of the largest window. Nagle's algorithm
-   * (§3.7.4) is off: all that the session has is pulled before the first segment is cut, so that a small segment is the end
-   * of an answer, and holding it back until an acknowledgment would only add a round trip or the peer's delayed ACK.
+   * Whether less than a full segment of more may leave. Where cwnd is the limit it waits for the next acknowledgment.
+   * Where the peer's window is, RFC 9293 §3.8.6.2.1 rule 3 asks for half of the largest one, and old data is repeated as
+   * far as the window reaches (SHLD-16). Nagle's algorithm (§3.7.4) is off: all that the session has is pulled before the
+   * first segment is cut, so that a small segment is the end of an answer, and holding it back until an acknowledgment
+   * would only add a round trip or the peer's delayed ACK.
    */
   #worthSending(length: number): boolean {
+    if (this.wnd - this.inFlight >= this.mss) return false;
     return length * 2 >= this.maxWnd || seqLt(this.nxt, this.max);
   }
 
