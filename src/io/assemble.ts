@@ -38,7 +38,7 @@ export function assembleStack(run: RunIdentity, trace?: Trace): Stack {
   const random = createRandomSource(nodeCrypto, run.seed);
   return createStack(
     { localAddress: run.config.address ?? '10.0.0.2', mtu: run.config.mtu ?? 1500, services: services(run, trace) },
-    { random, crypto: nodeCrypto, ...(trace && { trace }) },
+    { random, ...(trace && { trace }) },
   );
 }
 
