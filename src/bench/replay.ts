@@ -85,7 +85,7 @@ export async function replayRecording(file: string, options: ReplayOptions = {})
           comparison.recorded({ index: item.index, atUs: item.atUs, bytes: item.data });
           break;
         }
-        run!.input(item);
+        run!.input(item, comparison);
         if (await after()) return result(true);
         break;
       case 'event':
@@ -177,7 +177,7 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 interface Run {
-  input(packet: RecordedPacket): void;
+  input(packet: RecordedPacket, comparison: Comparison): void;
   advance(atUs: number): void;
   close(atUs: number): void;
   drain(comparison: Comparison): void;
@@ -244,10 +244,13 @@ class StreamsRun implements Run {
     this.#streams = streams;
   }
 
-  input(packet: RecordedPacket): void {
+  input(packet: RecordedPacket, comparison: Comparison): void {
     const event = this.#read(packet);
     const input = event && streamInput(event);
     if (input === undefined) return;
+    // What timers sent before this input acknowledges what came before it: sequence numbers are made in this order.
+    this.#streams.advance(packet.atUs);
+    this.drain(comparison);
     for (const made of this.#packets.of(inputEvent(input))) {
       if (made.dir === 'out') this.#accepting.push({ atUs: packet.atUs, data: made.data });
     }
