@@ -315,6 +315,8 @@ export type Http2Event =
       /** RFC 9113 §7 name: PROTOCOL_ERROR, ... */
       readonly code: string;
       readonly reason: string;
+      /** The rule behind it: `RFC 9113 §6.1`. */
+      readonly rule?: string;
     };
 
 // ---- HTTP semantics (RFC 9110): the same for every version and mode ----

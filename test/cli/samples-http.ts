@@ -258,8 +258,9 @@ export const HTTP_SAMPLES: readonly Sample[] = [
       streamId: 0,
       code: 'PROTOCOL_ERROR',
       reason: 'DATA on stream 0',
+      rule: 'RFC 9113 §6.1',
     },
-    normal: '      [H2] [ERROR] connection PROTOCOL_ERROR: DATA on stream 0',
+    normal: '      [H2] [ERROR] connection PROTOCOL_ERROR: DATA on stream 0 (RFC 9113 §6.1)',
   },
   {
     event: {
