@@ -68,16 +68,10 @@ export interface ReplayOptions extends DisplayOptions {
   readonly update: boolean;
 }
 
-export interface InspectOptions extends DisplayOptions {
-  readonly capture: string;
-  readonly keylog: string | undefined;
-}
-
 /** `notices` are single lines for stderr: options that have no effect here. */
 export type Arguments =
   | { readonly command: 'serve'; readonly options: ServeOptions; readonly notices: readonly string[] }
   | { readonly command: 'replay'; readonly options: ReplayOptions; readonly notices: readonly string[] }
-  | { readonly command: 'inspect'; readonly options: InspectOptions; readonly notices: readonly string[] }
   | { readonly command: 'help'; readonly text: string }
   | { readonly command: 'version' };
 
@@ -108,19 +102,6 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
           captures: given.positional.map((name) => fileName('replay', name)),
           update: given.on('update'),
           ...displayOptions(given, env, 'none'),
-        },
-        notices: [],
-      };
-    case 'inspect':
-      if (given.positional.length !== 1) {
-        throw new UsageError(`inspect takes one capture, but ${given.positional.length} were given`);
-      }
-      return {
-        command: 'inspect',
-        options: {
-          capture: fileName('inspect', given.positional[0]!),
-          keylog: given.value('keylog', fileName),
-          ...displayOptions(given, env, 'pretty'),
         },
         notices: [],
       };

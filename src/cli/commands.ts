@@ -1,7 +1,7 @@
 // The commands and options as data: what there is, how it is spelled, what help says about it. arguments.ts reads the
 // command line by this table and help.ts prints it.
 
-export type CommandName = 'serve' | 'replay' | 'inspect';
+export type CommandName = 'serve' | 'replay';
 
 export interface OptionSpec {
   /** As in `--local-ip`. */
@@ -20,8 +20,8 @@ export interface OptionSpec {
 export interface CommandSpec {
   readonly name: CommandName;
   readonly usage: string;
-  /** What follows the command's name in cac's notation: nothing, one, or one and more. */
-  readonly captures: '' | ' <capture>' | ' <...captures>';
+  /** What follows the command's name in cac's notation: nothing, or one and more. */
+  readonly captures: '' | ' <...captures>';
   readonly description: string;
   readonly options: readonly OptionSpec[];
   readonly examples: readonly string[];
@@ -128,17 +128,6 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: 'update', description: 'rewrite the golden logs from what is seen now' },
     ],
     examples: ['wirebench replay run.pcapng', 'wirebench replay fixtures/captures --log pretty -v'],
-  },
-  {
-    name: 'inspect',
-    usage: 'inspect CAPTURE [options]',
-    captures: ' <capture>',
-    description: 'Show the layers of a capture, whoever took it',
-    options: [
-      { name: 'keylog', value: 'FILE', description: 'TLS secrets in NSS key log format, to see inside' },
-      ...displayOptions('pretty'),
-    ],
-    examples: ['wirebench inspect trace.pcap --keylog keys.txt --layers tls,http2'],
   },
 ];
 

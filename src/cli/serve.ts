@@ -12,7 +12,7 @@ import { assembleStack, assembleStreams, type RunConfig, type RunIdentity } from
 import { type Clock, createClock } from '../io/clock.js';
 import { EXIT, FileError } from '../io/errors.js';
 import { runTun } from '../io/live-tun.js';
-import { credentialFromPem } from '../io/node-crypto.js';
+import { loadCredential } from '../io/node-crypto.js';
 import type { Loop } from '../io/run.js';
 import { runSockets } from '../io/sockets.js';
 import { runStd } from '../io/std.js';
@@ -142,7 +142,7 @@ function readKeys(options: ServeOptions): { certificate: string; key: string } {
   const certificate = readPem(certificateFile);
   const key = readPem(keyFile);
   try {
-    credentialFromPem(certificate, key);
+    loadCredential(certificate, key);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new FileError(

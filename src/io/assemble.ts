@@ -8,7 +8,7 @@ import { createStack } from '../core/stack.js';
 import { Streams } from '../core/streams.js';
 import type { Trace } from '../core/trace.js';
 import type { SessionFactory, Stack } from '../core/types.js';
-import { credentialFromPem, nodeCrypto } from './node-crypto.js';
+import { loadCredential, nodeCrypto } from './node-crypto.js';
 
 /** What a run is made of besides its seed and its inputs; plain data, stored in every recording. */
 export interface RunConfig {
@@ -38,7 +38,7 @@ export function assembleStack(run: RunIdentity, trace?: Trace): Stack {
   const random = createRandomSource(nodeCrypto, run.seed);
   return createStack(
     { localAddress: run.config.address ?? '10.0.0.2', mtu: run.config.mtu ?? 1500, services: services(run, trace) },
-    { random, crypto: nodeCrypto, ...(trace && { trace }) },
+    { random, ...(trace && { trace }) },
   );
 }
 
@@ -53,7 +53,7 @@ function services(run: RunIdentity, trace: Trace | undefined): ReadonlyMap<numbe
   const tls: TlsOptions = {
     crypto: nodeCrypto,
     random: createRandomSource(nodeCrypto, run.seed),
-    credential: credentialFromPem(config.certificate, config.key),
+    credential: loadCredential(config.certificate, config.key),
   };
   const shared = { handler, startUnixUs, ...(trace && { trace }) };
   const map = new Map<number, SessionFactory>();

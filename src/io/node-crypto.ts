@@ -49,7 +49,7 @@ export function signingKey(key: KeyObject): SigningKey {
  * an Error that says what is wrong: no certificate, an unreadable one, no private key, a key that is not RSA or not the
  * leaf's.
  */
-export function credentialFromPem(certificatePem: string, keyPem: string): TlsCredential {
+export function loadCredential(certificatePem: string, keyPem: string): TlsCredential {
   const blocks = certificatePem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   if (blocks.length === 0) throw new Error('no certificate in the certificate PEM');
   const certificates = blocks.map((block, index) =>

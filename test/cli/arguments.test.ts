@@ -135,15 +135,15 @@ const REJECTED: readonly [argv: readonly string[], message: string, suggestion?:
   [['--constructor'], 'unknown option "--constructor"'],
   [['--\x1b[31m'], 'unknown option "--\\u001b[31m"'],
   [['rplay', 'x'], 'unknown command "rplay"', 'Did you mean replay?'],
-  [['frobnicate'], 'unknown command "frobnicate"', 'The commands are serve, replay, inspect.'],
+  [['frobnicate'], 'unknown command "frobnicate"', 'The commands are serve, replay.'],
   [['run.pcapng'], 'unknown command "run.pcapng"', 'To run a capture again: wirebench replay "run.pcapng"'],
   [['serve', 'x'], 'serve takes no arguments, but "x" was given'],
   [['serve', '--', '-mode'], 'serve takes no arguments, but "-mode" was given'],
-  [['--mode', 'tcp', '00'], 'unknown command "00"', 'The commands are serve, replay, inspect.'],
+  [['--mode', 'tcp', '00'], 'unknown command "00"', 'The commands are serve, replay.'],
   // Options of other commands.
   [['replay', '--seed', '1', 'x'], '--seed is no option of replay', 'It is one of serve.'],
   [['--update'], '--update is no option of serve', 'It is one of replay.'],
-  [['replay', 'x', '--keylog', 'k'], '--keylog is no option of replay', 'It is one of serve and inspect.'],
+  [['replay', 'x', '--keylog', 'k'], '--keylog is no option of replay', 'It is one of serve.'],
   // Values that are missing, too many, or not wanted.
   [['--port'], '--port needs a value (N)'],
   [['--record', '--debug'], '--record needs a value (FILE)'],
@@ -224,8 +224,6 @@ const REJECTED: readonly [argv: readonly string[], message: string, suggestion?:
   // Captures.
   [['replay'], 'replay: no capture was given', 'wirebench replay CAPTURE...'],
   [['replay', ''], 'replay: "" is no file name'],
-  [['inspect'], 'inspect takes one capture, but 0 were given'],
-  [['inspect', 'a', 'b'], 'inspect takes one capture, but 2 were given'],
 ];
 
 for (const [argv, message, suggestion] of REJECTED) {
@@ -271,19 +269,6 @@ test('replay --update, with a log', () => {
   assert.is(result.options.update, true);
   assert.is(result.options.log, 'json');
   assert.equal(result.options.captures, ['fixtures/captures']);
-});
-
-test('inspect takes one capture and a key log', () => {
-  const result = parseArguments(words('inspect t.pcap --keylog keys.txt --layers tls,http2'), {
-    SSLKEYLOGFILE: 'not-this',
-  });
-  assert.is(result.command, 'inspect');
-  if (result.command !== 'inspect') return;
-  assert.is(result.options.capture, 't.pcap');
-  assert.is(result.options.keylog, 'keys.txt');
-  assert.is(result.options.log, 'pretty');
-  assert.equal(result.options.layers, new Set(['tls', 'http2']));
-  assert.is(parseArguments(['inspect', 't'], { SSLKEYLOGFILE: 'x' }).command, 'inspect');
 });
 
 test('PAUSE_LAYER and SSLKEYLOGFILE stand in for options that are not given', () => {

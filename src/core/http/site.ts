@@ -179,21 +179,22 @@ function parseNumber(path: string, from: number): number {
   return value;
 }
 
-/** RFC 9110 §12.5.1: HTML only when it is named, and not liked less than plain text. `*` is what curl says. */
+/** RFC 9110 §12.5.1: HTML only when it is named, and not liked less than plain text. What curl says is only a star. */
 function prefersHtml(accept: string | undefined): boolean {
-  return accept !== undefined && quality(accept, 'text/html') > quality(accept, 'text/plain', -1);
+  if (accept === undefined) return false;
+  const html = quality(accept, 'text/html');
+  return html > 0 && html >= quality(accept, 'text/plain');
 }
 
 /** The qvalue of a media type in thousandths (RFC 9110 §12.4.2); 0 when the list does not name it. */
-function quality(accept: string, type: string, bias = 0): number {
+function quality(accept: string, type: string): number {
   for (const range of accept.toLowerCase().split(',')) {
     const [name, ...parameters] = range.split(';').map((part) => part.trim());
     if (name !== type) continue;
     const q = parameters.find((parameter) => parameter.startsWith('q='));
-    if (q === undefined) return 1_000 + bias;
+    if (q === undefined) return 1_000;
     const digits = /^q=([01])(?:\.([0-9]{0,3}))?$/.exec(q);
-    if (digits === null) return 0;
-    return Number(digits[1]) * 1_000 + Number((digits[2] ?? '').padEnd(3, '0')) + bias;
+    return digits === null ? 0 : Number(digits[1]) * 1_000 + Number((digits[2] ?? '').padEnd(3, '0'));
   }
   return 0;
 }

@@ -96,7 +96,7 @@ function decodeExtension(reader: Reader): Extension {
         schemes: decodeU16List(reader.sub(length, 'signature_algorithms'), 2, 'signature_scheme'),
       };
     case ExtensionType.alpn:
-      return { type: 'alpn', protocols: decodeProtocolNames(reader.sub(length, 'alpn')) };
+      return { type: 'alpn', protocols: decodeProtocolNames(reader.sub(length, 'alpn', '')) };
     case ExtensionType.extended_master_secret:
       reader.sub(length, 'extended_master_secret').expectEnd('extension_data');
       return { type: 'extended_master_secret' };
@@ -118,9 +118,10 @@ function decodeExtension(reader: Reader): Extension {
 
 function decodeServerName(data: Reader): Extension {
   if (data.remaining === 0) return { type: 'server_name', names: undefined };
-  const list = data.sub(data.u16('length'), 'server_name_list');
+  const listLength = data.u16('length');
+  if (listLength === 0) data.fail('server_name_list: empty');
+  const list = data.sub(listLength, 'server_name_list');
   data.expectEnd('extension_data');
-  if (list.remaining === 0) list.fail('empty');
   const names: ServerName[] = [];
   while (list.remaining > 0) {
     const nameType = list.u8('name_type');
@@ -150,16 +151,18 @@ function decodePointFormats(data: Reader): number[] {
   return formats;
 }
 
+/** The names are reported as `alpn` itself: in a ServerHello there is one, and it is what the extension says. */
 function decodeProtocolNames(data: Reader): Uint8Array[] {
-  const list = data.sub(data.u16('length'), 'protocol_name_list');
-  data.expectEnd('extension_data');
-  if (list.remaining === 0) list.fail('empty');
+  const length = data.u16('alpn.length');
+  if (length === 0) data.fail('alpn: no protocol name');
+  const list = data.sub(length, 'alpn', '');
+  data.expectEnd('alpn');
   const protocols: Uint8Array[] = [];
   while (list.remaining > 0) {
-    const length = list.u8('length');
+    const nameLength = list.u8('alpn.name_length');
     // RFC 7301 §3.1: names are not empty.
-    if (length === 0) list.fail('protocol_name: empty');
-    protocols.push(list.take(length, 'protocol_name'));
+    if (nameLength === 0) list.fail('alpn: empty protocol name');
+    protocols.push(list.take(nameLength, 'alpn'));
   }
   return protocols;
 }

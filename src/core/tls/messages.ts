@@ -83,7 +83,7 @@ export type HandshakeMessage =
 /**
  * Reads one message, header included, to its last byte; what follows it is left in `reader`. Raises ParseError. Byte
  * strings are views of the reader's buffer. Fields are reported as `ServerHello.cipher_suite`,
- * `ServerHello.extensions.alpn.protocol_name` and so on.
+ * `ServerHello.extensions.alpn` and so on.
  */
 export function decodeHandshake(reader: Reader): HandshakeMessage {
   const msgType = reader.u8('Handshake.msg_type');
