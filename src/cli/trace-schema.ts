@@ -185,7 +185,7 @@ export const TRACE_FIELDS = {
     streamId: 'stream, 0 for the connection',
     code: 'error code name as in RFC 9113 §7',
     reason: 'what was wrong',
-    rule: 'the rule behind it, RFC and section',
+    rule: 'the rule behind it, RFC and section; optional',
   },
   'http.request': {
     flow: FLOW,

@@ -304,7 +304,7 @@ test('--version', () => {
   assert.equal(parseArguments(['replay', '--version'], {}), { command: 'version' });
 });
 
-for (const argv of [['--help'], ['-h'], ['serve', '--help'], ['replay', '-h'], ['inspect', '--help', '--debug']]) {
+for (const argv of [['--help'], ['-h'], ['serve', '--help'], ['replay', '-h'], ['replay', '--help', '--debug']]) {
   test(`help: ${argv.join(' ')}`, () => {
     const result = parseArguments(argv, {});
     assert.is(result.command, 'help');
@@ -324,7 +324,7 @@ test('the help of a command lists its options with their defaults and the origin
   assert.ok(text.includes('(-localIP too)') && text.includes('(-remoteIP too)'));
   assert.not.match(text, /--update/);
   const { text: general } = parseArguments(['--help'], {}) as Extract<Arguments, { command: 'help' }>;
-  for (const usage of ['[serve] [options]', 'replay CAPTURE... [options]', 'inspect CAPTURE [options]']) {
+  for (const usage of ['[serve] [options]', 'replay CAPTURE... [options]']) {
     assert.ok(general.includes(`  ${usage} `), usage);
   }
 });

@@ -4,7 +4,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type ConsoleOptions, createConsoleRenderer } from '../../src/cli/console.js';
 import type { Layer, TraceEvent } from '../../src/core/trace.js';
-import { FLOW, ipPacket, SAMPLES, SYN, segment } from './samples.js';
+import { FLOW, ipPacket, SYN, segment } from './events.js';
+import { SAMPLES } from './samples.js';
 
 type Timed = readonly [atUs: number, event: TraceEvent];
 
@@ -84,7 +85,7 @@ test('--layers shows these layers only', () => {
   assert.ok(only('ip').every((line) => line.startsWith('[IP]')) && only('ip').length === 3);
   assert.ok(only('icmp').every((line) => line.startsWith('  [ICMP]')) && only('icmp').length === 3);
   assert.ok(only('tcp').every((line) => line.startsWith('  [TCP]')) && only('tcp').length === 6);
-  assert.ok(only('tls').every((line) => line.startsWith('    [TLS]')) && only('tls').length === 7);
+  assert.ok(only('tls').every((line) => line.startsWith('    [TLS]')) && only('tls').length === 9);
   assert.ok(only('http1').every((line) => line.startsWith('      [HTTP]')) && only('http1').length === 4);
   assert.ok(only('http2').every((line) => line.startsWith('      [H2]')) && only('http2').length === 12);
   assert.equal(only('http'), ['      [HTTP] GET / -> 200']);

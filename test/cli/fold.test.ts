@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { createConsoleRenderer } from '../../src/cli/console.js';
 import { FoldRun, foldSlot, SHOWN_OF_A_RUN } from '../../src/cli/fold.js';
 import type { Layer, TraceEvent } from '../../src/core/trace.js';
-import { ACK, dataFrame, FIN_ACK, FLOW, ipPacket, PSH_ACK, SYN, segment } from './samples.js';
+import { ACK, dataFrame, FIN_ACK, FLOW, ipPacket, PSH_ACK, SYN, segment } from './events.js';
 
 function render(
   events: readonly TraceEvent[],

@@ -6,7 +6,8 @@ import * as assert from 'uvu/assert';
 import { createJsonlRenderer } from '../../src/cli/jsonl.js';
 import { TRACE_FIELDS, traceKindsMarkdown } from '../../src/cli/trace-schema.js';
 import type { TraceEvent } from '../../src/core/trace.js';
-import { FLOW, SAMPLES } from './samples.js';
+import { FLOW } from './events.js';
+import { SAMPLES } from './samples.js';
 
 function render(events: readonly TraceEvent[], secrets?: boolean): string[] {
   const lines: string[] = [];

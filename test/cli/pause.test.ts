@@ -5,7 +5,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isPausePoint, Pauser } from '../../src/cli/pause.js';
 import type { Layer, TraceEvent } from '../../src/core/trace.js';
-import { ACK, FLOW, ipPacket, SAMPLES, segment } from './samples.js';
+import { ACK, FLOW, ipPacket, segment } from './events.js';
+import { SAMPLES } from './samples.js';
 
 const ESTABLISHED: TraceEvent = { layer: 'tcp', kind: 'state', flow: FLOW, from: 'SYN-RECEIVED', to: 'ESTABLISHED' };
 const CLOSED: TraceEvent = { layer: 'tcp', kind: 'state', flow: FLOW, from: 'LAST-ACK', to: 'CLOSED' };

@@ -43,7 +43,8 @@ export function http2Line(event: Http2Event, level: Level): Line {
     case 'error':
       return failure(
         `${event.scope === 'connection' ? 'connection' : `stream=${event.streamId}`} ${token(event.code)}: ` +
-          printable(event.reason),
+          printable(event.reason) +
+          (event.rule === undefined ? '' : ` (${printable(event.rule)})`),
       );
     default:
       return event satisfies never;
