@@ -245,12 +245,12 @@ class StreamsRun implements Run {
   }
 
   input(packet: RecordedPacket, comparison: Comparison): void {
-    const event = this.#read(packet);
-    const input = event && streamInput(event);
-    if (input === undefined) return;
     // What timers sent before this input acknowledges what came before it: sequence numbers are made in this order.
     this.#streams.advance(packet.atUs);
     this.drain(comparison);
+    const event = this.#read(packet);
+    const input = event && streamInput(event);
+    if (input === undefined) return;
     for (const made of this.#packets.of(inputEvent(input))) {
       if (made.dir === 'out') this.#accepting.push({ atUs: packet.atUs, data: made.data });
     }
