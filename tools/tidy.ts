@@ -14,12 +14,11 @@ const LENGTH_EXEMPT = new Set(['src/core/http2/hpack/huffman-table.ts']);
 const LEAF = [
   /^src\/core\/bytes\//,
   /^src\/core\/(time|random|crypto|trace|limits|types)\.ts$/,
-  /^src\/core\/http\/message\.ts$/,
-  /^src\/core\/ip\/(checksum|address)\.ts$/,
+  /^src\/core\/(http\/(message|text)|ip\/(checksum|address))\.ts$/,
 ];
 /** The wire formats: leaf modules and wire formats of the same protocol. */
 const CODEC =
-  /^src\/core\/(ip\/(packet|icmp)|tcp\/(segment|seq)|tls\/(record|messages|extensions)|http2\/(frame|settings)|http2\/hpack\/[a-z-]+|http1\/message)\.ts$/;
+  /^src\/core\/(ip\/(packet|icmp)|tcp\/(segment|seq)|tls\/(record|messages|extensions)|http2\/(frame|settings|errors)|http2\/hpack\/[a-z-]+|http1\/message)\.ts$/;
 /** The only files of core that see two layers. */
 const JOIN = /^src\/core\/(stack|session|streams|index)\.ts$/;
 

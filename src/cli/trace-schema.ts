@@ -132,7 +132,6 @@ export const TRACE_FIELDS = {
   },
   'tls.truncated': {
     flow: FLOW,
-    severity: '`warning`',
     reason: 'how the byte stream ended without close_notify',
     length: 'bytes of an unfinished record that are left over',
   },

@@ -210,7 +210,6 @@ export type TlsEvent =
       readonly layer: 'tls';
       /** The byte stream ended without close_notify (RFC 5246 §7.2.1): what came may be cut short by an attacker. */
       readonly kind: 'truncated';
-      readonly severity: 'warning';
       readonly flow: string;
       readonly reason: string;
       /** Bytes of an unfinished record that are left over. */

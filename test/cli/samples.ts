@@ -228,8 +228,9 @@ const SAMPLES_BELOW_HTTP: readonly Sample[] = [
     normal: '    [TLS] [WARN] dropped 29 bytes: after close_notify',
   },
   {
-    event: { layer: 'tls', kind: 'truncated', severity: 'warning', flow: FLOW, reason: 'no close_notify', length: 3 },
-    normal: '    [TLS] [WARN] truncated: no close_notify',
+    event: { layer: 'tls', kind: 'truncated', flow: FLOW, reason: 'no close_notify', length: 3 },
+    normal: undefined,
+    verbose: ['    [TLS] truncated: no close_notify'],
   },
 ];
 

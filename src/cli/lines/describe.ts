@@ -15,7 +15,8 @@ export function levelOf(event: TraceEvent): Level {
   switch (event.layer) {
     case 'tls':
       if (event.kind === 'record' || event.kind === 'secret') return DEBUG;
-      return event.kind === 'state' ? VERBOSE : NORMAL;
+      // Many clients (curl over HTTP/2 among them) leave without close_notify: worth knowing, no cause for worry.
+      return event.kind === 'state' || event.kind === 'truncated' ? VERBOSE : NORMAL;
     case 'http1':
       return event.kind === 'body' && event.length === 0 ? DEBUG : NORMAL;
     case 'http2':

@@ -33,7 +33,7 @@ export function tlsLine(event: TlsEvent, level: Level): Line {
     case 'drop':
       return warning(`dropped ${event.length} bytes: ${printable(event.reason)}`);
     case 'truncated':
-      return warning(`truncated: ${printable(event.reason)}`);
+      return plain(`truncated: ${printable(event.reason)}`);
     default:
       return event satisfies never;
   }

@@ -193,7 +193,7 @@ export class RecordLayer {
   #truncated(nowUs: Micros): void {
     const { length } = this.#input;
     const reason = 'end of the byte stream without close_notify';
-    this.#trace?.(nowUs, { layer: 'tls', kind: 'truncated', severity: 'warning', flow: this.#flow, reason, length });
+    this.#trace?.(nowUs, { layer: 'tls', kind: 'truncated', flow: this.#flow, reason, length });
     this.#inputEnded = true;
     this.#input.clear();
   }
