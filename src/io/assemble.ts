@@ -53,11 +53,21 @@ function services(run: RunIdentity, trace: Trace | undefined): ReadonlyMap<numbe
   const tls: TlsOptions = {
     crypto: nodeCrypto,
     random: createRandomSource(nodeCrypto, run.seed),
-    credential: loadCredential(config.certificate, config.key),
+    credential: credentialOf(config),
   };
   const shared = { handler, startUnixUs, ...(trace && { trace }) };
   const map = new Map<number, SessionFactory>();
   for (const port of config.plainPorts) map.set(port, (_nowUs, flow) => createSession({ ...shared, flow }));
   for (const port of config.tlsPorts) map.set(port, (_nowUs, flow) => createSession({ ...shared, flow, tls }));
   return map;
+}
+
+let parsed: { readonly config: RunConfig; readonly credential: TlsOptions['credential'] } | undefined;
+
+/** Parsing a key costs as much as replaying a small capture, and a folder of captures has one key in all of them. */
+function credentialOf(config: RunConfig): TlsOptions['credential'] {
+  if (parsed?.config.certificate !== config.certificate || parsed.config.key !== config.key) {
+    parsed = { config, credential: loadCredential(config.certificate, config.key) };
+  }
+  return parsed.credential;
 }

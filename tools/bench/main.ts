@@ -6,8 +6,8 @@
 // latency. Loads are counted, not timed. tun mode runs in a network namespace of its own.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { arch, cpus, release } from 'node:os';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { arch, cpus, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { replayRecording } from '../../src/bench/replay.js';
@@ -70,9 +70,9 @@ function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
 }
 
-async function start(mode: Mode, port: number): Promise<Running> {
+async function start(mode: Mode, port: number, more: readonly string[] = []): Promise<Running> {
   const args = mode === 'tun' ? ['--mode', 'tun'] : ['--mode', mode, '--port', `${port}`];
-  const argv = ['taskset', '-c', '0', process.execPath, mainScript, 'serve', ...args, '--log', 'none'];
+  const argv = ['taskset', '-c', '0', process.execPath, mainScript, 'serve', ...args, ...more, '--log', 'none'];
   if (mode === 'tun') argv.unshift('unshare', '--net');
   const child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
   let stderr = '';
@@ -157,23 +157,51 @@ async function benchServers(rounds: number): Promise<string[]> {
 }
 
 async function benchReplay(rounds: number): Promise<string[]> {
-  const files = readdirSync(captures)
+  const bundled = readdirSync(captures)
     .filter((name) => name.endsWith('.pcapng'))
     .map((name) => join(captures, name));
+  const folder = mkdtempSync(join(tmpdir(), 'wirebench-bench-'));
+  try {
+    const long = join(folder, 'download.pcapng');
+    const running = await start('tun', 0, ['--record', long]);
+    try {
+      measure(running, LOADS.at(-1)!);
+    } finally {
+      await stop(running);
+    }
+    const megabytes = statSync(long).size / 1e6;
+    return [
+      '| replay, in one process | packets | packets/s |',
+      '|---|---|---|',
+      await replayRow(
+        `the ${bundled.length} bundled captures, ${bundled.length} starts and key exchanges included`,
+        bundled,
+        rounds,
+      ),
+      await replayRow(`a recorded download of 400 MB (${megabytes.toFixed(0)} MB of pcapng)`, [long], rounds),
+    ];
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function replayRow(name: string, files: readonly string[], rounds: number): Promise<string> {
   const perSecond: number[] = [];
   let packets = 0;
   for (let round = 0; round <= rounds; round++) {
+    process.stderr.write(`replay, round ${round} of ${rounds}: ${name}\n`);
     packets = 0;
     const started = process.hrtime.bigint();
-    for (const file of files) packets += (await replayRecording(file)).packets;
+    for (const file of files) {
+      const result = await replayRecording(file);
+      if (result.difference) throw new Error(`${file} does not replay identically`);
+      packets += result.packets;
+    }
     const seconds = Number(process.hrtime.bigint() - started) / 1e9;
     if (round > 0) perSecond.push(packets / seconds);
   }
-  return [
-    '| replay | packets/s |',
-    '|---|---|',
-    `| the ${files.length} bundled captures (${packets.toLocaleString('en-US')} packets), in one process | ${Math.round(median(perSecond)).toLocaleString('en-US')} |`,
-  ];
+  const figure = (value: number): string => Math.round(value).toLocaleString('en-US');
+  return `| ${name} | ${figure(packets)} | ${figure(median(perSecond))} |`;
 }
 
 const roundsAt = process.argv.indexOf('--rounds');
