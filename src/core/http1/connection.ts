@@ -183,7 +183,6 @@ export class Http1Connection implements Session {
     } catch {
       response = this.#failure(nowUs, { status: 500, reason: 'the handler failed' });
     }
-    this.#events?.bodyIn(nowUs, this.#requestBody);
     this.#respond(response);
     const { delayUs = 0 } = response;
     if (delayUs > 0) this.#delayedUntilUs = nowUs + delayUs;
@@ -282,6 +281,7 @@ export class Http1Connection implements Session {
     if (!this.#output.putHead(status, fields)) return this.#fail(nowUs, 'a field that cannot be sent');
 
     this.#events?.response(nowUs, status, fields, this.#head);
+    this.#events?.bodyIn(nowUs, this.#requestBody);
     this.#phase = 'content';
     if (!withContent) {
       this.#cancelBody();
@@ -353,7 +353,8 @@ export class Http1Connection implements Session {
       this.#fail(nowUs, 'its content failed');
       return undefined;
     }
-    this.#events?.bodyIn(nowUs, this.#requestBody);
+    // How much comes before the head depends on how the input was cut, so it is told after it (`#sendHead`).
+    if (this.#phase === 'content') this.#events?.bodyIn(nowUs, this.#requestBody);
     const body = this.#requestBody;
     if (body?.refusal !== undefined) this.#refuse(nowUs, body.refusal, body.refusedAt);
     return piece !== undefined && piece.length > maxBytes ? piece.subarray(0, maxBytes) : piece;
