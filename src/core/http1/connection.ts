@@ -24,7 +24,7 @@ export interface Http1Options {
   readonly connection: ConnectionInfo;
   /** The value of `date` at a logical time: IMF-fixdate (RFC 9110 §5.6.7). */
   readonly date: (nowUs: Micros) => string;
-  readonly trace?: Trace;
+  readonly trace?: Trace | undefined;
 }
 
 /**
@@ -241,16 +241,17 @@ export class Http1Connection implements Session {
     const size = headBytes(status, response.headers) + OWN_FIELD_BYTES;
     if (size > limits.http1.responseHeadBytes) return this.#fail(nowUs, 'the header section is too large');
     const withContent = this.#reader.method !== 'HEAD' && allowsContent(status);
-    const early = withContent && this.#requestBody !== undefined && !this.#requestBody.ended;
+    const length = this.#body.length ?? NEVER;
+    const early = withContent && length > 0 && this.#requestBody !== undefined && !this.#requestBody.ended;
     if (!this.#output.reserve(early ? size + FIRST_PIECE : size)) return false;
 
     let first: Uint8Array | undefined;
     if (early) {
       // The response may be made of content that is still to come. Its first piece is read before the head is out, while
       // there is a choice yet: 100 before the final status, 400 for content that is malformed.
-      first = this.#readBody(nowUs, FIRST_PIECE - CHUNK_OVERHEAD);
+      first = this.#readBody(nowUs, Math.min(FIRST_PIECE - CHUNK_OVERHEAD, length));
       if (this.#response !== response || this.#phase !== 'response') return true;
-      if (first === undefined && (this.#body.length ?? 0) > 0) return this.#fail(nowUs, 'too little content');
+      if (first === undefined && length !== NEVER) return this.#fail(nowUs, 'too little content');
       if (first?.length === 0 && !this.#requestBody!.ended) return this.#sendContinue(nowUs);
     }
     return this.#sendHead(nowUs, response, withContent, first);

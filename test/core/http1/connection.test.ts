@@ -332,6 +332,20 @@ test('content that fails or ends too early cuts the response off; too much is no
   );
 });
 
+test('the same before content of the request was read: too little is 500, too much is not sent, none needs no read', () => {
+  const answer = (length: number, read: BodySource['read']): ReturnType<typeof parseResponse> => {
+    const it = rig({ handler: () => ({ status: 200, headers: [], body: { length, read } }) });
+    return parseResponse(it.send(post('/', 3)) + it.send('abc'));
+  };
+  assert.is(answer(4, () => undefined).status, 500);
+  assert.is(answer(4, () => ascii('abcdef')).body, 'abcd');
+  assert.is(answer(0, () => ascii('abcdef')).body, '');
+  const throwing = answer(4, () => {
+    throw new Error('no');
+  });
+  assert.is(throwing.status, 500);
+});
+
 test('a date that cannot be sent ends in a reset, not in a loop', () => {
   const handler: Handler = () => ({ status: 200, headers: [['x', '\n']] });
   const broken = rig({ handler, date: '\n' });
