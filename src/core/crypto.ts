@@ -26,7 +26,10 @@ export interface Aead {
     target: Uint8Array,
     targetOffset: number,
   ): number;
-  /** Writes the plaintext to `target`; gives its length, or -1 when the tag does not verify (nothing to be used then). */
+  /**
+   * Writes the plaintext to `target`; gives its length, or -1 when the tag does not verify (nothing to be used then).
+   * `target` may be the memory of `sealed` itself, at the same place: the plaintext then replaces the ciphertext.
+   */
   open(
     nonce: Uint8Array,
     additionalData: Uint8Array,

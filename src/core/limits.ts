@@ -2,9 +2,65 @@
 // microseconds, the rest are counts. Beside each stands the RFC or CVE that asks for it. A test reaches each one.
 
 export const limits = {
-  ip: {},
-  tcp: {},
-  tls: {},
+  ip: {
+    /** Frame slots kept between calls for reuse (about 1.5 MB at MTU 1500); a larger burst uses slots that are then freed. */
+    retainedFrames: 1024,
+    /** RFC 791 §3.1: what the smallest host must accept; a smaller MTU in the config is refused. */
+    minMtu: 576,
+  },
+  tcp: {
+    /** Connections that are neither closed nor in TIME-WAIT; a SYN beyond them is dropped. */
+    connections: 10_000,
+    /** Connections in SYN-RECEIVED, as a backlog (RFC 4987 §2: SYN flood); a SYN beyond them is dropped. */
+    synReceived: 256,
+    /** Connections in TIME-WAIT; beyond them the oldest is forgotten early (Linux: tcp_max_tw_buckets). */
+    timeWait: 16_384,
+    /** Pages of 65,536 counters, one for each remote address and local port: the k in the names of flows. */
+    flowNamePages: 64,
+    /** The largest receive window: 65,535 << 3, fewer than 500 frames of 1,500 bytes (RFC 7323 §2.3: at most 1 GiB). */
+    receiveWindowBytes: 524_280,
+    /** Bytes that may wait for the session at most: the window, and what rounding its scaled edge may add. */
+    receiveQueueBytes: 524_280 + 65_536,
+    /** Out-of-order pieces held (CVE-2018-5390, "SegmentSmack"): a full window of 536-byte segments is 978. */
+    reassemblyPieces: 1024,
+    /** Bytes taken from the session and not yet acknowledged. */
+    sendBufferBytes: 1_048_576,
+    /** What the session is asked for in one call. */
+    takeBytes: 65_536,
+    /** A peer's MSS below this is taken as this (CVE-2019-11479); Linux has the same floor. */
+    minSendMss: 48,
+    /** Consecutive timeouts of one segment before the connection is given up (RFC 9293 §3.8.3: R2 of 100 s or more). */
+    retransmissions: 15,
+    /** Retransmissions of a SYN-ACK: 63 s in all, as in Linux (RFC 4987 §3: shorten what a SYN flood holds). */
+    synAckRetransmissions: 5,
+    /** Consecutive zero-window probes that nobody answers; answered ones are unlimited (RFC 9293 §3.8.6.1). */
+    unansweredProbes: 15,
+    /** Challenge ACKs of one connection in one second (RFC 5961 §7; counted by connection: CVE-2016-5696). */
+    challengeAcksPerSecond: 10,
+    /** Bytes that are acknowledged and thrown away after our side was closed in full; more is answered by a reset (RFC 9293 §3.6.1). */
+    discardAfterCloseBytes: 65_536,
+  },
+  tls: {
+    /**
+     * Received and not yet read: `room` is 0 from here on, and one call may overshoot. A record has 18,437 at most
+     * (RFC 5246 §6.2.3), the rest is for records that wait while HTTP takes nothing.
+     */
+    inputBytes: 262_144,
+    /** Application records sealed and not yet taken; `write` accepts nothing more from here on. */
+    outputBytes: 65_536,
+    /** Body of one handshake message (RFC 5246 §7.4 allows 2^24 - 1). A ClientHello of a browser has about 2 kB. */
+    handshakeMessageBytes: 65_536,
+    /** Warning alerts without application data between them (CVE-2016-8610: alerts cost the sender nothing). */
+    warningAlerts: 4,
+    /** Empty application data records in a row (RFC 5246 §6.2.1 allows them, and they too cost the sender nothing). */
+    emptyRecords: 32,
+    /** Renegotiations refused with a warning on one connection; the next one ends it (CVE-2011-1473). */
+    renegotiations: 3,
+    /** Draws for one ephemeral private key; a draw is invalid in secp256r1 once in 2^32. */
+    keyDraws: 4,
+    /** HostName of RFC 6066 §3: a domain name has at most 255 (RFC 1035 §2.3.4). */
+    serverNameBytes: 255,
+  },
   http: {
     /** Longest `/delay/MS` of the built-in site. */
     siteDelayMs: 60_000,
@@ -38,5 +94,56 @@ export const limits = {
     /** Our own header sections; a handler that wants more gets a 500. Must leave room for content in the output. */
     responseHeadBytes: 16_384,
   },
-  http2: {},
+  http2: {
+    /** RFC 9113 §5.1.2: SETTINGS_MAX_CONCURRENT_STREAMS; one more is REFUSED_STREAM. */
+    concurrentStreams: 256,
+    /** RFC 9113 §6.9.2: SETTINGS_INITIAL_WINDOW_SIZE; what an upload that nobody reads can make us hold. */
+    streamWindowBytes: 1_048_576,
+    /** RFC 9113 §6.9.1: the same for all streams of a connection together. */
+    connectionWindowBytes: 4_194_304,
+    /** RFC 9113 §6.5.2: SETTINGS_MAX_HEADER_LIST_SIZE, name + value + 32 a field; beyond it 431. CVE-2016-6581 (HPACK bomb). */
+    headerListBytes: 65_536,
+    /** RFC 9113 §10.5.1: the encoded field block over all its frames. CVE-2024-27316, CVE-2024-28182 (CONTINUATION flood). */
+    headerBlockBytes: 131_072,
+    /** CONTINUATION frames of one field block, empty ones too. CVE-2024-27316. */
+    continuationFrames: 32,
+    /** RFC 7541 §5.1: octets of an integer behind its prefix. */
+    integerOctets: 4,
+    /** RFC 7541 §4.2: our decoder's dynamic table (SETTINGS_HEADER_TABLE_SIZE), and the most our encoder uses of the peer's. */
+    decoderTableBytes: 4096,
+    encoderTableBytes: 4096,
+    /** RFC 9113 §10.5: settings in one SETTINGS frame. CVE-2019-9515. */
+    settingsPerFrame: 64,
+    /** SETTINGS frames, at once and a second. CVE-2019-9515 (settings flood). */
+    settingsBurst: 100,
+    settingsPerSecond: 10,
+    /** Streams that end in RST_STREAM, the peer's or ours for its mistake. CVE-2023-44487 (rapid reset), CVE-2025-8671. */
+    resetBurst: 1_000,
+    resetPerSecond: 100,
+    /** Frames that move nothing: PING, PRIORITY, empty DATA, unknown types. CVE-2019-9512, CVE-2019-9513, CVE-2019-9518. */
+    idleFrameBurst: 10_000,
+    idleFramesPerSecond: 1_000,
+    /** Control frames that wait to be taken. CVE-2019-9512, CVE-2019-9514, CVE-2019-9515 (the peer does not read our replies). */
+    controlFrames: 1_000,
+    /** Streams we reset, remembered so that frames still under way are ignored (RFC 9113 §5.1). */
+    rememberedResets: 1_024,
+    /** The most that one `take` makes, and one DATA payload. */
+    outputBytes: 65_536,
+    dataBytes: 16_384,
+    /** Header list of a response, reckoned as above. */
+    responseHeaderListBytes: 262_144,
+    /** Empty reads of a response body, one after the other, when its request has ended and nothing can be waited for. */
+    emptyReads: 16,
+    /** What `receive` is willing to get at once. */
+    roomBytes: 262_144,
+  },
+  /** tcp mode: streams that the operating system's TCP carries. */
+  streams: {
+    /** Open at once; one more is reset. */
+    open: 4096,
+    /** Given out and not yet taken over by the other TCP; beyond it a session is not asked for more. */
+    outstandingBytes: 1_048_576,
+    /** After our end, how long the peer may take to end as well (the counterpart of Linux's tcp_fin_timeout). */
+    lingerUs: 60_000_000,
+  },
 } as const;

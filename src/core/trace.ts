@@ -196,6 +196,24 @@ export type TlsEvent =
       /** Lower-case hex. */
       readonly clientRandom: string;
       readonly secret: string;
+    }
+  | {
+      readonly layer: 'tls';
+      /** Bytes from the peer that are not looked at. */
+      readonly kind: 'drop';
+      readonly severity: 'warning';
+      readonly flow: string;
+      readonly reason: string;
+      readonly length: number;
+    }
+  | {
+      readonly layer: 'tls';
+      /** The byte stream ended without close_notify (RFC 5246 §7.2.1): what came may be cut short by an attacker. */
+      readonly kind: 'truncated';
+      readonly flow: string;
+      readonly reason: string;
+      /** Bytes of an unfinished record that are left over. */
+      readonly length: number;
     };
 
 export type TlsFieldValue = string | number | boolean | readonly string[];
@@ -296,6 +314,8 @@ export type Http2Event =
       /** RFC 9113 §7 name: PROTOCOL_ERROR, ... */
       readonly code: string;
       readonly reason: string;
+      /** The rule behind it: `RFC 9113 §6.1`. */
+      readonly rule?: string;
     };
 
 // ---- HTTP semantics (RFC 9110): the same for every version and mode ----

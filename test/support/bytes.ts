@@ -53,7 +53,11 @@ export function equalBytes(actual: Uint8Array | undefined, expected: Uint8Array,
 }
 
 /** A small generator of repeatable test data (xorshift32); not for anything but tests. */
-export function testRandom(seed: number): { u32(): number; below(limit: number): number; bytes(length: number): Uint8Array } {
+export function testRandom(seed: number): {
+  u32(): number;
+  below(limit: number): number;
+  bytes(length: number): Uint8Array;
+} {
   let state = seed >>> 0 || 0x9e3779b9;
   const u32 = (): number => {
     state ^= state << 13;

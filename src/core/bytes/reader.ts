@@ -102,10 +102,13 @@ export class Reader {
     this.#take(length, field);
   }
 
-  /** A reader of the next `length` bytes. The part must be read to its end: call `expectEnd` on it. */
-  sub(length: number, field: string): Reader {
+  /**
+   * A reader of the next `length` bytes. The part must be read to its end: call `expectEnd` on it. `prefix` stands before
+   * the names of its fields; the empty one makes them fields of this reader's own path.
+   */
+  sub(length: number, field: string, prefix = `${field}.`): Reader {
     const at = this.#take(length, field);
-    return new Reader(this.layer, this.bytes, at, at + length, this.#sink, this.#path + field + '.');
+    return new Reader(this.layer, this.bytes, at, at + length, this.#sink, this.#path + prefix);
   }
 
   expectEnd(field: string): void {

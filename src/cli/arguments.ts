@@ -1,0 +1,318 @@
+// The command line: words in, typed options or UsageError out. cac knows the commands and puts options and arguments
+// apart. What it would read differently than written is settled before it sees the words: its parser turns `00` into 0,
+// `-mode` into four switches, `--no-x` into x = false for any x, and an option's missing value into true.
+
+import { type CAC, cac } from 'cac';
+import type { Layer } from '../core/trace.js';
+import type { ColorFlag } from './colors.js';
+import { COMMANDS, type CommandName, type CommandSpec, GLOBAL_OPTIONS, type OptionSpec } from './commands.js';
+import { helpText } from './help.js';
+import {
+  checkTunAddresses,
+  deviceName,
+  fileName,
+  integerIn,
+  ipv4,
+  layerSet,
+  listenAddress,
+  nearest,
+  oneOf,
+  pauseSet,
+  prefixLength,
+  quoted,
+  seedBytes,
+  UsageError,
+} from './values.js';
+
+export { UsageError } from './values.js';
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+export interface DisplayOptions {
+  readonly log: 'pretty' | 'json' | 'none';
+  /** Undefined: all. */
+  readonly layers: ReadonlySet<Layer> | undefined;
+  readonly verbose: boolean;
+  readonly debug: boolean;
+  readonly color: ColorFlag;
+  /** Empty: no pause. */
+  readonly pause: ReadonlySet<Layer>;
+}
+
+export interface ServeOptions extends DisplayOptions {
+  readonly mode: 'tun' | 'tcp' | 'std';
+  /** 0: any free port (modes tcp and std only). */
+  readonly tlsPort: number;
+  readonly plainPort: number | undefined;
+  /** Where modes tcp and std listen. */
+  readonly host: string;
+  readonly device: string;
+  /** This host's address on the TUN device. */
+  readonly localIp: string;
+  /** The address that wirebench answers on. */
+  readonly remoteIp: string;
+  readonly prefixLength: number;
+  readonly mtu: number;
+  /** 32 bytes; undefined: fresh ones are to be drawn. */
+  readonly seed: Uint8Array | undefined;
+  readonly record: string | undefined;
+  readonly keylog: string | undefined;
+  /** Both or neither. */
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+}
+
+export interface ReplayOptions extends DisplayOptions {
+  /** At least one. */
+  readonly captures: readonly string[];
+  readonly update: boolean;
+}
+
+/** `notices` are single lines for stderr: options that have no effect here. */
+export type Arguments =
+  | { readonly command: 'serve'; readonly options: ServeOptions; readonly notices: readonly string[] }
+  | { readonly command: 'replay'; readonly options: ReplayOptions; readonly notices: readonly string[] }
+  | { readonly command: 'help'; readonly text: string }
+  | { readonly command: 'version' };
+
+/** `argv` without node and script. Reads PAUSE_LAYER and SSLKEYLOGFILE from `env`. Throws UsageError and nothing else. */
+export function parseArguments(argv: readonly string[], env: Env): Arguments {
+  const words = sortWords(argv);
+  const [first, ...rest] = words.positional;
+  const named = COMMANDS.find((spec) => spec.name === first);
+  if (words.given.has('help')) return { command: 'help', text: help(named?.name) };
+  if (words.given.has('version')) return { command: 'version' };
+  if (first !== undefined && named === undefined) throw unknownCommand(first);
+
+  const spec = named ?? COMMANDS[0]!;
+  for (const name of words.given.keys()) requireOption(spec, name);
+  const given = readWithCac(spec, words.options, rest);
+  switch (spec.name) {
+    case 'serve':
+      if (given.positional.length > 0) {
+        throw new UsageError(`serve takes no arguments, but ${quoted(given.positional[0]!)} was given`);
+      }
+      return { command: 'serve', ...serveOptions(given, env) };
+    case 'replay':
+      if (given.positional.length === 0)
+        throw new UsageError('replay: no capture was given', 'wirebench replay CAPTURE...');
+      return {
+        command: 'replay',
+        options: {
+          captures: given.positional.map((name) => fileName('replay', name)),
+          update: given.on('update'),
+          ...displayOptions(given, env, 'none'),
+        },
+        notices: [],
+      };
+    default:
+      return spec.name satisfies never;
+  }
+}
+
+/** Options that only matter in some modes; elsewhere they are named in a notice and otherwise ignored, as in the original. */
+const TUN_ONLY = ['dev', 'local-ip', 'remote-ip', 'subnet', 'mtu'];
+const NOT_IN_STD = ['seed', 'layers', 'pause'];
+
+function serveOptions(given: Given, env: Env): { options: ServeOptions; notices: string[] } {
+  const mode = given.value('mode', (option, text) => oneOf(option, text, ['tun', 'tcp', 'std'] as const)) ?? 'tun';
+  const inTun = mode === 'tun';
+  if (mode === 'std' && given.has('record')) {
+    throw new UsageError('--record: mode std cannot be recorded', 'Modes tun and tcp can.');
+  }
+  const without = [...(inTun ? ['host'] : TUN_ONLY), ...(mode === 'std' ? NOT_IN_STD : [])].filter((name) =>
+    given.has(name),
+  );
+  const port = (option: string, text: string): number => integerIn(option, text, inTun ? 1 : 0, 65_535);
+  const options: ServeOptions = {
+    mode,
+    tlsPort: given.value('port', port) ?? (inTun ? 443 : 8443),
+    plainPort: given.value('plain-port', port) ?? (inTun ? 80 : undefined),
+    host: given.value('host', listenAddress) ?? '127.0.0.1',
+    device: given.value('dev', deviceName) ?? 'wb0',
+    localIp: given.value('local-ip', ipv4) ?? '10.0.0.1',
+    remoteIp: given.value('remote-ip', ipv4) ?? '10.0.0.2',
+    prefixLength: given.value('subnet', prefixLength) ?? 24,
+    // RFC 791 §3.2: every network carries 68 bytes; a TUN device takes 65,535 at most.
+    mtu: given.value('mtu', (option, text) => integerIn(option, text, 68, 65_535)) ?? 1500,
+    seed: given.value('seed', seedBytes),
+    record: given.value('record', fileName),
+    keylog: given.value('keylog', fileName) ?? (env.SSLKEYLOGFILE || undefined),
+    cert: given.value('cert', fileName),
+    key: given.value('key', fileName),
+    ...displayOptions(given, env, 'pretty'),
+  };
+  if (options.tlsPort === options.plainPort && options.tlsPort !== 0) {
+    throw new UsageError(
+      `port ${options.tlsPort} cannot speak both TLS and plain HTTP`,
+      'Choose another --port or --plain-port.',
+    );
+  }
+  if ((options.cert === undefined) !== (options.key === undefined)) {
+    throw new UsageError(options.cert === undefined ? '--key needs --cert' : '--cert needs --key');
+  }
+  if (inTun) checkTunAddresses(options.localIp, options.remoteIp, options.prefixLength);
+  return { options, notices: without.map((name) => `--${name} has no effect in mode ${mode}`) };
+}
+
+function displayOptions(given: Given, env: Env, defaultLog: DisplayOptions['log']): DisplayOptions {
+  return {
+    log: given.value('log', (option, text) => oneOf(option, text, ['pretty', 'json', 'none'])) ?? defaultLog,
+    layers: given.value('layers', layerSet),
+    verbose: given.on('verbose'),
+    debug: given.on('debug'),
+    color: given.value('color', (option, text) => oneOf(option, text, ['auto', 'always', 'never'])) ?? 'auto',
+    pause: given.value('pause', pauseSet) ?? pauseSet('PAUSE_LAYER', env.PAUSE_LAYER ?? ''),
+  };
+}
+
+interface Words {
+  /** `--name==value` and `--name=true`: forms that cac reads as they are written. */
+  readonly options: readonly string[];
+  /** Options by their names, each with how it was spelled first. */
+  readonly given: ReadonlyMap<string, string>;
+  readonly positional: readonly string[];
+}
+
+/** Brings every spelling of an option into one form. A value that begins with a dash must be joined: `--seed=-1`. */
+function sortWords(argv: readonly string[]): Words {
+  const options: string[] = [];
+  const given = new Map<string, string>();
+  const positional: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i]!;
+    if (word === '--') {
+      positional.push(...argv.slice(i + 1));
+      break;
+    }
+    if (!word.startsWith('-') || word === '-') {
+      positional.push(word);
+      continue;
+    }
+    const equals = word.indexOf('=');
+    const spelled = equals < 0 ? word : word.slice(0, equals);
+    const joined = equals < 0 ? undefined : word.slice(equals + 1);
+    if (/^--?no-color$/.test(spelled) && joined === undefined) {
+      options.push('--color==never');
+      given.set('color', spelled);
+      continue;
+    }
+    const option = findOption(spelled);
+    given.set(option.name, spelled);
+    if (option.value === undefined) {
+      if (joined !== undefined && joined !== 'true' && joined !== 'false') {
+        throw new UsageError(`${spelled} is a switch and takes no value, but ${quoted(joined)} was given`);
+      }
+      options.push(`--${option.name}=${joined ?? 'true'}`);
+      continue;
+    }
+    const following = argv[i + 1];
+    if (joined === undefined && (following === undefined || (following.startsWith('-') && following !== '-'))) {
+      throw new UsageError(`${spelled} needs a value (${option.value})`);
+    }
+    if (joined === undefined) i++;
+    // The second `=` becomes part of the value, so that cac never takes it for a number or for missing.
+    options.push(`--${option.name}==${joined ?? following}`);
+  }
+  return { options, given, positional };
+}
+
+/** Every option of every command once: the same name means the same kind of value wherever it occurs. */
+const ALL_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map(
+  [...COMMANDS.flatMap((spec) => spec.options), ...GLOBAL_OPTIONS].map((option) => [option.name, option]),
+);
+
+function findOption(spelled: string): OptionSpec {
+  const name = spelled.replace(/^--?/, '');
+  for (const option of ALL_OPTIONS.values()) {
+    if (name === option.name || name === option.original) return option;
+    if (name === option.letter && !spelled.startsWith('--')) return option;
+  }
+  const names = [...ALL_OPTIONS.values()].flatMap(({ name, original }) => (original ? [name, original] : [name]));
+  throw new UsageError(
+    `unknown option ${quoted(spelled)}`,
+    nearest(name, [...names, 'no-color'], (near) => `--${near}`),
+  );
+}
+
+function requireOption(spec: CommandSpec, name: string): void {
+  if (spec.options.some((option) => option.name === name)) return;
+  const owners = COMMANDS.filter(({ options }) => options.some((option) => option.name === name));
+  throw new UsageError(
+    `--${name} is no option of ${spec.name}`,
+    `It is one of ${owners.map((owner) => owner.name).join(' and ')}.`,
+  );
+}
+
+function unknownCommand(word: string): UsageError {
+  if (/\.pcap(ng)?$/.test(word)) {
+    return new UsageError(
+      `unknown command ${quoted(word)}`,
+      `To run a capture again: wirebench replay ${quoted(word)}`,
+    );
+  }
+  const names = COMMANDS.map((spec) => spec.name);
+  return new UsageError(
+    `unknown command ${quoted(word)}`,
+    nearest(word, names) ?? `The commands are ${names.join(', ')}.`,
+  );
+}
+
+interface Given {
+  readonly positional: readonly string[];
+  has(name: string): boolean;
+  on(name: string): boolean;
+  value<Value>(name: string, read: (option: string, text: string) => Value): Value | undefined;
+}
+
+function readWithCac(spec: CommandSpec, options: readonly string[], positional: readonly string[]): Given {
+  const cli = createCli();
+  cli.parse(['node', cli.name, spec.name, ...options, '--', ...positional], { run: false });
+  const read = cli.options;
+  const key = (name: string): string => name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return {
+    positional: read['--'] as readonly string[],
+    has: (name) => read[key(name)] !== undefined,
+    on: (name) => [read[key(name)]].flat().at(-1) === true,
+    value(name, toValue) {
+      const found: unknown = read[key(name)];
+      if (found === undefined) return undefined;
+      if (Array.isArray(found)) {
+        const texts = found.map((text) => quoted(String(text).slice(1)));
+        throw new UsageError(`--${name} is given more than once: ${texts.join(' and ')}`);
+      }
+      return toValue(`--${name}`, String(found).slice(1));
+    },
+  };
+}
+
+function help(name: CommandName | undefined): string {
+  const cli = createCli();
+  return helpText(
+    cli,
+    cli.commands.find((command) => command.name === name),
+  );
+}
+
+function createCli(): CAC {
+  const cli = cac('wirebench');
+  for (const spec of COMMANDS) {
+    const command = cli
+      .command(`${spec.name}${spec.captures}`, spec.description)
+      .usage(spec.usage)
+      .ignoreOptionDefaultValue();
+    // `!` is cac's mark of the command that is meant when none is named.
+    if (spec.name === 'serve') command.alias('!');
+    for (const option of spec.options) {
+      const also = option.original === undefined ? '' : ` (-${option.original} too)`;
+      command.option(rawName(option), option.description + also, { default: option.defaultText });
+    }
+    for (const example of spec.examples) command.example(example);
+  }
+  for (const option of GLOBAL_OPTIONS) cli.option(rawName(option), option.description);
+  return cli;
+}
+
+function rawName({ name, letter, value }: OptionSpec): string {
+  return `${letter === undefined ? '' : `-${letter}, `}--${name}${value === undefined ? '' : ` <${value}>`}`;
+}

@@ -1,0 +1,147 @@
+// The commands and options as data: what there is, how it is spelled, what help says about it. arguments.ts reads the
+// command line by this table and help.ts prints it.
+
+export type CommandName = 'serve' | 'replay';
+
+export interface OptionSpec {
+  /** As in `--local-ip`. */
+  readonly name: string;
+  /** What stands for the value in help; absent: the option is a switch. */
+  readonly value?: string;
+  /** The spelling of the Go original, where it differs; accepted with one dash or two like every other. */
+  readonly original?: string;
+  /** One letter, with one dash. */
+  readonly letter?: string;
+  readonly description: string;
+  /** What help says about leaving it out. */
+  readonly defaultText?: string;
+}
+
+export interface CommandSpec {
+  readonly name: CommandName;
+  readonly usage: string;
+  /** What follows the command's name in cac's notation: nothing, or one and more. */
+  readonly captures: '' | ' <...captures>';
+  readonly description: string;
+  readonly options: readonly OptionSpec[];
+  readonly examples: readonly string[];
+}
+
+const LOG_VALUE = 'pretty|json|none';
+const LAYER_NAMES = 'ip, icmp, tcp, tls, http1, http2, http';
+
+function displayOptions(defaultLog: string): OptionSpec[] {
+  return [
+    { name: 'log', value: LOG_VALUE, description: 'what is written to the standard output', defaultText: defaultLog },
+    { name: 'layers', value: 'LIST', description: `the layers that are shown: ${LAYER_NAMES}`, defaultText: 'all' },
+    { name: 'verbose', letter: 'v', description: 'field detail, inner state and times in the log' },
+    { name: 'debug', description: 'everything in the log: records, every frame, nothing folded' },
+    {
+      name: 'color',
+      value: 'auto|always|never',
+      description: 'colours; --no-color is never. auto heeds NO_COLOR and FORCE_COLOR',
+      defaultText: 'auto',
+    },
+    {
+      name: 'pause',
+      value: 'LIST',
+      description: 'wait for Enter at the main points of these layers; http stands for http1,http2',
+      defaultText: 'PAUSE_LAYER, or none',
+    },
+  ];
+}
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'serve',
+    usage: '[serve] [options]',
+    captures: '',
+    description: 'Answer live connections (the default command)',
+    options: [
+      {
+        name: 'mode',
+        value: 'tun|tcp|std',
+        description:
+          "tun: the whole stack; tcp: TLS and HTTP over the system's sockets; std: the site on Node's own modules",
+        defaultText: 'tun',
+      },
+      { name: 'port', value: 'N', description: 'port that speaks TLS', defaultText: '443; 8443 in modes tcp and std' },
+      {
+        name: 'plain-port',
+        value: 'N',
+        description: 'port that speaks HTTP without TLS',
+        defaultText: '80; none in modes tcp and std',
+      },
+      { name: 'host', value: 'ADDRESS', description: 'where to listen in modes tcp and std', defaultText: '127.0.0.1' },
+      { name: 'dev', value: 'NAME', description: 'name of the TUN device', defaultText: 'wb0' },
+      {
+        name: 'local-ip',
+        value: 'ADDRESS',
+        original: 'localIP',
+        description: 'address of this host on the TUN device',
+        defaultText: '10.0.0.1',
+      },
+      {
+        name: 'remote-ip',
+        value: 'ADDRESS',
+        original: 'remoteIP',
+        description: 'address that wirebench answers on',
+        defaultText: '10.0.0.2',
+      },
+      { name: 'subnet', value: 'N|MASK', description: 'prefix length or mask of the TUN network', defaultText: '24' },
+      { name: 'mtu', value: 'BYTES', description: 'MTU of the TUN device', defaultText: '1500' },
+      {
+        name: 'seed',
+        value: 'SEED',
+        description: '64 hex digits, or any text (hashed with SHA-256): the same seed and input give the same bytes',
+        defaultText: 'fresh random bytes',
+      },
+      {
+        name: 'record',
+        value: 'FILE',
+        description: 'record the run as pcapng; the file holds the secrets of its connections',
+      },
+      {
+        name: 'keylog',
+        value: 'FILE',
+        description: 'append TLS secrets in NSS key log format',
+        defaultText: 'SSLKEYLOGFILE, or none',
+      },
+      { name: 'cert', value: 'FILE', description: 'certificate chain in PEM', defaultText: 'a test certificate' },
+      { name: 'key', value: 'FILE', description: 'private key in PEM; goes with --cert' },
+      ...displayOptions('pretty'),
+    ],
+    examples: [
+      'sudo wirebench                          then: curl -k https://10.0.0.2/',
+      'wirebench --mode tcp --port 8443        then: curl -k https://127.0.0.1:8443/',
+      'wirebench --mode tcp --record run.pcapng --seed lecture-3',
+      'wirebench --mode tcp --pause tls,http2',
+    ],
+  },
+  {
+    name: 'replay',
+    usage: 'replay CAPTURE... [options]',
+    captures: ' <...captures>',
+    description: 'Run recordings again and compare every byte (folders: the .pcapng files in them)',
+    options: [
+      ...displayOptions('none: result lines only'),
+      { name: 'update', description: 'rewrite the golden logs from what is seen now' },
+    ],
+    examples: ['wirebench replay run.pcapng', 'wirebench replay fixtures/captures --log pretty -v'],
+  },
+];
+
+export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
+  { name: 'help', letter: 'h', description: 'this text; after a command, that of the command' },
+  { name: 'version', description: 'the version' },
+];
+
+export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [
+  [0, 'ok'],
+  [1, 'a comparison failed'],
+  [2, 'wrong usage'],
+  [3, 'an input is unreadable or corrupt'],
+  [4, 'a privilege or a device is missing'],
+  [6, 'an internal error'],
+  [130, 'interrupted'],
+];

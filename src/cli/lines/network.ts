@@ -1,0 +1,145 @@
+// IP, ICMP and TCP events in words. Names of protocols, types and codes: RFC 791, RFC 792, RFC 9293 §3.1.
+
+import type { IcmpEvent, IpEvent, TcpEvent } from '../../core/trace.js';
+import { hexText, printable, secondsText, token } from '../text.js';
+import { DEBUG, direction, failure, type Level, type Line, plain, VERBOSE, warning } from './line.js';
+
+export function ipLine(event: IpEvent, level: Level): Line {
+  switch (event.kind) {
+    case 'packet':
+      return plain(
+        `${direction(event.dir)} ${token(event.src)} -> ${token(event.dst)} ${protocolName(event.protocol)}` +
+          ` ttl=${event.ttl} len=${event.length}${event.dontFragment ? ' DF' : ''}` +
+          (level >= DEBUG ? ` id=${hexText(event.id, 4)}` : ''),
+      );
+    case 'drop': {
+      const ends = event.src !== undefined || event.dst !== undefined;
+      return warning(
+        `dropped${ends ? ` ${token(event.src ?? '?')} -> ${token(event.dst ?? '?')}` : ''}: ` +
+          `${printable(event.reason)}${offsetText(event.offset)}`,
+      );
+    }
+    default:
+      return event satisfies never;
+  }
+}
+
+export function icmpLine(event: IcmpEvent): Line {
+  switch (event.kind) {
+    case 'message':
+      return plain(
+        `${direction(event.dir)} ${token(event.src)} -> ${token(event.dst)} ${icmpName(event.type, event.code)}` +
+          (event.id === undefined ? '' : ` id=${event.id}`) +
+          (event.seq === undefined ? '' : ` seq=${event.seq}`) +
+          ` len=${event.length}`,
+      );
+    case 'drop':
+      return warning(`dropped: ${printable(event.reason)}`);
+    default:
+      return event satisfies never;
+  }
+}
+
+export function tcpLine(event: TcpEvent, level: Level): Line {
+  switch (event.kind) {
+    case 'segment':
+      return plain(
+        `${direction(event.dir)} ${token(event.src)} -> ${token(event.dst)} ${tcpFlagNames(event.flags)} seq=${event.seq}` +
+          ((event.flags & ACK) === 0 ? '' : ` ack=${event.ack}`) +
+          ` win=${event.window}${event.length === 0 ? '' : ` len=${event.length}`}`,
+        level >= VERBOSE ? tcpOptionLines(event) : [],
+      );
+    case 'state':
+      return plain(`[STATE] ${event.from} -> ${event.to}`);
+    case 'drop':
+      return warning(
+        `dropped: ${printable(event.reason)}${event.seq === undefined ? '' : ` seq=${event.seq}`}` +
+          (event.length === undefined ? '' : ` len=${event.length}`),
+      );
+    case 'retransmit':
+      return warning(
+        `retransmit (${event.reason}) seq=${event.seq} len=${event.length} rto=${secondsText(event.rtoUs)}`,
+        level >= VERBOSE ? [`cwnd: ${event.cwnd}`, `ssthresh: ${event.ssthresh}`] : [],
+      );
+    case 'abort':
+      return failure(`aborted: ${printable(event.reason)}`);
+    default:
+      return event satisfies never;
+  }
+}
+
+/** RFC 9293 §3.1 control bits, joined by commas. */
+export function tcpFlagNames(flags: number): string {
+  const names = TCP_FLAGS.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name);
+  return names.length === 0 ? 'none' : names.join(',');
+}
+
+const ACK = 0x10;
+const TCP_FLAGS: readonly (readonly [bit: number, name: string])[] = [
+  [0x02, 'SYN'],
+  [0x01, 'FIN'],
+  [0x04, 'RST'],
+  [0x08, 'PSH'],
+  [ACK, 'ACK'],
+  [0x20, 'URG'],
+  [0x40, 'ECE'],
+  [0x80, 'CWR'],
+];
+
+function tcpOptionLines(event: Extract<TcpEvent, { kind: 'segment' }>): string[] {
+  const lines: string[] = [];
+  if (event.mss !== undefined) lines.push(`mss: ${event.mss}`);
+  if (event.windowScale !== undefined) lines.push(`window scale: ${event.windowScale}`);
+  return lines;
+}
+
+const PROTOCOLS: ReadonlyMap<number, string> = new Map([
+  [1, 'ICMP'],
+  [2, 'IGMP'],
+  [6, 'TCP'],
+  [17, 'UDP'],
+  [58, 'ICMPv6'],
+]);
+
+function protocolName(protocol: number): string {
+  return PROTOCOLS.get(protocol) ?? `protocol=${protocol}`;
+}
+
+/** RFC 792, message formats. */
+const ICMP_TYPES: ReadonlyMap<number, string> = new Map([
+  [0, 'echo reply'],
+  [3, 'destination unreachable'],
+  [4, 'source quench'],
+  [5, 'redirect'],
+  [8, 'echo request'],
+  [11, 'time exceeded'],
+  [12, 'parameter problem'],
+  [13, 'timestamp'],
+  [14, 'timestamp reply'],
+  [15, 'information request'],
+  [16, 'information reply'],
+]);
+
+/** RFC 792, codes of destination unreachable and time exceeded, by type * 256 + code. */
+const ICMP_CODES: ReadonlyMap<number, string> = new Map([
+  [0x0300, 'net'],
+  [0x0301, 'host'],
+  [0x0302, 'protocol'],
+  [0x0303, 'port'],
+  [0x0304, 'fragmentation needed and DF set'],
+  [0x0305, 'source route failed'],
+  [0x0b00, 'in transit'],
+  [0x0b01, 'in reassembly'],
+]);
+
+function icmpName(type: number, code: number): string {
+  const name = ICMP_TYPES.get(type);
+  if (name === undefined) return `type=${type} code=${code}`;
+  const codeName = ICMP_CODES.get(type * 256 + code);
+  if (codeName !== undefined) return `${name} (${codeName})`;
+  return code === 0 ? name : `${name} code=${code}`;
+}
+
+function offsetText(offset: number | undefined): string {
+  return offset === undefined ? '' : ` (offset ${offset})`;
+}

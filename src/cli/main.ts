@@ -1,0 +1,65 @@
+#!/usr/bin/env node
+// The command. Reads its arguments, runs one of the commands, and turns every error into a message that says what to do
+// and a documented exit code. Standard output is data, standard error is what is said about it.
+
+import { RecordingError } from '../bench/recording.js';
+import { CaptureError } from '../io/capture.js';
+import { DeviceError, EXIT, FileError } from '../io/errors.js';
+import { parseArguments, UsageError } from './arguments.js';
+import { replay } from './replay.js';
+import { serve } from './serve.js';
+import { version } from './version.js';
+
+async function main(argv: readonly string[]): Promise<number> {
+  const parsed = parseArguments(argv, process.env);
+  switch (parsed.command) {
+    case 'help':
+      process.stdout.write(parsed.text);
+      return EXIT.ok;
+    case 'version':
+      process.stdout.write(`wirebench ${version()}\n`);
+      return EXIT.ok;
+    case 'serve':
+      for (const notice of parsed.notices) process.stderr.write(`wirebench: ${notice}\n`);
+      return serve(parsed.options);
+    case 'replay':
+      return replay(parsed.options);
+    default:
+      return parsed satisfies never;
+  }
+}
+
+/** What to print for an error, and the exit code. */
+function explain(error: unknown): { lines: readonly string[]; code: number } {
+  if (error instanceof UsageError) {
+    const help = 'wirebench --help lists the commands and options';
+    return { lines: [error.message, error.suggestion ?? help], code: EXIT.usage };
+  }
+  if (error instanceof DeviceError) return { lines: [error.message, error.advice], code: EXIT.device };
+  if (error instanceof FileError) return { lines: [error.message, error.advice], code: EXIT.unreadable };
+  if (error instanceof CaptureError || error instanceof RecordingError) {
+    return { lines: [error.message], code: EXIT.unreadable };
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return {
+    lines: [
+      `internal error: ${stack}`,
+      `this is a bug. To repeat it: wirebench ${process.argv.slice(2).join(' ')}`,
+      'a run with --record FILE keeps everything up to the error: wirebench replay FILE',
+    ],
+    code: EXIT.internal,
+  };
+}
+
+// A reader that closes the pipe early (`| head`) wants no more: that is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.internal);
+});
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const { lines, code } = explain(error);
+  for (const line of lines) process.stderr.write(`wirebench: ${line}\n`);
+  process.exitCode = code;
+}

@@ -1,0 +1,161 @@
+// Joins the layers above one byte stream: TLS up -> HTTP -> handler -> HTTP -> TLS down. In tun mode TCP drives it, in tcp
+// mode an OS socket, in replay a recording. ALPN decides between HTTP/2 and HTTP/1.1 (RFC 7301, RFC 9113 §3.2).
+
+import type { Crypto } from './crypto.js';
+import { imfFixdate } from './http/date.js';
+import type { ConnectionInfo, Handler } from './http/message.js';
+import { Http1Connection } from './http1/connection.js';
+import { Http2Connection } from './http2/connection.js';
+import type { RandomSource } from './random.js';
+import { type TlsCredential, TlsServer } from './tls/server.js';
+import type { Trace } from './trace.js';
+import type { Micros, Session, SessionState } from './types.js';
+
+export interface SessionOptions {
+  /** Names the flow in the trace and in random draws. */
+  readonly flow: string;
+  readonly handler: Handler;
+  /** Wall time of logical time 0, microseconds since 1970: the only tie to a calendar (the `date` field). */
+  readonly startUnixUs: number;
+  readonly trace?: Trace;
+  /** Absent: HTTP/1.1 in clear. */
+  readonly tls?: TlsOptions;
+}
+
+export interface TlsOptions {
+  readonly crypto: Crypto;
+  readonly random: RandomSource;
+  readonly credential: TlsCredential;
+  /** In order of preference. */
+  readonly alpnProtocols?: readonly string[];
+}
+
+export const DEFAULT_ALPN: readonly string[] = ['h2', 'http/1.1'];
+
+/** The session of one connection, of either kind. */
+export function createSession(options: SessionOptions): Session {
+  if (options.tls) return new TlsSession(options, options.tls);
+  return new Http1Connection(httpOptions(options, 'http', { flow: options.flow }));
+}
+
+const EMPTY = new Uint8Array(0);
+const PLAINTEXT_BYTES = 16_384;
+/** What a record adds to its plaintext: header, explicit nonce and tag (RFC 5246 §6.2.3.3, RFC 5288 §3). */
+const RECORD_OVERHEAD_BYTES = 5 + 8 + 16;
+/** A nearly closed window still gets a record worth sealing; what does not fit stays in the TLS output. */
+const SMALLEST_PLAINTEXT_BYTES = 1024;
+/** While HTTP takes what comes, TLS may be given this much at once. */
+const INPUT_ROOM_BYTES = 65_536;
+
+class TlsSession implements Session {
+  readonly #options: SessionOptions;
+  readonly #tls: TlsServer;
+  /** There once the handshake is done. */
+  #http: Http1Connection | Http2Connection | undefined;
+  #httpInputEnded = false;
+
+  constructor(options: SessionOptions, tls: TlsOptions) {
+    this.#options = options;
+    this.#tls = new TlsServer({
+      flow: options.flow,
+      crypto: tls.crypto,
+      random: tls.random,
+      credential: tls.credential,
+      alpnProtocols: tls.alpnProtocols ?? DEFAULT_ALPN,
+      ...(options.trace && { trace: options.trace }),
+    });
+  }
+
+  get state(): SessionState {
+    const tls = this.#tls.state;
+    if (tls === 'failed') return this.#tls.pendingOutput > 0 ? 'draining' : 'closed';
+    const http = this.#http;
+    if (http === undefined) {
+      if (tls === 'closed') return this.#tls.pendingOutput > 0 ? 'draining' : 'closed';
+      return 'open';
+    }
+    if (http.state === 'aborted') return 'aborted';
+    if (tls === 'closed' && this.#tls.pendingOutput === 0) return 'closed';
+    return http.state === 'open' ? 'open' : 'draining';
+  }
+
+  room(): number {
+    if (this.#tls.inputEnded) return INPUT_ROOM_BYTES;
+    return this.#http === undefined || this.#http.room() > 0 ? INPUT_ROOM_BYTES : 0;
+  }
+
+  receive(nowUs: Micros, bytes: Uint8Array): void {
+    this.#tls.receive(nowUs, bytes);
+    this.#pump(nowUs);
+  }
+
+  endOfInput(nowUs: Micros): void {
+    this.#tls.endOfInput(nowUs);
+    this.#pump(nowUs);
+    this.#endHttpInput(nowUs);
+    // A peer that leaves before the handshake is done gets nothing more to read.
+    if (this.#http === undefined && this.#tls.state === 'handshake') this.#tls.close(nowUs);
+  }
+
+  take(nowUs: Micros, maxBytes: number): Uint8Array {
+    const tls = this.#tls;
+    if (tls.pendingOutput > 0) return tls.take(maxBytes);
+    const http = this.#http;
+    if (http === undefined || tls.state !== 'open') return EMPTY;
+    const room = Math.max(SMALLEST_PLAINTEXT_BYTES, Math.min(PLAINTEXT_BYTES, maxBytes - RECORD_OVERHEAD_BYTES));
+    const plaintext = http.take(nowUs, room);
+    if (plaintext.length > 0) tls.write(nowUs, plaintext);
+    // A handler that read its request's body while answering made room for records that wait in TLS.
+    this.#pump(nowUs);
+    if (http.state === 'closed') tls.close(nowUs);
+    return tls.pendingOutput > 0 ? tls.take(maxBytes) : EMPTY;
+  }
+
+  advance(nowUs: Micros): void {
+    this.#http?.advance(nowUs);
+  }
+
+  nextDeadlineUs(): Micros | undefined {
+    return this.#http?.nextDeadlineUs();
+  }
+
+  close(nowUs: Micros): void {
+    if (this.#http === undefined) this.#tls.close(nowUs);
+    else this.#http.close(nowUs);
+  }
+
+  /** Records to plaintext to HTTP, for as long as HTTP has room. */
+  #pump(nowUs: Micros): void {
+    while (this.#http === undefined || this.#http.room() > 0) {
+      const plaintext = this.#tls.read(nowUs);
+      if (this.#http === undefined && this.#tls.negotiated !== undefined) this.#http = this.#openHttp();
+      if (plaintext === undefined) break;
+      this.#http?.receive(nowUs, plaintext);
+    }
+    if (this.#tls.inputEnded) this.#endHttpInput(nowUs);
+  }
+
+  #endHttpInput(nowUs: Micros): void {
+    if (this.#httpInputEnded || this.#http === undefined) return;
+    this.#httpInputEnded = true;
+    this.#http.endOfInput(nowUs);
+  }
+
+  #openHttp(): Http1Connection | Http2Connection {
+    const negotiated = this.#tls.negotiated;
+    const connection: ConnectionInfo = { flow: this.#options.flow, ...(negotiated && { tls: negotiated }) };
+    const options = httpOptions(this.#options, 'https', connection);
+    return negotiated?.alpn === 'h2' ? new Http2Connection(options) : new Http1Connection(options);
+  }
+}
+
+function httpOptions(options: SessionOptions, scheme: 'http' | 'https', connection: ConnectionInfo) {
+  return {
+    flow: options.flow,
+    scheme,
+    handler: options.handler,
+    connection,
+    date: (nowUs: Micros): string => imfFixdate(options.startUnixUs + nowUs),
+    ...(options.trace && { trace: options.trace }),
+  };
+}

@@ -1,0 +1,244 @@
+// The receiving half of a connection: RCV.NXT, the window and its right edge, out-of-order pieces, and what waits for a
+// session without room (RFC 9293 §3.8.6, §3.10.7.4 seventh and eighth). SACK blocks could be read off the pieces; none are sent.
+
+import { ByteQueue } from '../bytes/queue.js';
+import { limits } from '../limits.js';
+import type { Micros, Session } from '../types.js';
+import { seqAdd, seqDiff, seqGt, seqLt } from './seq.js';
+
+/** Shift of our window when the peer scales too: 65,535 << 3 is the largest window we offer (RFC 7323 §2.3). */
+export const RECEIVE_WINDOW_SCALE = 3;
+
+const MAX_UNSCALED_WINDOW = 65_535;
+
+/** Bytes beyond a gap, `[seq, end)`; the copies belong to the list. */
+interface Piece {
+  readonly seq: number;
+  readonly end: number;
+  readonly bytes: Uint8Array;
+}
+
+/** What became of a segment's text. */
+export type Arrival = 'in-order' | 'filled-gap' | 'out-of-order' | 'reassembly-full';
+
+export class Receiver {
+  /** RCV.NXT. */
+  nxt: number;
+  /** The right edge of the window as the peer has seen it, RCV.NXT + RCV.WND; it never moves left. */
+  edge: number;
+  /** In-order bytes for which the session had no room. */
+  readonly queue = new ByteQueue();
+  /** Bytes that arrived in order since we last sent an acknowledgment. */
+  unacknowledged = 0;
+  /** The FIN has been reached: RCV.NXT is behind it. */
+  finished = false;
+  /** Nobody reads any more: text is acknowledged and thrown away (§3.6.1). */
+  discarding = false;
+  #pieces: Piece[] = [];
+  /** Where the peer's FIN stands, once a segment that carries it was accepted. */
+  #finSeq = -1;
+  readonly #shift: number;
+  readonly #limit: number;
+  readonly #ownMss: number;
+  /** The largest segment seen: two of them are due an ACK even when the peer's options make them smaller than our MSS. */
+  #segmentBytes: number;
+  /** The largest room seen, as the estimate of the receive buffer in §3.8.6.2.2. */
+  #bufferBytes = 0;
+  #candidateEdge: number;
+  /** The session was short of room since the window was last advertised. */
+  #starved = false;
+
+  /** `scaled`: both sides sent the window scale option. `ownMss`: what we offered. */
+  constructor(irs: number, scaled: boolean, ownMss: number) {
+    this.nxt = seqAdd(irs, 1);
+    this.#shift = scaled ? RECEIVE_WINDOW_SCALE : 0;
+    this.#limit = scaled ? limits.tcp.receiveWindowBytes : MAX_UNSCALED_WINDOW;
+    this.#ownMss = ownMss;
+    this.#segmentBytes = Math.min(536, ownMss);
+    // RFC 7323 §2.2: the window of a SYN-ACK is not scaled. There is no session yet whose room could be asked.
+    this.edge = seqAdd(this.nxt, MAX_UNSCALED_WINDOW);
+    this.#candidateEdge = this.edge;
+  }
+
+  /** RCV.WND as the peer knows it. */
+  get wnd(): number {
+    return (this.edge - this.nxt) >>> 0;
+  }
+
+  /** Out-of-order pieces held. */
+  get pieces(): number {
+    return this.#pieces.length;
+  }
+
+  /** Two full-sized segments have not been acknowledged (RFC 9293 §3.8.6.3, SHLD-19). */
+  get acknowledgmentDue(): boolean {
+    return this.unacknowledged >= 2 * this.#segmentBytes;
+  }
+
+  /** The acceptability test for a segment that takes `length` sequence numbers (RFC 9293 §3.10.7.4, Table 6). */
+  acceptable(seq: number, length: number): boolean {
+    const wnd = this.wnd;
+    const from = seqDiff(seq, this.nxt);
+    if (length === 0) return wnd === 0 ? from === 0 : from >= 0 && from < wnd;
+    if (wnd === 0) return false;
+    const last = from + length - 1;
+    return (from >= 0 && from < wnd) || (last >= 0 && last < wnd);
+  }
+
+  /**
+   * Takes the text and FIN of an acceptable segment, cut to the window, and hands what is in order to the session.
+   * `bytes[start, start + length)` begins at `seq`.
+   */
+  accept(
+    nowUs: Micros,
+    session: Session,
+    bytes: Uint8Array,
+    start: number,
+    seq: number,
+    length: number,
+    fin: boolean,
+  ): Arrival {
+    let from = start;
+    let first = seq;
+    let count = length;
+    let finHere = fin;
+    if (count > this.#segmentBytes) this.#segmentBytes = Math.min(count, this.#ownMss);
+    const old = seqDiff(this.nxt, first);
+    if (old > 0) {
+      first = this.nxt;
+      from += old;
+      count -= old;
+    }
+    const beyond = seqDiff(seqAdd(first, count), this.edge);
+    if (beyond > 0) {
+      count -= beyond;
+      finHere = false;
+    }
+    // A FIN stays where it first was: bytes behind it cannot exist.
+    if (this.#finSeq >= 0) count = Math.min(count, seqDiff(this.#finSeq, first));
+    if (finHere && this.#finSeq < 0 && count >= 0) this.#finSeq = seqAdd(first, count);
+    if (count < 0) count = 0;
+    if (first !== this.nxt) return this.#hold(bytes, from, first, count);
+
+    if (count > 0) this.#deliver(nowUs, session, bytes, from, count);
+    const filled = this.#pieces.length > 0 && this.#joinPieces(nowUs, session);
+    if (this.#finSeq === this.nxt && !this.finished) {
+      this.finished = true;
+      this.nxt = seqAdd(this.nxt, 1);
+      // The FIN may be the octet that fills the window: the edge must not be left behind RCV.NXT.
+      if (seqGt(this.nxt, this.edge)) this.edge = this.nxt;
+    }
+    return filled ? 'filled-gap' : 'in-order';
+  }
+
+  /** Hands waiting bytes to the session while it has room. */
+  feed(nowUs: Micros, session: Session): void {
+    while (this.queue.length > 0 && !this.discarding) {
+      const room = session.room();
+      if (room <= 0) return;
+      const bytes = this.queue.front(room);
+      session.receive(nowUs, bytes);
+      this.queue.drop(bytes.length);
+      if (session.state !== 'open') this.discard();
+    }
+  }
+
+  /** From here on text is thrown away. */
+  discard(): void {
+    this.discarding = true;
+    this.queue.clear();
+    this.#pieces = [];
+  }
+
+  /**
+   * Considers moving the right edge for a session that has `room`, by the rule against silly windows (RFC 9293
+   * §3.8.6.2.2): by a segment or half the buffer at least. `anyStep` lifts the rule; a probe of a closed window does, or
+   * a session whose room stays below a segment would never be sent anything. Takes effect with `advertise`.
+   */
+  offer(room: number, anyStep: boolean): void {
+    const available = this.discarding ? this.#limit : Math.min(this.#limit, Math.max(0, room - this.queue.length));
+    if (available > this.#bufferBytes) this.#bufferBytes = available;
+    if (available * 2 < this.#bufferBytes) this.#starved = true;
+    const edge = seqAdd(this.nxt, available);
+    const step = seqDiff(edge, this.edge);
+    const enough = anyStep ? 1 : Math.min(this.#bufferBytes >>> 1, this.#ownMss);
+    this.#candidateEdge = step >= Math.max(1, enough) ? edge : this.edge;
+  }
+
+  /**
+   * The peer should hear of the new window although nothing else is to be said: what it knows is at most half of what
+   * it could have, and it may be waiting, because the session was short of room or less than a segment is left.
+   */
+  get updateDue(): boolean {
+    if (this.finished || this.#candidateEdge === this.edge) return false;
+    if (!this.#starved && this.wnd >= this.#ownMss) return false;
+    return this.wnd * 2 <= (this.#candidateEdge - this.nxt) >>> 0;
+  }
+
+  /** The window field of a segment that leaves now; with it the peer knows everything so far received. */
+  advertise(): number {
+    this.unacknowledged = 0;
+    this.#starved = false;
+    if (seqGt(this.#candidateEdge, this.edge)) this.edge = this.#candidateEdge;
+    if (this.#shift === 0) return Math.min(this.wnd, MAX_UNSCALED_WINDOW);
+    // A scaled window cannot express every edge. Rounding up keeps the visible edge from moving left (SHLD-14); it is
+    // given up when a peer has made use of the rounding for so long that the queue reaches its bound.
+    const units = Math.min(MAX_UNSCALED_WINDOW, (this.wnd + (1 << this.#shift) - 1) >>> this.#shift);
+    if (this.queue.length + (units << this.#shift) > limits.tcp.receiveQueueBytes) return this.wnd >>> this.#shift;
+    const visible = seqAdd(this.nxt, units << this.#shift);
+    if (seqGt(visible, this.edge)) this.edge = visible;
+    return units;
+  }
+
+  #deliver(nowUs: Micros, session: Session, bytes: Uint8Array, start: number, count: number): void {
+    this.nxt = seqAdd(this.nxt, count);
+    this.unacknowledged += count;
+    if (this.discarding) return;
+    if (this.queue.length === 0 && session.room() > 0) {
+      session.receive(nowUs, bytes.subarray(start, start + count));
+      if (session.state !== 'open') this.discard();
+    } else {
+      this.queue.push(bytes.subarray(start, start + count));
+    }
+  }
+
+  /** Delivers the pieces that RCV.NXT has reached; true when there was one. */
+  #joinPieces(nowUs: Micros, session: Session): boolean {
+    let joined = 0;
+    for (const piece of this.#pieces) {
+      if (seqGt(piece.seq, this.nxt)) break;
+      joined++;
+      const skip = seqDiff(this.nxt, piece.seq);
+      if (skip < piece.bytes.length) this.#deliver(nowUs, session, piece.bytes, skip, piece.bytes.length - skip);
+      // A session that stops reading has emptied the list.
+      if (this.#pieces.length === 0) return true;
+    }
+    if (joined > 0) this.#pieces.splice(0, joined);
+    return joined > 0;
+  }
+
+  /** Keeps what is new of a segment beyond a gap; bytes that are there already stay as they came first. */
+  #hold(bytes: Uint8Array, start: number, seq: number, length: number): Arrival {
+    if (this.discarding || length === 0) return 'out-of-order';
+    const end = seqAdd(seq, length);
+    let first = seq;
+    // Most segments belong at the end, so look from there for the last piece that begins at or before this one.
+    let index = this.#pieces.length;
+    while (index > 0 && seqGt(this.#pieces[index - 1]!.seq, first)) index--;
+    if (index > 0 && seqGt(this.#pieces[index - 1]!.end, first)) first = this.#pieces[index - 1]!.end;
+    while (seqLt(first, end)) {
+      const next = this.#pieces[index];
+      const until = next !== undefined && seqLt(next.seq, end) ? next.seq : end;
+      if (seqLt(first, until)) {
+        if (this.#pieces.length >= limits.tcp.reassemblyPieces) return 'reassembly-full';
+        const at = start + seqDiff(first, seq);
+        this.#pieces.splice(index, 0, { seq: first, end: until, bytes: bytes.slice(at, at + seqDiff(until, first)) });
+        index++;
+      }
+      if (next === undefined || until === end) break;
+      first = next.end;
+      index++;
+    }
+    return 'out-of-order';
+  }
+}

@@ -1,0 +1,203 @@
+// What can be wrong, and what goes on the wire for it: one table from a verdict to an alert (RFC 5246 §7.2.2 and the
+// extensions' own RFCs). Every rule says whose fault it is, and `reason` is what the trace shows.
+
+export const AlertLevel = { warning: 1, fatal: 2 } as const;
+
+export const AlertDescription = {
+  close_notify: 0,
+  unexpected_message: 10,
+  bad_record_mac: 20,
+  record_overflow: 22,
+  handshake_failure: 40,
+  illegal_parameter: 47,
+  decode_error: 50,
+  decrypt_error: 51,
+  protocol_version: 70,
+  internal_error: 80,
+  no_renegotiation: 100,
+  no_application_protocol: 120,
+} as const;
+
+export interface AlertRule {
+  readonly level: keyof typeof AlertLevel;
+  readonly description: keyof typeof AlertDescription;
+  /**
+   * malformed: bytes that are no TLS. misbehaved: well-formed, but not allowed here. incompatible: allowed, but we share
+   * no parameters. ours: our own side, or the caller.
+   */
+  readonly blame: 'malformed' | 'misbehaved' | 'incompatible' | 'ours';
+  readonly rule: string;
+  readonly reason: string;
+}
+
+function fatal(
+  description: AlertRule['description'],
+  blame: AlertRule['blame'],
+  rule: string,
+  reason: string,
+): AlertRule {
+  return { level: 'fatal', description, blame, rule, reason };
+}
+
+export const alertRules = {
+  // The record layer.
+  sslv2Hello: fatal(
+    'protocol_version',
+    'incompatible',
+    'RFC 5246 §E.2',
+    'an SSL 2.0 CLIENT-HELLO, which is not served',
+  ),
+  unknownContentType: fatal('unexpected_message', 'malformed', 'RFC 5246 §6', 'unknown record content type'),
+  plainHttp: fatal('unexpected_message', 'malformed', 'RFC 5246 §6', 'looks like plain HTTP on a TLS port'),
+  recordVersion: fatal('protocol_version', 'malformed', 'RFC 5246 §6.2.1, §E.1', 'wrong version in the record header'),
+  plaintextOverflow: fatal(
+    'record_overflow',
+    'malformed',
+    'RFC 5246 §6.2.1',
+    'plaintext record of more than 2^14 bytes',
+  ),
+  ciphertextOverflow: fatal('record_overflow', 'malformed', 'RFC 5246 §6.2.3', 'record of more than 2^14+2048 bytes'),
+  decryptedOverflow: fatal(
+    'record_overflow',
+    'misbehaved',
+    'RFC 5246 §6.2.1',
+    'record decrypted to more than 2^14 bytes',
+  ),
+  // RFC 5288 §3: this one for every failure of GCM, be it length or tag, so that nothing is learnt from the difference.
+  badRecord: fatal('bad_record_mac', 'malformed', 'RFC 5288 §3', 'record does not authenticate'),
+  sequenceEnd: fatal('unexpected_message', 'misbehaved', 'RFC 5246 §6.1', 'record after sequence number 2^64-1'),
+  emptyFragment: fatal(
+    'unexpected_message',
+    'misbehaved',
+    'RFC 5246 §6.2.1',
+    'empty fragment of a type other than application data',
+  ),
+  tooManyEmptyRecords: fatal(
+    'unexpected_message',
+    'misbehaved',
+    'RFC 5246 §6.2.1, limit emptyRecords',
+    'too many empty records in a row',
+  ),
+  inputOverrun: fatal('internal_error', 'ours', 'limit inputBytes', 'bytes were passed in while there was no room'),
+
+  // Alerts and ChangeCipherSpec.
+  alertLength: fatal('decode_error', 'malformed', 'RFC 5246 §7.2', 'alert record is not made of whole alerts'),
+  alertLevel: fatal('illegal_parameter', 'malformed', 'RFC 5246 §7.2', 'alert level is neither warning nor fatal'),
+  tooManyWarnings: fatal('unexpected_message', 'misbehaved', 'CVE-2016-8610, limit warningAlerts', 'too many warnings'),
+  changeCipherSpecLength: fatal('decode_error', 'malformed', 'RFC 5246 §7.1', 'ChangeCipherSpec is not one byte long'),
+  changeCipherSpecValue: fatal('illegal_parameter', 'malformed', 'RFC 5246 §7.1', 'ChangeCipherSpec is not 1'),
+  unexpectedChangeCipherSpec: fatal(
+    'unexpected_message',
+    'misbehaved',
+    'RFC 5246 §7.1',
+    'ChangeCipherSpec outside its place between ClientKeyExchange and Finished',
+  ),
+  changeCipherSpecInMessage: fatal(
+    'unexpected_message',
+    'misbehaved',
+    'RFC 5246 §7.1',
+    'ChangeCipherSpec within a handshake message',
+  ),
+  earlyApplicationData: fatal(
+    'unexpected_message',
+    'misbehaved',
+    'RFC 5246 §7.4.9',
+    'application data before the handshake is done',
+  ),
+
+  // Handshake messages.
+  unexpectedHandshake: fatal('unexpected_message', 'misbehaved', 'RFC 5246 §7.4', 'handshake message out of order'),
+  missingChangeCipherSpec: fatal(
+    'unexpected_message',
+    'misbehaved',
+    'RFC 5246 §7.4.9',
+    'handshake message where ChangeCipherSpec is due',
+  ),
+  handshakeTooLong: fatal(
+    'illegal_parameter',
+    'misbehaved',
+    'RFC 5246 §7.4, limit handshakeMessageBytes',
+    'handshake message is too long',
+  ),
+  malformedMessage: fatal('decode_error', 'malformed', 'RFC 5246 §7.2.2', 'handshake message is malformed'),
+  renegotiation: {
+    level: 'warning',
+    description: 'no_renegotiation',
+    blame: 'incompatible',
+    rule: 'RFC 5246 §7.2.2, RFC 5746 §5',
+    reason: 'renegotiation is refused',
+  },
+  tooManyRenegotiations: fatal(
+    'handshake_failure',
+    'misbehaved',
+    'CVE-2011-1473, limit renegotiations',
+    'renegotiation was refused and is asked for again',
+  ),
+
+  // What the ClientHello offers.
+  oldVersion: fatal('protocol_version', 'incompatible', 'RFC 5246 §E.1', 'client_version is below TLS 1.2'),
+  versionNotOffered: fatal(
+    'protocol_version',
+    'incompatible',
+    'RFC 8446 §4.2.1',
+    'supported_versions does not list TLS 1.2',
+  ),
+  noNullCompression: fatal(
+    'illegal_parameter',
+    'misbehaved',
+    'RFC 5246 §7.4.1.2',
+    'compression_methods does not list null',
+  ),
+  duplicateExtension: fatal('illegal_parameter', 'misbehaved', 'RFC 5246 §7.4.1.4', 'an extension type appears twice'),
+  serverName: fatal(
+    'illegal_parameter',
+    'misbehaved',
+    'RFC 6066 §3',
+    'server_name repeats a name type or holds no DNS hostname',
+  ),
+  renegotiationInfo: fatal(
+    'handshake_failure',
+    'misbehaved',
+    'RFC 5746 §3.6',
+    'renegotiation_info is not empty in a first handshake',
+  ),
+  noCommonSuite: fatal('handshake_failure', 'incompatible', 'RFC 5246 §7.4.1.3', 'no cipher suite in common'),
+  noCommonGroup: fatal('handshake_failure', 'incompatible', 'RFC 8422 §5.1', 'no group in common'),
+  noUncompressedPoints: fatal(
+    'illegal_parameter',
+    'misbehaved',
+    'RFC 8422 §5.1.2',
+    'ec_point_formats does not list uncompressed',
+  ),
+  noCommonPointFormat: fatal('handshake_failure', 'incompatible', 'RFC 8422 §5.1', 'no point format in common'),
+  noCommonSignature: fatal(
+    'handshake_failure',
+    'incompatible',
+    'RFC 5246 §7.4.1.4.1, §7.4.3',
+    'no signature algorithm in common',
+  ),
+  sha1Only: fatal(
+    'handshake_failure',
+    'incompatible',
+    'RFC 5246 §7.4.1.4.1',
+    'no signature_algorithms, which means SHA-1 only',
+  ),
+  noCommonProtocol: fatal(
+    'no_application_protocol',
+    'incompatible',
+    'RFC 7301 §3.2',
+    'no application protocol in common',
+  ),
+
+  // The rest of the handshake.
+  noPrivateKey: fatal('internal_error', 'ours', 'limit keyDraws', 'no valid ephemeral private key was drawn'),
+  publicKey: fatal(
+    'illegal_parameter',
+    'misbehaved',
+    'RFC 8422 §5.11, RFC 7748 §6.1',
+    'public key of the client is not valid in the group',
+  ),
+  finished: fatal('decrypt_error', 'misbehaved', 'RFC 5246 §7.4.9', 'verify_data of the Finished message is wrong'),
+} as const satisfies Record<string, AlertRule>;
+
+export type Verdict = keyof typeof alertRules;

@@ -1,0 +1,163 @@
+// What a ClientHello leads to: the parameters of the connection and the ServerHello's extensions, or a verdict. A pure
+// function. RFC 5246 §7.4.1.2 to §7.4.1.4, §E.1; RFC 8422 §4 and §5.1; RFC 5746 §3.6; RFC 6066 §3; RFC 7301 §3.2; RFC 7627
+// §5.2. Sessions are not resumed: every handshake is a full one.
+
+import type { GroupName, SignatureName } from '../crypto.js';
+import { limits } from '../limits.js';
+import type { Verdict } from './alerts.js';
+import {
+  type Extension,
+  extensionCode,
+  findExtension,
+  HOST_NAME,
+  NamedGroup,
+  SignatureScheme,
+  UNCOMPRESSED,
+} from './extensions.js';
+import type { ClientHello } from './messages.js';
+import { TLS_1_2 } from './record.js';
+
+export const TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 = 0xc02f;
+export const TLS_EMPTY_RENEGOTIATION_INFO_SCSV = 0x00ff;
+
+export interface Negotiated {
+  readonly cipherSuite: number;
+  readonly group: GroupName;
+  readonly signature: SignatureName;
+  readonly serverName: string | undefined;
+  readonly alpn: string | undefined;
+  readonly extendedMasterSecret: boolean;
+  /** For the ServerHello; undefined when there is nothing to say (the block is then left out). */
+  readonly extensions: readonly Extension[] | undefined;
+}
+
+/** Our groups, favourite first: X25519 is the faster one, and has no invalid points. */
+const GROUPS: readonly GroupName[] = ['x25519', 'secp256r1'];
+/** PKCS #1 v1.5 first: what every TLS 1.2 client verifies. PSS for those that offer nothing else for RSA. */
+const SIGNATURES: readonly SignatureName[] = ['rsa_pkcs1_sha256', 'rsa_pss_rsae_sha256'];
+const EMPTY = new Uint8Array(0);
+/** The lowest code of a curve that RFC 8422 §5.1.1 defines, and the highest. */
+const FIRST_CURVE = 23;
+const LAST_CURVE = 30;
+
+/** `alpnProtocols` is the server's list, favourite first; when it is empty ALPN is left unanswered. */
+export function negotiate(hello: ClientHello, alpnProtocols: readonly string[]): Negotiated | Verdict {
+  const offered = hello.extensions ?? [];
+  if (hasDuplicates(offered)) return 'duplicateExtension';
+
+  const version = checkVersion(hello, offered);
+  if (version !== undefined) return version;
+  if (!hello.compressionMethods.includes(0)) return 'noNullCompression';
+
+  const renegotiationInfo = findExtension(offered, 'renegotiation_info');
+  if (renegotiationInfo !== undefined && renegotiationInfo.renegotiatedConnection.length > 0)
+    return 'renegotiationInfo';
+
+  // RFC 8701 §3.2: GREASE and other unknown codes are passed over by asking only for those that we know.
+  if (!hello.cipherSuites.includes(TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)) return 'noCommonSuite';
+
+  const supportedGroups = findExtension(offered, 'supported_groups')?.groups;
+  const group = selectGroup(supportedGroups);
+  if (group === undefined) return 'noCommonGroup';
+
+  const pointFormats = findExtension(offered, 'ec_point_formats');
+  if (pointFormats !== undefined && !pointFormats.formats.includes(UNCOMPRESSED)) {
+    // RFC 8422 §5.1.2 has an alert of its own for clients that also named a curve; without one the choice just fails.
+    return supportedGroups?.some(isCurve) ? 'noUncompressedPoints' : 'noCommonPointFormat';
+  }
+
+  // RFC 5246 §7.4.1.4.1: without the extension the client takes SHA-1 only, which nobody should sign with any more.
+  const schemes = findExtension(offered, 'signature_algorithms')?.schemes;
+  if (schemes === undefined) return 'sha1Only';
+  const signature = SIGNATURES.find((name) => schemes.includes(SignatureScheme[name]));
+  if (signature === undefined) return 'noCommonSignature';
+
+  const serverNameOffer = findExtension(offered, 'server_name');
+  // RFC 6066 §3: only a server's answer is empty, a client's list has at least one name.
+  if (serverNameOffer !== undefined && serverNameOffer.names === undefined) return 'malformedMessage';
+  const serverName = hostNameOf(serverNameOffer?.names);
+  if (serverName === INVALID) return 'serverName';
+
+  const alpnOffer = findExtension(offered, 'alpn');
+  const alpn = alpnOffer && alpnProtocols.find((name) => alpnOffer.protocols.some((bytes) => isText(bytes, name)));
+  if (alpnOffer !== undefined && alpnProtocols.length > 0 && alpn === undefined) return 'noCommonProtocol';
+
+  const extendedMasterSecret = findExtension(offered, 'extended_master_secret') !== undefined;
+  const secureRenegotiation =
+    renegotiationInfo !== undefined || hello.cipherSuites.includes(TLS_EMPTY_RENEGOTIATION_INFO_SCSV);
+
+  const extensions: Extension[] = [];
+  if (secureRenegotiation) extensions.push({ type: 'renegotiation_info', renegotiatedConnection: EMPTY });
+  // RFC 6066 §3: an empty server_name says that the name was used; the handler sees it.
+  if (serverName !== undefined) extensions.push({ type: 'server_name', names: undefined });
+  if (pointFormats !== undefined) extensions.push({ type: 'ec_point_formats', formats: [UNCOMPRESSED] });
+  if (alpn !== undefined) extensions.push({ type: 'alpn', protocols: [toBytes(alpn)] });
+  if (extendedMasterSecret) extensions.push({ type: 'extended_master_secret' });
+
+  return {
+    cipherSuite: TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    group,
+    signature,
+    serverName,
+    alpn,
+    extendedMasterSecret,
+    extensions: extensions.length > 0 ? extensions : undefined,
+  };
+}
+
+/**
+ * RFC 5246 §E.1: a higher client_version is answered with ours. A client that lists its versions and leaves 1.2 out
+ * (RFC 8446 §4.2.1) would only reject our ServerHello, so it is told at once. The random of a ServerHello carries the
+ * downgrade mark of RFC 8446 §4.1.3 only when a server that speaks 1.3 chooses less; we do not speak 1.3.
+ */
+function checkVersion(hello: ClientHello, offered: readonly Extension[]): Verdict | undefined {
+  if (hello.clientVersion < TLS_1_2) return 'oldVersion';
+  const versions = findExtension(offered, 'supported_versions')?.versions;
+  return versions !== undefined && !versions.includes(TLS_1_2) ? 'versionNotOffered' : undefined;
+}
+
+/** RFC 8422 §4: without the list any curve may be chosen; secp256r1 is the one that such clients know. */
+function selectGroup(supported: readonly number[] | undefined): GroupName | undefined {
+  if (supported === undefined) return 'secp256r1';
+  return GROUPS.find((name) => supported.includes(NamedGroup[name]));
+}
+
+function isCurve(group: number): boolean {
+  return group >= FIRST_CURVE && group <= LAST_CURVE;
+}
+
+function hasDuplicates(extensions: readonly Extension[]): boolean {
+  const codes = new Set<number>();
+  for (const extension of extensions) codes.add(extensionCode(extension));
+  return codes.size !== extensions.length;
+}
+
+const INVALID = Symbol('invalid');
+
+/** RFC 6066 §3: one name of a type; a hostname is ASCII. Names of other types say nothing to us. */
+function hostNameOf(
+  names: readonly { readonly nameType: number; readonly name: Uint8Array }[] | undefined,
+): string | undefined | typeof INVALID {
+  if (names === undefined) return undefined;
+  const types = new Set<number>();
+  let hostName: string | undefined;
+  for (const { nameType, name } of names) {
+    if (types.has(nameType)) return INVALID;
+    types.add(nameType);
+    if (nameType !== HOST_NAME) continue;
+    if (name.length > limits.tls.serverNameBytes) return INVALID;
+    for (const byte of name) if (byte <= 0x20 || byte >= 0x7f) return INVALID;
+    hostName = String.fromCharCode(...name);
+  }
+  return hostName;
+}
+
+function isText(bytes: Uint8Array, name: string): boolean {
+  if (bytes.length !== name.length) return false;
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== name.charCodeAt(i)) return false;
+  return true;
+}
+
+function toBytes(name: string): Uint8Array {
+  return Uint8Array.from(name, (character) => character.charCodeAt(0));
+}

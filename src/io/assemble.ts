@@ -1,0 +1,73 @@
+// Builds the core of a run from its config and seed: the same function serves a live run and its replay, so both are made
+// of the same parts.
+
+import { createSite } from '../core/http/site.js';
+import { createRandomSource } from '../core/random.js';
+import { createSession, type TlsOptions } from '../core/session.js';
+import { createStack } from '../core/stack.js';
+import { Streams } from '../core/streams.js';
+import type { Trace } from '../core/trace.js';
+import type { SessionFactory, Stack } from '../core/types.js';
+import { loadCredential, nodeCrypto } from './node-crypto.js';
+
+/** What a run is made of besides its seed and its inputs; plain data, stored in every recording. */
+export interface RunConfig {
+  readonly mode: 'tun' | 'tcp';
+  /** tun mode: the address that the stack answers on. */
+  readonly address?: string;
+  /** tun mode: bytes. */
+  readonly mtu?: number;
+  readonly plainPorts: readonly number[];
+  readonly tlsPorts: readonly number[];
+  /** PEM, leaf first. */
+  readonly certificate: string;
+  /** PEM. */
+  readonly key: string;
+}
+
+export interface RunIdentity {
+  readonly config: RunConfig;
+  /** 32 bytes. */
+  readonly seed: Uint8Array;
+  /** Wall time of logical time 0, microseconds since 1970. */
+  readonly startUnixUs: number;
+}
+
+/** tun mode: the whole stack. Throws when certificate or key cannot be read. */
+export function assembleStack(run: RunIdentity, trace?: Trace): Stack {
+  const random = createRandomSource(nodeCrypto, run.seed);
+  return createStack(
+    { localAddress: run.config.address ?? '10.0.0.2', mtu: run.config.mtu ?? 1500, services: services(run, trace) },
+    { random, ...(trace && { trace }) },
+  );
+}
+
+/** tcp mode: sessions over somebody else's TCP. */
+export function assembleStreams(run: RunIdentity, trace?: Trace): Streams {
+  return new Streams({ services: services(run, trace) });
+}
+
+function services(run: RunIdentity, trace: Trace | undefined): ReadonlyMap<number, SessionFactory> {
+  const { config, startUnixUs } = run;
+  const handler = createSite();
+  const tls: TlsOptions = {
+    crypto: nodeCrypto,
+    random: createRandomSource(nodeCrypto, run.seed),
+    credential: credentialOf(config),
+  };
+  const shared = { handler, startUnixUs, ...(trace && { trace }) };
+  const map = new Map<number, SessionFactory>();
+  for (const port of config.plainPorts) map.set(port, (_nowUs, flow) => createSession({ ...shared, flow }));
+  for (const port of config.tlsPorts) map.set(port, (_nowUs, flow) => createSession({ ...shared, flow, tls }));
+  return map;
+}
+
+let parsed: { readonly config: RunConfig; readonly credential: TlsOptions['credential'] } | undefined;
+
+/** Parsing a key costs as much as replaying a small capture, and a folder of captures has one key in all of them. */
+function credentialOf(config: RunConfig): TlsOptions['credential'] {
+  if (parsed?.config.certificate !== config.certificate || parsed.config.key !== config.key) {
+    parsed = { config, credential: loadCredential(config.certificate, config.key) };
+  }
+  return parsed.credential;
+}

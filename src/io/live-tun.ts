@@ -1,0 +1,72 @@
+// A stack on a TUN device: frames in, stamped and recorded; frames out, recorded and written.
+
+import type { Stack } from '../core/types.js';
+import type { Clock } from './clock.js';
+import { Loop, type Presenter } from './run.js';
+import type { TunDevice } from './tun.js';
+
+/** What a recording takes of a run in tun mode. `bytes` is valid during the call only. */
+export interface FrameRecorder {
+  packet(atUs: number, direction: 'in' | 'out', bytes: Uint8Array): void;
+  event(kind: 'close' | 'end', atUs: number): void;
+  close(): void;
+}
+
+export interface TunRunOptions {
+  readonly stack: Stack;
+  readonly device: TunDevice;
+  readonly clock: Clock;
+  readonly recorder?: FrameRecorder;
+  readonly presenter?: Presenter;
+}
+
+/** Frames read in one go before outputs, timers and the rest of the process get their turn. */
+const FRAMES_PER_TURN = 256;
+const LARGEST_FRAME_BYTES = 65_536;
+
+export function runTun(options: TunRunOptions): Loop {
+  const { stack, device, clock, recorder, presenter } = options;
+  const buffer = new Uint8Array(LARGEST_FRAME_BYTES);
+  let view = buffer;
+
+  const loop = new Loop(
+    stack,
+    clock,
+    {
+      flush() {
+        for (let out = stack.poll(); out !== undefined; out = stack.poll()) {
+          recorder?.packet(out.atUs, 'out', out.frame);
+          device.write(out.frame);
+        }
+      },
+      stopInput: () => device.stopReading(),
+      startInput: () => device.startReading(onReadable),
+      event: (kind, atUs) => recorder?.event(kind, atUs),
+      shut() {
+        device.close();
+        recorder?.close();
+      },
+    },
+    presenter,
+  );
+
+  function onReadable(): void {
+    try {
+      for (let count = 0; count < FRAMES_PER_TURN && !loop.paused && !loop.ended; count++) {
+        const length = device.read(buffer);
+        if (length === 0) break;
+        if (view.length !== length) view = buffer.subarray(0, length);
+        const atUs = loop.begin();
+        recorder?.packet(atUs, 'in', view);
+        stack.receive(atUs, view);
+        loop.finish();
+      }
+      loop.catchUp();
+    } catch (error) {
+      loop.fail(error);
+    }
+  }
+
+  device.startReading(onReadable);
+  return loop;
+}

@@ -1,0 +1,188 @@
+// The live loop: real time in, the core's deadlines kept, its output brought out. It knows neither TUN nor sockets; those
+// bring inputs in (`begin`, then a call of the core, then `finish`) and take outputs out (`flush`).
+
+import type { Clock } from './clock.js';
+
+/** The part of Stack and Streams that the loop drives. */
+export interface Machine {
+  advance(nowUs: number): void;
+  nextDeadlineUs(): number | undefined;
+  close(nowUs: number): void;
+  readonly openFlows: number;
+}
+
+/** The world outside the core: a device or sockets, and the recording. */
+export interface Outside {
+  /** Drains the core's outputs to the wire (and to the recording). */
+  flush(): void;
+  /** Nothing may come in until `startInput`. */
+  stopInput(): void;
+  startInput(): void;
+  /** A run event for the recording: `close` is a timed input, `end` the last time the core was advanced to. */
+  event(kind: 'close' | 'end', atUs: number): void;
+  /** Releases everything. */
+  shut(): void;
+}
+
+/** Shows what an input caused before its outputs go out, and may wait for a person meanwhile. */
+export interface Presenter {
+  readonly hasPending: boolean;
+  present(): Promise<'go-on' | 'quit'>;
+}
+
+/** How long an orderly end may take before the run is ended all the same. */
+const CLOSE_GRACE_MS = 1_000;
+/** setTimeout fires at once beyond this. */
+const LONGEST_TIMEOUT_MS = 2_000_000_000;
+
+export class Loop {
+  /** Resolves when the run has ended and everything is released; rejects with what the core or the device threw. */
+  readonly done: Promise<void>;
+  readonly #machine: Machine;
+  readonly #clock: Clock;
+  readonly #outside: Outside;
+  readonly #presenter: Presenter | undefined;
+  #settle: { resolve: () => void; reject: (error: unknown) => void } = { resolve() {}, reject() {} };
+  #lastUs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAtUs = Number.POSITIVE_INFINITY;
+  #grace: NodeJS.Timeout | undefined;
+  #paused = false;
+  #stopping = false;
+  #ended = false;
+
+  constructor(machine: Machine, clock: Clock, outside: Outside, presenter?: Presenter) {
+    this.#machine = machine;
+    this.#clock = clock;
+    this.#outside = outside;
+    this.#presenter = presenter;
+    this.done = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+  }
+
+  /** While a person looks at what an input caused, no other may come in. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /**
+   * The time of an input that is about to be given to the core. An input that was found waiting after the loop woke late
+   * is stamped just before the core's next deadline, so that an answer that sat in a queue does not lose to our own
+   * timer; stamps never go back.
+   */
+  begin(): number {
+    const nowUs = this.#clock.nowUs();
+    const deadlineUs = this.#machine.nextDeadlineUs();
+    const stampUs = deadlineUs !== undefined && deadlineUs <= nowUs ? deadlineUs - 1 : nowUs;
+    if (stampUs > this.#lastUs) this.#lastUs = stampUs;
+    return this.#lastUs;
+  }
+
+  /** The input was given: show it, bring its outputs out, keep the next deadline. */
+  finish(): void {
+    if (this.#presenter?.hasPending) {
+      this.#present(this.#presenter);
+      return;
+    }
+    this.#outside.flush();
+    if (this.#stopping && this.#machine.openFlows === 0) this.#end();
+    else this.#arm();
+  }
+
+  /** Fires what is due now. */
+  catchUp(): void {
+    if (this.#paused || this.#ended) return;
+    const nowUs = this.#clock.nowUs();
+    if (nowUs > this.#lastUs) this.#lastUs = nowUs;
+    this.#machine.advance(this.#lastUs);
+    this.finish();
+  }
+
+  /** Begins an orderly end; a second call ends at once. */
+  stop(): void {
+    if (this.#ended) return;
+    if (this.#stopping) {
+      this.#end();
+      return;
+    }
+    this.#stopping = true;
+    this.#grace = setTimeout(() => this.#end(), CLOSE_GRACE_MS);
+    if (this.#paused) {
+      this.#end();
+      return;
+    }
+    const atUs = this.begin();
+    this.#machine.close(atUs);
+    this.#outside.event('close', atUs);
+    this.finish();
+  }
+
+  /** Ends the run with an error: what was recorded is kept. */
+  fail(error: unknown): void {
+    if (this.#ended) return;
+    this.#end(error);
+  }
+
+  #present(presenter: Presenter): void {
+    this.#paused = true;
+    this.#clock.freeze();
+    this.#outside.stopInput();
+    presenter.present().then(
+      (verdict) => {
+        this.#clock.thaw();
+        this.#paused = false;
+        if (this.#ended) return;
+        this.#outside.flush();
+        if (verdict === 'quit') this.#end();
+        else {
+          this.#outside.startInput();
+          if (!this.#paused && this.#stopping && this.#machine.openFlows === 0) this.#end();
+          else this.#arm();
+        }
+      },
+      (error) => this.fail(error),
+    );
+  }
+
+  #arm(): void {
+    const deadlineUs = this.#machine.nextDeadlineUs() ?? Number.POSITIVE_INFINITY;
+    // A timer that is set for earlier wakes the loop early, which changes nothing and is cheaper than setting it anew.
+    if (deadlineUs >= this.#timerAtUs || this.#ended) return;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timerAtUs = deadlineUs;
+    const waitMs = Math.max(1, Math.ceil((deadlineUs - this.#clock.nowUs()) / 1000));
+    this.#timer = setTimeout(() => this.#onTimer(), Math.min(waitMs, LONGEST_TIMEOUT_MS));
+  }
+
+  #onTimer(): void {
+    this.#timer = undefined;
+    this.#timerAtUs = Number.POSITIVE_INFINITY;
+    try {
+      this.catchUp();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #end(error?: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    if (this.#grace !== undefined) clearTimeout(this.#grace);
+    let failure = error;
+    try {
+      this.#outside.stopInput();
+      this.#outside.event('end', this.#lastUs);
+      this.#outside.shut();
+    } catch (problem) {
+      failure ??= problem;
+    }
+    if (failure === undefined) this.#settle.resolve();
+    else this.#settle.reject(failure);
+  }
+}

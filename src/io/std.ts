@@ -1,0 +1,189 @@
+// std mode: the same site on Node's own http, https and http2 modules, as a reference to compare with. Nothing of our
+// protocols runs here; only the handler is shared.
+
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import type { Server } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { BodySource, ConnectionInfo, Field, Handler, Request, Response } from '../core/http/message.js';
+import { listenError } from './sockets.js';
+
+export interface StdOptions {
+  readonly handler: Handler;
+  readonly host: string;
+  readonly tlsPorts: readonly number[];
+  readonly plainPorts: readonly number[];
+  readonly certificatePem: string;
+  readonly keyPem: string;
+}
+
+type NodeRequest = IncomingMessage | Http2ServerRequest;
+type NodeResponse = ServerResponse | Http2ServerResponse;
+
+const READ_BYTES = 16_384;
+/** The one suite that the rest of the project speaks, so that comparisons compare like with like. */
+const CIPHER = 'ECDHE-RSA-AES128-GCM-SHA256';
+
+/** Listens on every port; `stop` closes the servers and their connections. */
+export async function runStd(options: StdOptions): Promise<{ stop(): Promise<void> }> {
+  const listener = (request: NodeRequest, response: NodeResponse): void => answer(options.handler, request, response);
+  const servers: Server[] = [];
+  const start = async (server: Server, port: number): Promise<void> => {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, options.host, port)));
+      server.listen({ host: options.host, port }, resolve);
+    });
+    servers.push(server);
+  };
+  const stop = async (): Promise<void> => {
+    await Promise.all(
+      servers.map((server) => {
+        const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+        for (const socket of sockets.get(server) ?? []) socket.destroy();
+        return closed;
+      }),
+    );
+  };
+  const sockets = new Map<Server, Set<{ destroy(): void }>>();
+  const tracked = (server: Server): Server => {
+    const open = new Set<{ destroy(): void }>();
+    sockets.set(server, open);
+    server.on('connection', (socket) => {
+      open.add(socket);
+      socket.once('close', () => open.delete(socket));
+    });
+    return server;
+  };
+  try {
+    for (const port of options.tlsPorts) {
+      const server = createSecureServer(
+        {
+          allowHTTP1: true,
+          cert: options.certificatePem,
+          key: options.keyPem,
+          minVersion: 'TLSv1.2',
+          maxVersion: 'TLSv1.2',
+          ciphers: CIPHER,
+        },
+        listener,
+      );
+      server.on('sessionError', () => {});
+      await start(tracked(server as unknown as Server), port);
+    }
+    for (const port of options.plainPorts) await start(tracked(createHttpServer(listener)), port);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { stop };
+}
+
+function answer(handler: Handler, request: NodeRequest, response: NodeResponse): void {
+  request.on('error', () => {});
+  response.on('error', () => {});
+  const made = handler(describe(request));
+  if (made.delayUs !== undefined && made.delayUs > 0) {
+    setTimeout(() => send(request, response, made), made.delayUs / 1000);
+  } else send(request, response, made);
+}
+
+function describe(request: NodeRequest): Request {
+  const headers: Field[] = [];
+  const raw = request.rawHeaders;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]!.toLowerCase();
+    if (!name.startsWith(':')) headers.push([name, raw[i + 1]!]);
+  }
+  const tls = 'encrypted' in request.socket;
+  return {
+    version: request.httpVersion === '2.0' ? 'HTTP/2' : request.httpVersion === '1.0' ? 'HTTP/1.0' : 'HTTP/1.1',
+    method: request.method ?? 'GET',
+    scheme: tls ? 'https' : 'http',
+    authority: ('authority' in request ? request.authority : undefined) ?? request.headers.host ?? '',
+    path: request.url ?? '/',
+    headers,
+    body: bodyOf(request),
+    connection: connectionOf(request, tls),
+  };
+}
+
+function connectionOf(request: NodeRequest, tls: boolean): ConnectionInfo {
+  const flow = `node:${request.socket.remotePort ?? 0}`;
+  if (!tls) return { flow };
+  const socket = request.socket as TLSSocket;
+  return {
+    flow,
+    tls: {
+      version: socket.getProtocol?.() ?? 'unknown',
+      cipherSuite: socket.getCipher?.()?.standardName ?? 'unknown',
+      group: 'chosen by OpenSSL',
+      signature: 'chosen by OpenSSL',
+      serverName: (socket as TLSSocket & { servername?: string | false }).servername || undefined,
+      alpn: socket.alpnProtocol || undefined,
+      extendedMasterSecret: true,
+    },
+  };
+}
+
+function bodyOf(request: NodeRequest): BodySource {
+  let ended = false;
+  request.on('end', () => {
+    ended = true;
+  });
+  const declared = request.headers['content-length'];
+  return {
+    length: declared === undefined ? undefined : Number(declared),
+    read(maxBytes) {
+      const available = request.readableLength;
+      const bytes = available > 0 ? (request.read(Math.min(maxBytes, available)) as Buffer | null) : null;
+      if (bytes !== null) return bytes;
+      // `end` comes only when a read has found nothing left.
+      if (!ended) request.read(0);
+      return ended ? undefined : new Uint8Array(0);
+    },
+  };
+}
+
+function send(request: NodeRequest, response: NodeResponse, made: Response): void {
+  if (response.destroyed || response.writableEnded) return;
+  response.statusCode = made.status;
+  for (const [name, value] of made.headers) response.setHeader(name, value);
+  const noContent = request.method === 'HEAD' || made.status === 204 || made.status === 304;
+  const { body } = made;
+  if (made.status !== 204 && made.status !== 304) {
+    const length = body === undefined ? 0 : body.length;
+    if (length !== undefined) response.setHeader('content-length', `${length}`);
+  }
+  if (noContent || body === undefined) {
+    response.end();
+    request.resume();
+    return;
+  }
+  pump(request, response, body);
+}
+
+function pump(request: NodeRequest, response: NodeResponse, body: BodySource): void {
+  // Both kinds of response are Writable; their types differ in overloads only.
+  const out = response as ServerResponse;
+  const next = (): void => {
+    for (;;) {
+      const bytes = body.read(READ_BYTES);
+      if (bytes === undefined) {
+        out.end();
+        request.resume();
+        return;
+      }
+      if (bytes.length === 0) {
+        request.once('readable', next);
+        request.once('end', next);
+        return;
+      }
+      // The handler's view is valid until its next read, Node's stream may keep it longer.
+      if (!out.write(Buffer.from(bytes))) {
+        out.once('drain', next);
+        return;
+      }
+    }
+  };
+  next();
+}

@@ -1,0 +1,219 @@
+// `npm run bench`: tcp, std and tun mode side by side under h2load, alternating round by round, medians. Prints Markdown.
+//
+//   node dist/tools/bench/main.js [--rounds N]     default 3
+//
+// Servers run on core 0, clients on core 1; the 1 x 1 row runs both on core 0, because across cores it measures wake-up
+// latency. Loads are counted, not timed. tun mode runs in a network namespace of its own.
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { arch, cpus, release, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { replayRecording } from '../../src/bench/replay.js';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const mainScript = join(root, 'dist/src/cli/main.js');
+const captures = join(root, 'fixtures/captures');
+const MODES = ['tcp', 'std', 'tun'] as const;
+type Mode = (typeof MODES)[number];
+
+interface Load {
+  readonly name: string;
+  readonly unit: string;
+  readonly sameCore: boolean;
+  readonly args: (base: string) => string[];
+  /** What one operation is for the CPU column, and how many there are. */
+  readonly operations: number;
+  readonly operation: string;
+}
+
+const LOADS: readonly Load[] = [
+  {
+    name: '1 connection × 1 stream, same core',
+    unit: 'req/s',
+    sameCore: true,
+    args: (base) => ['-n', '10000', '-c', '1', '-m', '1', `${base}/bytes/100`],
+    operations: 10_000,
+    operation: 'request',
+  },
+  {
+    name: '10 connections × 100 streams',
+    unit: 'req/s',
+    sameCore: false,
+    args: (base) => ['-n', '50000', '-c', '10', '-m', '100', `${base}/bytes/100`],
+    operations: 50_000,
+    operation: 'request',
+  },
+  {
+    name: '100 MB download',
+    unit: 'MB/s',
+    sameCore: false,
+    args: (base) => ['-n', '4', '-c', '1', '-m', '1', `${base}/bytes/100000000`],
+    operations: 400,
+    operation: 'MB',
+  },
+];
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly base: string;
+  readonly wrap: (argv: string[]) => string[];
+}
+
+const CLOCK_TICKS_PER_SECOND = 100;
+
+function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
+}
+
+async function start(mode: Mode, port: number, more: readonly string[] = []): Promise<Running> {
+  const args = mode === 'tun' ? ['--mode', 'tun'] : ['--mode', mode, '--port', `${port}`];
+  const argv = ['taskset', '-c', '0', process.execPath, mainScript, 'serve', ...args, ...more, '--log', 'none'];
+  if (mode === 'tun') argv.unshift('unshare', '--net');
+  const child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
+  let stderr = '';
+  await new Promise<void>((resolve, reject) => {
+    child.stderr!.on('data', (chunk) => {
+      stderr += chunk;
+      if (/listening on /.test(stderr)) resolve();
+    });
+    child.once('exit', (code) => reject(new Error(`serve --mode ${mode} ended with ${code}: ${stderr}`)));
+  });
+  const pid = child.pid!;
+  return {
+    child,
+    pid,
+    base: mode === 'tun' ? 'https://10.0.0.2' : `https://127.0.0.1:${port}`,
+    wrap: (command) => (mode === 'tun' ? ['nsenter', '-t', `${pid}`, '-n', ...command] : command),
+  };
+}
+
+async function stop(running: Running): Promise<void> {
+  const ended = new Promise((resolve) => running.child.once('exit', resolve));
+  running.child.removeAllListeners('exit');
+  running.child.once('exit', () => {});
+  running.child.kill('SIGINT');
+  await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 5000))]);
+}
+
+/** One load on one server: the figure of its unit, and the server's CPU microseconds per operation. */
+function measure(running: Running, load: Load): { figure: number; cpuUs: number } {
+  const client = running.wrap(['taskset', '-c', load.sameCore ? '0' : '1', 'h2load', ...load.args(running.base)]);
+  const before = cpuSeconds(running.pid);
+  const result = spawnSync(client[0]!, client.slice(1), { encoding: 'utf8', timeout: 120_000 });
+  const cpuUs = ((cpuSeconds(running.pid) - before) * 1e6) / load.operations;
+  const failed = /(\d+) failed, (\d+) errored, (\d+) timeout/.exec(result.stdout);
+  const finished = /finished in ([\d.]+)(ms|s|us), ([\d.]+) req\/s/.exec(result.stdout);
+  if (!finished || !failed || failed[1] !== '0' || failed[2] !== '0') {
+    throw new Error(`h2load failed on ${running.base}: ${result.stdout}${result.stderr}`);
+  }
+  const seconds = Number(finished[1]) * ({ s: 1, ms: 1e-3, us: 1e-6 }[finished[2] as 's'] ?? 1);
+  return { figure: load.unit === 'req/s' ? Number(finished[3]) : load.operations / seconds, cpuUs };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+async function benchServers(rounds: number): Promise<string[]> {
+  const figures = new Map<string, { figure: number[]; cpuUs: number[] }>();
+  for (let round = 0; round < rounds; round++) {
+    for (const load of LOADS) {
+      for (const mode of MODES) {
+        process.stderr.write(`round ${round + 1} of ${rounds}: ${load.name}, ${mode}\n`);
+        const running = await start(mode, 18_443);
+        try {
+          // A warm-up of the same kind, so that the compiler's work is not measured.
+          measure(running, load);
+          const { figure, cpuUs } = measure(running, load);
+          const key = `${load.name} ${mode}`;
+          const row = figures.get(key) ?? { figure: [], cpuUs: [] };
+          row.figure.push(figure);
+          row.cpuUs.push(cpuUs);
+          figures.set(key, row);
+        } finally {
+          await stop(running);
+        }
+      }
+    }
+  }
+  const lines = ['| load | tcp | std | tun | tcp : std |', '|---|---|---|---|---|'];
+  for (const load of LOADS) {
+    const cells = MODES.map((mode) => {
+      const row = figures.get(`${load.name} ${mode}`)!;
+      return `${Math.round(median(row.figure)).toLocaleString('en-US')} (${median(row.cpuUs).toFixed(load.unit === 'req/s' ? 1 : 0)})`;
+    });
+    const ratio = median(figures.get(`${load.name} tcp`)!.figure) / median(figures.get(`${load.name} std`)!.figure);
+    lines.push(
+      `| ${load.name}, ${load.unit} (server CPU µs per ${load.operation}) | ${cells.join(' | ')} | ${ratio.toFixed(2)} |`,
+    );
+  }
+  return lines;
+}
+
+async function benchReplay(rounds: number): Promise<string[]> {
+  const bundled = readdirSync(captures)
+    .filter((name) => name.endsWith('.pcapng'))
+    .map((name) => join(captures, name));
+  const folder = mkdtempSync(join(tmpdir(), 'wirebench-bench-'));
+  try {
+    const long = join(folder, 'download.pcapng');
+    const running = await start('tun', 0, ['--record', long]);
+    try {
+      measure(running, LOADS.at(-1)!);
+    } finally {
+      await stop(running);
+    }
+    const megabytes = statSync(long).size / 1e6;
+    return [
+      '| replay, in one process | packets | packets/s |',
+      '|---|---|---|',
+      await replayRow(
+        `the ${bundled.length} bundled captures, ${bundled.length} starts and key exchanges included`,
+        bundled,
+        rounds,
+      ),
+      await replayRow(`a recorded download of 400 MB (${megabytes.toFixed(0)} MB of pcapng)`, [long], rounds),
+    ];
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function replayRow(name: string, files: readonly string[], rounds: number): Promise<string> {
+  const perSecond: number[] = [];
+  let packets = 0;
+  for (let round = 0; round <= rounds; round++) {
+    process.stderr.write(`replay, round ${round} of ${rounds}: ${name}\n`);
+    packets = 0;
+    const started = process.hrtime.bigint();
+    for (const file of files) {
+      const result = await replayRecording(file);
+      if (result.difference) throw new Error(`${file} does not replay identically`);
+      packets += result.packets;
+    }
+    const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+    if (round > 0) perSecond.push(packets / seconds);
+  }
+  const figure = (value: number): string => Math.round(value).toLocaleString('en-US');
+  return `| ${name} | ${figure(packets)} | ${figure(median(perSecond))} |`;
+}
+
+const roundsAt = process.argv.indexOf('--rounds');
+const rounds = roundsAt > 0 ? Number(process.argv[roundsAt + 1]) : 3;
+if (!Number.isInteger(rounds) || rounds < 1 || rounds > 25) {
+  process.stderr.write('bench: --rounds takes a whole number from 1 to 25\n');
+  process.exit(2);
+}
+const replayLines = await benchReplay(rounds);
+const serverLines = await benchServers(rounds);
+const cpu = cpus()[0]?.model ?? 'unknown processor';
+process.stdout.write(
+  `Node ${process.versions.node}, OpenSSL ${process.versions.openssl}, Linux ${release()} ${arch()}, ${cpus().length} × ${cpu}; ` +
+    `medians of ${rounds} alternating rounds.\n\n${serverLines.join('\n')}\n\n${replayLines.join('\n')}\n`,
+);

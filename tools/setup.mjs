@@ -1,0 +1,31 @@
+// All set-up that `npm start` and `npm test` need on a fresh clone: packages from the lock file when they are missing or
+// older than it, then the compiler. Plain JavaScript, because it runs before anything is compiled.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const installedMark = join(root, 'node_modules', '.package-lock.json');
+const lockFile = join(root, 'package-lock.json');
+
+function run(what, command, args) {
+  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  if (result.status === 0) return;
+  if (result.error) process.stderr.write(`${result.error.message}\n`);
+  process.stderr.write(result.stdout ?? '');
+  process.stderr.write(`setup: ${what} failed. Run it by hand to see why: ${command} ${args.join(' ')}\n`);
+  process.exit(1);
+}
+
+if (!existsSync(installedMark) || statSync(installedMark).mtimeMs < statSync(lockFile).mtimeMs) {
+  process.stderr.write('setup: installing packages from package-lock.json\n');
+  run('installing packages', process.platform === 'win32' ? 'npm.cmd' : 'npm', [
+    'ci',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ]);
+}
+run('compiling', process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '--build']);
