@@ -237,7 +237,7 @@ test('the timer restarts when new data is acknowledged (RFC 6298 §5.3)', () => 
     0.100 > . 1:1461(1460) ack 1
     0.100 > P. 1461:2921(1460) ack 1
     0.290 < . 1:1(0) ack 1461 win 65535
-    0.618750 > P. 1461:2921(1460) ack 1
+    0.517500 > P. 1461:2921(1460) ack 1
   `);
 });
 
