@@ -342,7 +342,7 @@ test('closing the stack ends the flows in order, and refuses new ones', () => {
   }
   assert.equal(ports, [7001, 7002, 7003]);
   assert.is(parseTcpFrame(b.give(segment(7004, 5, 0, SYN), 300)[0]!).flags, RST | ACK);
-  isses.forEach((iss, i) => b.give(segment(7001 + i, 6, iss + 2, FIN | ACK), 400));
+  for (const [i, iss] of isses.entries()) b.give(segment(7001 + i, 6, iss + 2, FIN | ACK), 400);
   assert.is(b.stack.openFlows, 0);
 });
 
