@@ -3,7 +3,9 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { limits } from '../../../src/core/limits.js';
+import { Receiver } from '../../../src/core/tcp/receive.js';
 import { HANDSHAKE, runScript } from '../../support/packet-script.js';
+import { StubSession } from '../../support/stub-session.js';
 
 const test = suite('receive');
 
@@ -234,6 +236,23 @@ test('a scaled window is rounded up, so that its visible edge stays as well', ()
     0.340 > . 1:1(0) ack 2003 win 65410         # 523,279 again: the edge was 525,282 by then
   `,
   );
+});
+
+test('a peer that lives on the rounding of a closed window fills the queue to its bound and no further', () => {
+  const receiver = new Receiver(0, true, 1460);
+  const session = new StubSession({ room: 0 });
+  const byte = Uint8Array.of(0);
+  let taken = 0;
+  while (receiver.acceptable(receiver.nxt, 1)) {
+    receiver.accept(0, session, byte, 0, receiver.nxt, 1, false);
+    receiver.offer(0, false);
+    receiver.advertise();
+    taken++;
+    assert.ok(receiver.queue.length <= limits.tcp.receiveQueueBytes);
+  }
+  assert.is(receiver.queue.length, taken);
+  assert.ok(taken > limits.tcp.receiveQueueBytes - 16, 'the bound was reached');
+  assert.is(receiver.advertise(), 0);
 });
 
 test('a full reassembly queue drops with a reason and loses nothing that was acknowledged', () => {
