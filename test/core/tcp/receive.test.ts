@@ -9,6 +9,25 @@ import { StubSession } from '../../support/stub-session.js';
 
 const test = suite('receive');
 
+/** As HANDSHAKE, without window scaling, so that every window can be said exactly. */
+const UNSCALED = `
+  0.000 < S 0:0(0) win 65535 <mss 1460>
+  0.000 > S. 0:0(0) ack 1 win 65535 <mss 1460>
+  0.010 < . 1:1(0) ack 1 win 65535
+`;
+
+/** Segments that fill [1, 65,536), which the SYN-ACK offered before there was a session to ask, at room 0. */
+function fillWindow(ourSeq = 1): string {
+  const lines: string[] = [];
+  for (let seq = 1; seq + 2920 <= 65_536; seq += 2920) {
+    lines.push(`0.100 < . ${seq}:${seq + 1460}(1460) ack 1 win 65535`);
+    lines.push(`0.100 < . ${seq + 1460}:${seq + 2920}(1460) ack 1 win 65535`);
+    lines.push(`0.100 > . ${ourSeq}:${ourSeq}(0) ack ${seq + 2920} win ${65_536 - seq - 2920}`);
+  }
+  lines.push('0.100 < . 64241:65536(1295) ack 1 win 65535', `0.140 > . ${ourSeq}:${ourSeq}(0) ack 65536 win 0`);
+  return `${lines.join('\n')}\n`;
+}
+
 test('one segment is acknowledged after 40 ms', () => {
   runScript(`${HANDSHAKE}
     0.100 < P. 1:101(100) ack 1 win 65535
@@ -121,6 +140,17 @@ test('segments beyond the window are refused', () => {
   `);
 });
 
+test('a segment that reaches beyond the window is cut at its edge, FIN included', () => {
+  runScript(
+    `${UNSCALED}${fillWindow().split('\n').slice(0, -3).join('\n')}
+    0.120 < F. 64241:65701(1460) ack 1 win 65535
+    0.160 > . 1:1(0) ack 65536 win 0
+    0.160 state ESTABLISHED
+  `,
+    { room: 0 },
+  );
+});
+
 test('more than 64 KiB of upload flow through a session that keeps up', () => {
   const lines: string[] = [];
   for (let i = 0; i < 100; i += 2) {
@@ -133,25 +163,6 @@ test('more than 64 KiB of upload flow through a session that keeps up', () => {
   const { session } = runScript(`${HANDSHAKE}${lines.join('\n')}`);
   assert.is(session.received, 146_000);
 });
-
-/** As HANDSHAKE, without window scaling, so that every window can be said exactly. */
-const UNSCALED = `
-  0.000 < S 0:0(0) win 65535 <mss 1460>
-  0.000 > S. 0:0(0) ack 1 win 65535 <mss 1460>
-  0.010 < . 1:1(0) ack 1 win 65535
-`;
-
-/** Segments that fill [1, 65,536), which the SYN-ACK offered before there was a session to ask, at room 0. */
-function fillWindow(ourSeq = 1): string {
-  const lines: string[] = [];
-  for (let seq = 1; seq + 2920 <= 65_536; seq += 2920) {
-    lines.push(`0.100 < . ${seq}:${seq + 1460}(1460) ack 1 win 65535`);
-    lines.push(`0.100 < . ${seq + 1460}:${seq + 2920}(1460) ack 1 win 65535`);
-    lines.push(`0.100 > . ${ourSeq}:${ourSeq}(0) ack ${seq + 2920} win ${65_536 - seq - 2920}`);
-  }
-  lines.push('0.100 < . 64241:65536(1295) ack 1 win 65535', `0.140 > . ${ourSeq}:${ourSeq}(0) ack 65536 win 0`);
-  return `${lines.join('\n')}\n`;
-}
 
 test('without room the window closes, nothing is lost, and room opens it again', () => {
   const { session } = runScript(

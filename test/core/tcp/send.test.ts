@@ -388,6 +388,17 @@ test('an acknowledgment of what was never sent is challenged and changes nothing
   `);
 });
 
+test('a deadline of the session that is already due is served in the same event', () => {
+  const { session } = runScript(
+    `${HANDSHAKE}
+    0.010 > P. 1:6(5) ack 1
+    0.020 < . 1:1(0) ack 6 win 65535
+  `,
+    { plan: [{ atUs: 10_000, verb: 'write', amount: 5 }] },
+  );
+  assert.equal(session.advancedTo, [10_000]);
+});
+
 test('a session behind a closed window is asked for one helping only', () => {
   const { session } = runScript(`${HANDSHAKE}
     0.020 < . 1:1(0) ack 1 win 0
