@@ -169,7 +169,8 @@ export function createPeer(options: PeerOptions = {}): Peer {
       return frames;
     },
   };
-  if (!options.bare) peer.send(concat(CLIENT_PREFACE, frameBytes(settingsFrame(), { type: 'SETTINGS', ack: true, settings: [] })));
+  if (!options.bare)
+    peer.send(concat(CLIENT_PREFACE, frameBytes(settingsFrame(), { type: 'SETTINGS', ack: true, settings: [] })));
   return peer;
 }
 

@@ -98,7 +98,7 @@ test('an entry larger than the table empties it', () => {
   const decoder = new HpackDecoder(64);
   decode(decoder, hex('4001610162'));
   assert.is(decoder.table.count, 1);
-  decode(decoder, concat(hex('400161', ), hex('28'), new Uint8Array(40).fill(0x62)));
+  decode(decoder, concat(hex('400161'), hex('28'), new Uint8Array(40).fill(0x62)));
   assert.is(decoder.table.count, 0);
 });
 

@@ -26,9 +26,7 @@ const examples: readonly Example[] = [
     tableSize: 4096,
     blocks: [
       {
-        fields: [
-          ['custom-key', 'custom-header'],
-        ],
+        fields: [['custom-key', 'custom-header']],
         block: '400a637573746f6d2d6b65790d637573746f6d2d686561646572',
         table: ['custom-key: custom-header'],
         size: 55,
@@ -40,9 +38,7 @@ const examples: readonly Example[] = [
     tableSize: 4096,
     blocks: [
       {
-        fields: [
-          [':path', '/sample/path'],
-        ],
+        fields: [[':path', '/sample/path']],
         block: '040c2f73616d706c652f70617468',
         table: [],
         size: 0,
@@ -54,9 +50,7 @@ const examples: readonly Example[] = [
     tableSize: 4096,
     blocks: [
       {
-        fields: [
-          ['password', 'secret'],
-        ],
+        fields: [['password', 'secret']],
         block: '100870617373776f726406736563726574',
         table: [],
         size: 0,
@@ -68,9 +62,7 @@ const examples: readonly Example[] = [
     tableSize: 4096,
     blocks: [
       {
-        fields: [
-          [':method', 'GET'],
-        ],
+        fields: [[':method', 'GET']],
         block: '82',
         table: [],
         size: 0,
@@ -170,9 +162,15 @@ const examples: readonly Example[] = [
           ['date', 'Mon, 21 Oct 2013 20:13:21 GMT'],
           ['location', 'https://www.example.com'],
         ],
-        block: '4803333032580770726976617465611d4d6f6e2c203231204f637420323031332032303a31333a323120474d546e1768' +
+        block:
+          '4803333032580770726976617465611d4d6f6e2c203231204f637420323031332032303a31333a323120474d546e1768' +
           '747470733a2f2f7777772e6578616d706c652e636f6d',
-        table: ['location: https://www.example.com', 'date: Mon, 21 Oct 2013 20:13:21 GMT', 'cache-control: private', ':status: 302'],
+        table: [
+          'location: https://www.example.com',
+          'date: Mon, 21 Oct 2013 20:13:21 GMT',
+          'cache-control: private',
+          ':status: 302',
+        ],
         size: 222,
       },
       {
@@ -183,7 +181,12 @@ const examples: readonly Example[] = [
           ['location', 'https://www.example.com'],
         ],
         block: '4803333037c1c0bf',
-        table: [':status: 307', 'location: https://www.example.com', 'date: Mon, 21 Oct 2013 20:13:21 GMT', 'cache-control: private'],
+        table: [
+          ':status: 307',
+          'location: https://www.example.com',
+          'date: Mon, 21 Oct 2013 20:13:21 GMT',
+          'cache-control: private',
+        ],
         size: 222,
       },
       {
@@ -195,10 +198,15 @@ const examples: readonly Example[] = [
           ['content-encoding', 'gzip'],
           ['set-cookie', 'foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1'],
         ],
-        block: '88c1611d4d6f6e2c203231204f637420323031332032303a31333a323220474d54c05a04677a69707738666f6f3d4153' +
+        block:
+          '88c1611d4d6f6e2c203231204f637420323031332032303a31333a323220474d54c05a04677a69707738666f6f3d4153' +
           '444a4b48514b425a584f5157454f50495541585157454f49553b206d61782d6167653d333630303b2076657273696f6e' +
           '3d31',
-        table: ['set-cookie: foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1', 'content-encoding: gzip', 'date: Mon, 21 Oct 2013 20:13:22 GMT'],
+        table: [
+          'set-cookie: foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1',
+          'content-encoding: gzip',
+          'date: Mon, 21 Oct 2013 20:13:22 GMT',
+        ],
         size: 215,
       },
     ],
@@ -214,9 +222,15 @@ const examples: readonly Example[] = [
           ['date', 'Mon, 21 Oct 2013 20:13:21 GMT'],
           ['location', 'https://www.example.com'],
         ],
-        block: '488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad171863c78f0b97c8' +
+        block:
+          '488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad171863c78f0b97c8' +
           'e9ae82ae43d3',
-        table: ['location: https://www.example.com', 'date: Mon, 21 Oct 2013 20:13:21 GMT', 'cache-control: private', ':status: 302'],
+        table: [
+          'location: https://www.example.com',
+          'date: Mon, 21 Oct 2013 20:13:21 GMT',
+          'cache-control: private',
+          ':status: 302',
+        ],
         size: 222,
       },
       {
@@ -227,7 +241,12 @@ const examples: readonly Example[] = [
           ['location', 'https://www.example.com'],
         ],
         block: '4883640effc1c0bf',
-        table: [':status: 307', 'location: https://www.example.com', 'date: Mon, 21 Oct 2013 20:13:21 GMT', 'cache-control: private'],
+        table: [
+          ':status: 307',
+          'location: https://www.example.com',
+          'date: Mon, 21 Oct 2013 20:13:21 GMT',
+          'cache-control: private',
+        ],
         size: 222,
       },
       {
@@ -239,9 +258,14 @@ const examples: readonly Example[] = [
           ['content-encoding', 'gzip'],
           ['set-cookie', 'foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1'],
         ],
-        block: '88c16196d07abe941054d444a8200595040b8166e084a62d1bffc05a839bd9ab77ad94e7821dd7f2e6c7b335dfdfcd5b' +
+        block:
+          '88c16196d07abe941054d444a8200595040b8166e084a62d1bffc05a839bd9ab77ad94e7821dd7f2e6c7b335dfdfcd5b' +
           '3960d5af27087f3672c1ab270fb5291f9587316065c003ed4ee5b1063d5007',
-        table: ['set-cookie: foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1', 'content-encoding: gzip', 'date: Mon, 21 Oct 2013 20:13:22 GMT'],
+        table: [
+          'set-cookie: foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1',
+          'content-encoding: gzip',
+          'date: Mon, 21 Oct 2013 20:13:22 GMT',
+        ],
         size: 215,
       },
     ],
