@@ -75,6 +75,8 @@ export class Sender {
     if (maxBytes <= 0) return NOTHING;
     if (this.#start === this.#end) {
       this.#start = this.#end = 0;
+      // A large header section may have made it grow.
+      if (this.#out.length > limits.http2.outputBytes) this.#out = NOTHING;
       this.#fill(nowUs, Math.min(Math.max(maxBytes, LEAST_FILL), limits.http2.outputBytes));
     }
     const start = this.#start;
@@ -172,9 +174,10 @@ export class Sender {
     if (this.#trace !== undefined) this.#traceHeaders(nowUs, stream, false, [[':status', '100']]);
   }
 
-  /** Makes room for a frame header and `room` octets of field block; gives the block's offset. */
+  /** Makes room for `room` octets of field block and the headers of all its frames; gives the block's offset. */
   #beginHead(room: number): number {
-    this.#reserve(this.#end + FRAME_HEADER_BYTES + room);
+    const frames = 1 + Math.trunc(room / this.#peer.maxFrameSize);
+    this.#reserve(this.#end + frames * FRAME_HEADER_BYTES + room);
     return this.#end + FRAME_HEADER_BYTES;
   }
 
@@ -189,7 +192,6 @@ export class Sender {
     if (this.#trace) this.#traceFrame(nowUs, FrameType.HEADERS, flags, stream.id, first);
     for (let rest = length - first; rest > 0; ) {
       // The rest of the block moves up to make room for one more frame header.
-      this.#reserve(this.#end + FRAME_HEADER_BYTES + rest);
       this.#out.copyWithin(this.#end + FRAME_HEADER_BYTES, this.#end, this.#end + rest);
       const part = Math.min(rest, most);
       const partFlags = part === rest ? Flag.END_HEADERS : 0;
@@ -360,6 +362,6 @@ function contentLengthOf(stream: Stream): string {
   return response.body.length === undefined ? '' : String(response.body.length);
 }
 
-const NOTHING = new Uint8Array(0);
+const NOTHING: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 /** What `#read` gives for a source that failed. */
 const FAILED = new Uint8Array(0);
