@@ -44,8 +44,8 @@ const PLAINTEXT_BYTES = 16_384;
 const RECORD_OVERHEAD_BYTES = 5 + 8 + 16;
 /** A nearly closed window still gets a record worth sealing; what does not fit stays in the TLS output. */
 const SMALLEST_PLAINTEXT_BYTES = 1024;
-/** While HTTP takes what comes, TLS may be given this much at once. */
-const INPUT_ROOM_BYTES = 65_536;
+/** What comes behind the peer's close_notify is dropped, so there is always room for it. */
+const DROPPED_ROOM_BYTES = 65_536;
 
 class TlsSession implements Session {
   readonly #options: SessionOptions;
@@ -80,8 +80,8 @@ class TlsSession implements Session {
   }
 
   room(): number {
-    if (this.#tls.inputEnded) return INPUT_ROOM_BYTES;
-    return this.#http === undefined || this.#http.room() > 0 ? INPUT_ROOM_BYTES : 0;
+    if (this.#tls.inputEnded) return DROPPED_ROOM_BYTES;
+    return this.#http === undefined || this.#http.room() > 0 ? this.#tls.room : 0;
   }
 
   receive(nowUs: Micros, bytes: Uint8Array): void {
