@@ -7,6 +7,7 @@ import type { ConnectionInfo, Handler } from './http/message.js';
 import { Http1Connection } from './http1/connection.js';
 import { Http2Connection } from './http2/connection.js';
 import type { RandomSource } from './random.js';
+import { MICROS_PER_SECOND } from './time.js';
 import { type TlsCredential, TlsServer } from './tls/server.js';
 import type { Trace } from './trace.js';
 import type { Micros, Session, SessionState } from './types.js';
@@ -155,7 +156,21 @@ function httpOptions(options: SessionOptions, scheme: 'http' | 'https', connecti
     scheme,
     handler: options.handler,
     connection,
-    date: (nowUs: Micros): string => imfFixdate(options.startUnixUs + nowUs),
+    date: createDate(options.startUnixUs),
     ...(options.trace && { trace: options.trace }),
+  };
+}
+
+/** The `date` field has whole seconds (RFC 9110 §6.6.1): it is made once for all responses of one. */
+function createDate(startUnixUs: number): (nowUs: Micros) => string {
+  let second = -1;
+  let text = '';
+  return (nowUs) => {
+    const now = Math.floor((startUnixUs + nowUs) / MICROS_PER_SECOND);
+    if (now !== second) {
+      second = now;
+      text = imfFixdate(now * MICROS_PER_SECOND);
+    }
+    return text;
   };
 }
