@@ -350,7 +350,7 @@ async function fails(blocks: Uint8Array[], kind: string, pattern: RegExp, items 
 }
 
 refusals('captures without a manifest are no recordings, and it says so', async () => {
-  const pattern = /no wirebench recording.*wirebench inspect/;
+  const pattern = /no wirebench recording.*wirebench serve --record/;
   await fails([pcapFile([[1, 2, A]])], 'not-a-recording', pattern);
   await fails([pcapFile([])], 'not-a-recording', pattern);
   await fails(BEGIN, 'not-a-recording', pattern);

@@ -166,7 +166,7 @@ const REJECTED: readonly [argv: readonly string[], message: string, suggestion?:
   [['--port', '65536'], '--port: 65536 is out of range (1 to 65535)'],
   [['--port', '0'], '--port: 0 is out of range (1 to 65535)'],
   [['--mode', 'tcp', '--port', '65536'], '--port: 65536 is out of range (0 to 65535)'],
-  [['--mtu', '67'], '--mtu: 67 is out of range (68 to 65535)'],
+  [['--mtu', '575'], '--mtu: 575 is out of range (576 to 65535)'],
   [['--port', '80'], 'port 80 cannot speak both TLS and plain HTTP', 'Choose another --port or --plain-port.'],
   // Words of a list.
   [['--mode', 'tpc'], '--mode: "tpc" is not one of tun, tcp, std', 'Did you mean tcp?'],
