@@ -87,7 +87,7 @@ const ACCEPTED: readonly [line: string, expected: ServeOptions][] = [
     '--subnet 31 --local-ip 10.0.0.2 --remote-ip 10.0.0.3',
     { ...DEFAULTS, prefixLength: 31, localIp: '10.0.0.2', remoteIp: '10.0.0.3' },
   ],
-  ['--mtu 68', { ...DEFAULTS, mtu: 68 }],
+  ['--mtu 576', { ...DEFAULTS, mtu: 576 }],
   ['--mtu 65535', { ...DEFAULTS, mtu: 65_535 }],
   ['--mode tcp --host ::1', { ...SOCKET_DEFAULTS, host: '::1' }],
   ['--mode tcp --host localhost', { ...SOCKET_DEFAULTS, host: 'localhost' }],
