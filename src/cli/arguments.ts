@@ -134,7 +134,7 @@ function serveOptions(given: Given, env: Env): { options: ServeOptions; notices:
     localIp: given.value('local-ip', ipv4) ?? '10.0.0.1',
     remoteIp: given.value('remote-ip', ipv4) ?? '10.0.0.2',
     prefixLength: given.value('subnet', prefixLength) ?? 24,
-    // The stack takes no less (RFC 791 §3.1: what every host accepts); a TUN device takes 65,535 at most.
+    // RFC 791 §3.1: every host accepts 576 bytes, so no path of ours need be smaller; a TUN device takes 65,535 at most.
     mtu: given.value('mtu', (option, text) => integerIn(option, text, limits.ip.minMtu, 65_535)) ?? 1500,
     seed: given.value('seed', seedBytes),
     record: given.value('record', fileName),

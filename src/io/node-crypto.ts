@@ -118,7 +118,8 @@ class Aes128Gcm implements Aead {
   ): number {
     const length = sealed.length - TAG_BYTES;
     if (length < 0) return -1;
-    const decipher = createDecipheriv('aes-128-gcm', this.#key, nonce, { authTagLength: TAG_BYTES });
+    const decipher = createDecipheriv('aes-128-gcm', this.#key, nonce);
+    // Always the 16 bytes, so that no shorter tag is ever taken.
     decipher.setAuthTag(sealed.subarray(length));
     decipher.setAAD(additionalData);
     const plaintext = decipher.update(sealed.subarray(0, length));

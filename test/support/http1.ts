@@ -23,7 +23,7 @@ export interface Rig {
 }
 
 export function rig(
-  options: { handler?: Handler; scheme?: 'http' | 'https'; trace?: boolean; maxTake?: number } = {},
+  options: { handler?: Handler; scheme?: 'http' | 'https'; trace?: boolean; date?: string; maxTake?: number } = {},
 ): Rig {
   const events: TraceEvent[] = [];
   const connection = new Http1Connection({
@@ -31,7 +31,7 @@ export function rig(
     scheme: options.scheme ?? 'http',
     handler: options.handler ?? createSite(),
     connection: { flow: 'test#0' },
-    date: (nowUs) => imfFixdate(START_UNIX_US + nowUs),
+    date: (nowUs) => options.date ?? imfFixdate(START_UNIX_US + nowUs),
     ...(options.trace === false ? {} : { trace: (_: number, event: TraceEvent) => events.push(event) }),
   });
   const takeAll = (): Uint8Array => {

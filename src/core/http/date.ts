@@ -1,5 +1,5 @@
 // IMF-fixdate, the form of HTTP-date that senders use (RFC 9110 §5.6.7), with calendar arithmetic of its own because
-// core has no clock and no Date. Leaves out parsing: nothing here reads dates.
+// core has neither clock nor calendar. Leaves out parsing: nothing here reads dates.
 
 const MICROS_PER_SECOND = 1_000_000;
 const SECONDS_PER_DAY = 86_400;

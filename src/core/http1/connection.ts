@@ -24,7 +24,7 @@ export interface Http1Options {
   readonly connection: ConnectionInfo;
   /** The value of `date` at a logical time: IMF-fixdate (RFC 9110 §5.6.7). */
   readonly date: (nowUs: Micros) => string;
-  readonly trace?: Trace;
+  readonly trace?: Trace | undefined;
 }
 
 /**
@@ -183,7 +183,6 @@ export class Http1Connection implements Session {
     } catch {
       response = this.#failure(nowUs, { status: 500, reason: 'the handler failed' });
     }
-    this.#events?.bodyIn(nowUs, this.#requestBody);
     this.#respond(response);
     const { delayUs = 0 } = response;
     if (delayUs > 0) this.#delayedUntilUs = nowUs + delayUs;
@@ -242,16 +241,17 @@ export class Http1Connection implements Session {
     const size = headBytes(status, response.headers) + OWN_FIELD_BYTES;
     if (size > limits.http1.responseHeadBytes) return this.#fail(nowUs, 'the header section is too large');
     const withContent = this.#reader.method !== 'HEAD' && allowsContent(status);
-    const early = withContent && this.#requestBody !== undefined && !this.#requestBody.ended;
+    const length = this.#body.length ?? NEVER;
+    const early = withContent && length > 0 && this.#requestBody !== undefined && !this.#requestBody.ended;
     if (!this.#output.reserve(early ? size + FIRST_PIECE : size)) return false;
 
     let first: Uint8Array | undefined;
     if (early) {
       // The response may be made of content that is still to come. Its first piece is read before the head is out, while
       // there is a choice yet: 100 before the final status, 400 for content that is malformed.
-      first = this.#readBody(nowUs, FIRST_PIECE - CHUNK_OVERHEAD);
+      first = this.#readBody(nowUs, Math.min(FIRST_PIECE - CHUNK_OVERHEAD, length));
       if (this.#response !== response || this.#phase !== 'response') return true;
-      if (first === undefined && (this.#body.length ?? 0) > 0) return this.#fail(nowUs, 'too little content');
+      if (first === undefined && length !== NEVER) return this.#fail(nowUs, 'too little content');
       if (first?.length === 0 && !this.#requestBody!.ended) return this.#sendContinue(nowUs);
     }
     return this.#sendHead(nowUs, response, withContent, first);
@@ -282,6 +282,7 @@ export class Http1Connection implements Session {
     if (!this.#output.putHead(status, fields)) return this.#fail(nowUs, 'a field that cannot be sent');
 
     this.#events?.response(nowUs, status, fields, this.#head);
+    this.#events?.bodyIn(nowUs, this.#requestBody);
     this.#phase = 'content';
     if (!withContent) {
       this.#cancelBody();
@@ -353,7 +354,8 @@ export class Http1Connection implements Session {
       this.#fail(nowUs, 'its content failed');
       return undefined;
     }
-    this.#events?.bodyIn(nowUs, this.#requestBody);
+    // How much comes before the head depends on how the input was cut, so it is told after it (`#sendHead`).
+    if (this.#phase === 'content') this.#events?.bodyIn(nowUs, this.#requestBody);
     const body = this.#requestBody;
     if (body?.refusal !== undefined) this.#refuse(nowUs, body.refusal, body.refusedAt);
     return piece !== undefined && piece.length > maxBytes ? piece.subarray(0, maxBytes) : piece;

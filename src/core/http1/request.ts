@@ -32,9 +32,9 @@ export class RequestReader {
   #fields: Field[] = [];
   #sectionBytes = 0;
 
-  /** Nothing of a request was read yet. */
+  /** Nothing of a request was read yet; the CRLF that old clients send after one does not count. */
   get idle(): boolean {
-    return this.#line === undefined && this.#emptyLines === 0;
+    return this.#line === undefined;
   }
 
   /** A whole head, a verdict against it, or undefined: more bytes are needed. What was understood is consumed. */

@@ -37,6 +37,7 @@ export class ReadyList {
 
   /** The stream whose turn it is; it stays in the list. Undefined when the list is empty. */
   next(): Stream | undefined {
+    if (this.#streams.length === 0) return undefined;
     if (this.#next >= this.#streams.length) this.#next = 0;
     return this.#streams[this.#next++];
   }

@@ -7,15 +7,7 @@ import type { Field, Trace } from '../trace.js';
 import type { Micros } from '../types.js';
 import type { ControlQueue } from './control.js';
 import { type Verdict, verdicts } from './errors.js';
-import {
-  DEFAULT_WINDOW_SIZE,
-  ErrorCode,
-  Flag,
-  FRAME_HEADER_BYTES,
-  FrameType,
-  frameTypeName,
-  writeFrameHeader,
-} from './frame.js';
+import { DEFAULT_WINDOW_SIZE, Flag, FRAME_HEADER_BYTES, FrameType, frameTypeName, writeFrameHeader } from './frame.js';
 import { isLeftOut } from './headers.js';
 import { BLOCK_START_OCTETS, fieldOctets, HpackEncoder } from './hpack/encode.js';
 import type { PeerSettings } from './settings.js';
@@ -75,6 +67,8 @@ export class Sender {
     if (maxBytes <= 0) return NOTHING;
     if (this.#start === this.#end) {
       this.#start = this.#end = 0;
+      // A large header section may have made it grow.
+      if (this.#out.length > limits.http2.outputBytes) this.#out = NOTHING;
       this.#fill(nowUs, Math.min(Math.max(maxBytes, LEAST_FILL), limits.http2.outputBytes));
     }
     const start = this.#start;
@@ -162,7 +156,7 @@ export class Sender {
       });
     }
     this.#streams.apply(stream, 'send HEADERS');
-    if (endStream) this.#finish(stream);
+    if (endStream) this.#finish(nowUs, stream);
   }
 
   #sendContinue(nowUs: Micros, stream: Stream): void {
@@ -172,9 +166,10 @@ export class Sender {
     if (this.#trace !== undefined) this.#traceHeaders(nowUs, stream, false, [[':status', '100']]);
   }
 
-  /** Makes room for a frame header and `room` octets of field block; gives the block's offset. */
+  /** Makes room for `room` octets of field block and the headers of all its frames; gives the block's offset. */
   #beginHead(room: number): number {
-    this.#reserve(this.#end + FRAME_HEADER_BYTES + room);
+    const frames = 1 + Math.trunc(room / this.#peer.maxFrameSize);
+    this.#reserve(this.#end + frames * FRAME_HEADER_BYTES + room);
     return this.#end + FRAME_HEADER_BYTES;
   }
 
@@ -189,7 +184,6 @@ export class Sender {
     if (this.#trace) this.#traceFrame(nowUs, FrameType.HEADERS, flags, stream.id, first);
     for (let rest = length - first; rest > 0; ) {
       // The rest of the block moves up to make room for one more frame header.
-      this.#reserve(this.#end + FRAME_HEADER_BYTES + rest);
       this.#out.copyWithin(this.#end + FRAME_HEADER_BYTES, this.#end, this.#end + rest);
       const part = Math.min(rest, most);
       const partFlags = part === rest ? Flag.END_HEADERS : 0;
@@ -259,7 +253,7 @@ export class Sender {
     if (this.#trace) this.#traceFrame(nowUs, FrameType.DATA, flags, stream.id, length);
     if (!ended) return;
     stream.source = undefined;
-    this.#finish(stream);
+    this.#finish(nowUs, stream);
   }
 
   /**
@@ -310,11 +304,10 @@ export class Sender {
   }
 
   /** The response is complete. */
-  #finish(stream: Stream): void {
+  #finish(nowUs: Micros, stream: Stream): void {
     this.#streams.ready.remove(stream);
     this.#streams.apply(stream, 'send END_STREAM');
-    // RFC 9113 §8.1: a request whose rest does not matter any more is called off without an error.
-    if (stream.state !== 'closed') this.#streams.reset(stream, ErrorCode.NO_ERROR);
+    if (stream.state !== 'closed') this.#streams.linger(nowUs, stream);
   }
 
   #reserve(capacity: number): void {
@@ -360,6 +353,6 @@ function contentLengthOf(stream: Stream): string {
   return response.body.length === undefined ? '' : String(response.body.length);
 }
 
-const NOTHING = new Uint8Array(0);
+const NOTHING: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 /** What `#read` gives for a source that failed. */
 const FAILED = new Uint8Array(0);

@@ -109,7 +109,7 @@ export class Connection implements HeapEntry, SegmentWriter {
 
     // Second, the RST bit, by the three rules of RFC 5961 §3 (the first was the sequence check).
     if ((flags & RST) !== 0) {
-      if (seq === this.#receiver.nxt) this.#resetByPeer(nowUs);
+      if (seq === this.#receiver.nxt) this.#end(nowUs, 'reset by the peer');
       else this.#challenge(nowUs, segment, 'RST in the window but not at its edge');
       return;
     }
@@ -403,10 +403,6 @@ export class Connection implements HeapEntry, SegmentWriter {
     this.#enter(nowUs, 'TIME-WAIT');
     this.#release();
     this.timers.set(TIMER_CLOSE, nowUs + TIME_WAIT_US);
-  }
-
-  #resetByPeer(nowUs: Micros): void {
-    this.#end(nowUs, 'reset by the peer');
   }
 
   /** We end it: RST, then as `#end` (§3.10.5). */

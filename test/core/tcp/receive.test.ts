@@ -3,9 +3,30 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { limits } from '../../../src/core/limits.js';
+import { Receiver } from '../../../src/core/tcp/receive.js';
 import { HANDSHAKE, runScript } from '../../support/packet-script.js';
+import { StubSession } from '../../support/stub-session.js';
 
 const test = suite('receive');
+
+/** As HANDSHAKE, without window scaling, so that every window can be said exactly. */
+const UNSCALED = `
+  0.000 < S 0:0(0) win 65535 <mss 1460>
+  0.000 > S. 0:0(0) ack 1 win 65535 <mss 1460>
+  0.010 < . 1:1(0) ack 1 win 65535
+`;
+
+/** Segments that fill [1, 65,536), which the SYN-ACK offered before there was a session to ask, at room 0. */
+function fillWindow(ourSeq = 1): string {
+  const lines: string[] = [];
+  for (let seq = 1; seq + 2920 <= 65_536; seq += 2920) {
+    lines.push(`0.100 < . ${seq}:${seq + 1460}(1460) ack 1 win 65535`);
+    lines.push(`0.100 < . ${seq + 1460}:${seq + 2920}(1460) ack 1 win 65535`);
+    lines.push(`0.100 > . ${ourSeq}:${ourSeq}(0) ack ${seq + 2920} win ${65_536 - seq - 2920}`);
+  }
+  lines.push('0.100 < . 64241:65536(1295) ack 1 win 65535', `0.140 > . ${ourSeq}:${ourSeq}(0) ack 65536 win 0`);
+  return `${lines.join('\n')}\n`;
+}
 
 test('one segment is acknowledged after 40 ms', () => {
   runScript(`${HANDSHAKE}
@@ -119,6 +140,17 @@ test('segments beyond the window are refused', () => {
   `);
 });
 
+test('a segment that reaches beyond the window is cut at its edge, FIN included', () => {
+  runScript(
+    `${UNSCALED}${fillWindow().split('\n').slice(0, -3).join('\n')}
+    0.120 < F. 64241:65701(1460) ack 1 win 65535
+    0.160 > . 1:1(0) ack 65536 win 0
+    0.160 state ESTABLISHED
+  `,
+    { room: 0 },
+  );
+});
+
 test('more than 64 KiB of upload flow through a session that keeps up', () => {
   const lines: string[] = [];
   for (let i = 0; i < 100; i += 2) {
@@ -131,25 +163,6 @@ test('more than 64 KiB of upload flow through a session that keeps up', () => {
   const { session } = runScript(`${HANDSHAKE}${lines.join('\n')}`);
   assert.is(session.received, 146_000);
 });
-
-/** As HANDSHAKE, without window scaling, so that every window can be said exactly. */
-const UNSCALED = `
-  0.000 < S 0:0(0) win 65535 <mss 1460>
-  0.000 > S. 0:0(0) ack 1 win 65535 <mss 1460>
-  0.010 < . 1:1(0) ack 1 win 65535
-`;
-
-/** Segments that fill [1, 65,536), which the SYN-ACK offered before there was a session to ask, at room 0. */
-function fillWindow(ourSeq = 1): string {
-  const lines: string[] = [];
-  for (let seq = 1; seq + 2920 <= 65_536; seq += 2920) {
-    lines.push(`0.100 < . ${seq}:${seq + 1460}(1460) ack 1 win 65535`);
-    lines.push(`0.100 < . ${seq + 1460}:${seq + 2920}(1460) ack 1 win 65535`);
-    lines.push(`0.100 > . ${ourSeq}:${ourSeq}(0) ack ${seq + 2920} win ${65_536 - seq - 2920}`);
-  }
-  lines.push('0.100 < . 64241:65536(1295) ack 1 win 65535', `0.140 > . ${ourSeq}:${ourSeq}(0) ack 65536 win 0`);
-  return `${lines.join('\n')}\n`;
-}
 
 test('without room the window closes, nothing is lost, and room opens it again', () => {
   const { session } = runScript(
@@ -234,6 +247,23 @@ test('a scaled window is rounded up, so that its visible edge stays as well', ()
     0.340 > . 1:1(0) ack 2003 win 65410         # 523,279 again: the edge was 525,282 by then
   `,
   );
+});
+
+test('a peer that lives on the rounding of a closed window fills the queue to its bound and no further', () => {
+  const receiver = new Receiver(0, true, 1460);
+  const session = new StubSession({ room: 0 });
+  const byte = Uint8Array.of(0);
+  let taken = 0;
+  while (receiver.acceptable(receiver.nxt, 1)) {
+    receiver.accept(0, session, byte, 0, receiver.nxt, 1, false);
+    receiver.offer(0, false);
+    receiver.advertise();
+    taken++;
+    assert.ok(receiver.queue.length <= limits.tcp.receiveQueueBytes);
+  }
+  assert.is(receiver.queue.length, taken);
+  assert.ok(taken > limits.tcp.receiveQueueBytes - 16, 'the bound was reached');
+  assert.is(receiver.advertise(), 0);
 });
 
 test('a full reassembly queue drops with a reason and loses nothing that was acknowledged', () => {

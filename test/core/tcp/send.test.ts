@@ -237,7 +237,7 @@ test('the timer restarts when new data is acknowledged (RFC 6298 §5.3)', () => 
     0.100 > . 1:1461(1460) ack 1
     0.100 > P. 1461:2921(1460) ack 1
     0.290 < . 1:1(0) ack 1461 win 65535
-    0.618750 > P. 1461:2921(1460) ack 1
+    0.517500 > P. 1461:2921(1460) ack 1
   `);
 });
 
@@ -386,6 +386,17 @@ test('an acknowledgment of what was never sent is challenged and changes nothing
     0.110 says acknowledgment out of range
     0.300 > P. 1:101(100) ack 1
   `);
+});
+
+test('a deadline of the session that is already due is served in the same event', () => {
+  const { session } = runScript(
+    `${HANDSHAKE}
+    0.010 > P. 1:6(5) ack 1
+    0.020 < . 1:1(0) ack 6 win 65535
+  `,
+    { plan: [{ atUs: 10_000, verb: 'write', amount: 5 }] },
+  );
+  assert.equal(session.advancedTo, [10_000]);
 });
 
 test('a session behind a closed window is asked for one helping only', () => {

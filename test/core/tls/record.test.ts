@@ -59,7 +59,7 @@ test('the buffer finds the same records however the bytes are cut', () => {
     }
     assert.is(buffer.length, 0);
     assert.is(found.length, fragments.length);
-    found.forEach((fragment, index) => equalBytes(fragment, fragments[index]!, `record ${index}`));
+    for (const [index, fragment] of found.entries()) equalBytes(fragment, fragments[index]!, `record ${index}`);
   }
 });
 

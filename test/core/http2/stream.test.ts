@@ -1,0 +1,231 @@
+// Stream states: every state × event by hand from RFC 9113 §5.1 and figure 2, and how closed streams are met on the wire.
+
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ErrorCode, type Frame } from '../../../src/core/http2/frame.js';
+import { type StreamEvent, type StreamState, transitions } from '../../../src/core/http2/stream.js';
+import { limits } from '../../../src/core/limits.js';
+import type { Field } from '../../../src/core/trace.js';
+import { ascii } from '../../support/bytes.js';
+import { body, createPeer, errorOf, type Peer } from './support.js';
+
+/** idle, open, half-closed (local), half-closed (remote), closed: the next state, or scope and code of the error. */
+const expected: { readonly [event in StreamEvent]: readonly [string, string, string, string, string] } = {
+  'recv HEADERS': ['open', 'open', 'half-closed (local)', 'stream STREAM_CLOSED', 'connection STREAM_CLOSED'],
+  'recv DATA': [
+    'connection PROTOCOL_ERROR',
+    'open',
+    'half-closed (local)',
+    'stream STREAM_CLOSED',
+    'stream STREAM_CLOSED',
+  ],
+  'recv END_STREAM': [
+    'connection PROTOCOL_ERROR',
+    'half-closed (remote)',
+    'closed',
+    'stream STREAM_CLOSED',
+    'stream STREAM_CLOSED',
+  ],
+  'recv RST_STREAM': ['connection PROTOCOL_ERROR', 'closed', 'closed', 'closed', 'closed'],
+  'recv WINDOW_UPDATE': ['connection PROTOCOL_ERROR', 'open', 'half-closed (local)', 'half-closed (remote)', 'closed'],
+  'recv PRIORITY': ['idle', 'open', 'half-closed (local)', 'half-closed (remote)', 'closed'],
+  'send HEADERS': ['ours', 'open', 'ours', 'half-closed (remote)', 'ours'],
+  'send DATA': ['ours', 'open', 'ours', 'half-closed (remote)', 'ours'],
+  'send END_STREAM': ['ours', 'half-closed (local)', 'ours', 'closed', 'ours'],
+  'send RST_STREAM': ['ours', 'closed', 'closed', 'closed', 'ours'],
+};
+
+const states: readonly StreamState[] = ['idle', 'open', 'half-closed (local)', 'half-closed (remote)', 'closed'];
+
+test('the table of states is that of §5.1', () => {
+  assert.equal(Object.keys(transitions).sort(), Object.keys(expected).sort());
+  for (const [event, row] of Object.entries(expected) as [StreamEvent, readonly string[]][]) {
+    states.forEach((state, column) => {
+      const cell = transitions[event][state];
+      const code = typeof cell === 'string' ? '' : Object.entries(ErrorCode).find(([, n]) => n === cell.code)![0];
+      const got = typeof cell === 'string' ? cell : code === 'INTERNAL_ERROR' ? 'ours' : `${cell.scope} ${code}`;
+      assert.is(got, row[column], `${event} in ${state}`);
+    });
+  }
+});
+
+function statesOf(peer: Peer, streamId: number): string[] {
+  const out: string[] = [];
+  for (const { event } of peer.events) {
+    if (event.layer === 'http2' && event.kind === 'stream' && event.streamId === streamId) out.push(event.to);
+  }
+  return out;
+}
+
+test('GET goes idle, open, half-closed (remote), closed', () => {
+  const peer = createPeer();
+  peer.frames(peer.request(1, '/'));
+  assert.equal(statesOf(peer, 1), ['open', 'half-closed (remote)', 'closed']);
+});
+
+const uploadFrame: Frame = { type: 'DATA', streamId: 1, endStream: false, data: new Uint8Array(16_384) };
+
+test('answered early, longer than its window: the rest is called off with NO_ERROR at once (§8.1)', () => {
+  const peer = createPeer();
+  const length: Field = ['content-length', String(limits.http2.streamWindowBytes + 1)];
+  const frames = peer.frames(peer.request(1, '/', { method: 'POST', end: false, extra: [length] }));
+  assert.equal(
+    frames.map((frame) => frame.type),
+    ['HEADERS', 'DATA', 'RST_STREAM'],
+  );
+  assert.equal(errorOf(frames), { scope: 'stream', code: ErrorCode.NO_ERROR });
+  assert.equal(statesOf(peer, 1), ['open', 'half-closed (local)', 'closed']);
+  // What was under way is passed over, its window given back: §5.1.
+  for (let i = 0; i < 300; i++) assert.is(errorOf(peer.frames(uploadFrame)), undefined);
+});
+
+test('answered early, within its window: the rest is thrown away and all ends well', () => {
+  const peer = createPeer();
+  const frames = peer.frames(peer.request(1, '/', { method: 'POST', end: false }));
+  assert.equal(
+    frames.map((frame) => frame.type),
+    ['HEADERS', 'DATA'],
+  );
+  assert.equal(peer.frames(uploadFrame), []);
+  assert.equal(peer.frames({ ...uploadFrame, endStream: true }), []);
+  assert.equal(statesOf(peer, 1), ['open', 'half-closed (local)', 'closed']);
+  assert.is(peer.connection.nextDeadlineUs(), undefined);
+});
+
+test('answered early, of unknown length: called off when the window is used up', () => {
+  const peer = createPeer();
+  peer.frames(peer.request(1, '/', { method: 'POST', end: false }));
+  const count = limits.http2.streamWindowBytes / 16_384;
+  for (let i = 1; i < count; i++) assert.is(errorOf(peer.frames(uploadFrame)), undefined);
+  assert.equal(errorOf(peer.frames(uploadFrame)), { scope: 'stream', code: ErrorCode.NO_ERROR });
+});
+
+test('lingerUs: answered early and stalled: called off; each octet that comes puts it off', () => {
+  const peer = createPeer();
+  peer.frames(peer.request(1, '/missing', { method: 'POST', end: false, extra: [['content-length', '9000000']] }));
+  peer.nowUs = 1_000;
+  peer.frames(uploadFrame);
+  const deadlineUs = 1_000 + limits.http2.lingerUs;
+  assert.is(peer.connection.nextDeadlineUs(), deadlineUs);
+  peer.connection.advance(deadlineUs - 1);
+  assert.equal(peer.take(), []);
+  peer.connection.advance(deadlineUs);
+  assert.equal(errorOf(peer.take()), { scope: 'stream', code: ErrorCode.NO_ERROR });
+});
+
+test('lingerBlockedUs: a 404 for what is longer than its window is called off soon after that is used up', () => {
+  const peer = createPeer();
+  peer.frames(peer.request(1, '/missing', { method: 'POST', end: false, extra: [['content-length', '9000000']] }));
+  for (let i = 0; i < limits.http2.streamWindowBytes / 16_384; i++) {
+    assert.is(errorOf(peer.frames(uploadFrame)), undefined);
+  }
+  assert.is(peer.connection.nextDeadlineUs(), limits.http2.lingerBlockedUs);
+  peer.connection.advance(limits.http2.lingerBlockedUs);
+  assert.equal(errorOf(peer.take()), { scope: 'stream', code: ErrorCode.NO_ERROR });
+});
+
+const late: readonly (readonly [string, (peer: Peer) => Frame, ReturnType<typeof errorOf>])[] = [
+  ['DATA', () => dataFrame(1), { scope: 'stream', code: ErrorCode.STREAM_CLOSED }],
+  ['HEADERS', (peer) => peer.request(1, '/'), { scope: 'connection', code: ErrorCode.STREAM_CLOSED }],
+  ['RST_STREAM', () => ({ type: 'RST_STREAM', streamId: 1, errorCode: 8 }), undefined],
+  ['WINDOW_UPDATE', () => ({ type: 'WINDOW_UPDATE', streamId: 1, increment: 1 }), undefined],
+];
+
+for (const [name, frame, error] of late) {
+  test(`${name} on a stream that both sides have ended`, () => {
+    const peer = createPeer();
+    peer.frames(peer.request(1, '/'));
+    assert.equal(errorOf(peer.frames(frame(peer))), error);
+  });
+
+  test(`${name} on a stream that the peer has reset`, () => {
+    const peer = createPeer();
+    peer.frames(peer.request(1, '/delay/9'), { type: 'RST_STREAM', streamId: 1, errorCode: 8 });
+    assert.equal(errorOf(peer.frames(frame(peer))), error);
+  });
+
+  test(`${name} on a stream that we have reset is passed over`, () => {
+    const peer = createPeer();
+    const frames = peer.frames(peer.request(1, '/echo', { end: false, extra: [['connection', 'close']] }));
+    assert.equal(errorOf(frames), { scope: 'stream', code: ErrorCode.PROTOCOL_ERROR });
+    assert.is(errorOf(peer.frames(frame(peer))), undefined);
+    assert.is(peer.decode(peer.frames(peer.request(3, '/'))[0]!)[0]![1], '200');
+  });
+}
+
+test('lower identifiers that were skipped are closed, not idle (§5.1.1)', () => {
+  const peer = createPeer();
+  peer.frames(peer.request(5, '/'));
+  assert.equal(errorOf(peer.frames(peer.request(3, '/'))), { scope: 'connection', code: ErrorCode.STREAM_CLOSED });
+});
+
+test('RST_STREAM ends a response in the middle, and nothing more of it is sent', () => {
+  let cancelled = 0;
+  const peer = createPeer({
+    handler: () => ({
+      status: 200,
+      headers: [],
+      body: { length: undefined, read: (most) => new Uint8Array(most), cancel: () => void cancelled++ },
+    }),
+  });
+  peer.frames(peer.request(1, '/'));
+  const frames = peer.frames(
+    { type: 'RST_STREAM', streamId: 1, errorCode: ErrorCode.CANCEL },
+    { type: 'WINDOW_UPDATE', streamId: 0, increment: 1_000_000 },
+  );
+  assert.equal(frames, []);
+  assert.is(cancelled, 1);
+});
+
+test('a response body that waits for the request goes on as it comes', () => {
+  const peer = createPeer();
+  assert.equal(
+    peer.frames(peer.request(1, '/echo', { method: 'POST', end: false })).map((frame) => frame.type),
+    ['HEADERS'],
+  );
+  const [echoed] = peer.frames({ type: 'DATA', streamId: 1, endStream: false, data: ascii('abc') });
+  assert.equal(echoed, { type: 'DATA', streamId: 1, endStream: false, data: ascii('abc') });
+  const last = peer.frames({ type: 'DATA', streamId: 1, endStream: true, data: ascii('de') });
+  assert.equal(
+    last.map((frame) => frame.type === 'DATA' && [String.fromCharCode(...frame.data), frame.endStream]),
+    [
+      ['de', false],
+      ['', true],
+    ],
+  );
+  assert.equal(statesOf(peer, 1), ['open', 'half-closed (remote)', 'closed']);
+});
+
+test('a body that fails, breaks its length or stays empty resets its stream only', () => {
+  const bodies = [
+    {
+      length: 5,
+      read: () => {
+        throw new Error('disk');
+      },
+    },
+    { ...body(ascii('abc')), length: 5 },
+    { length: undefined, read: () => new Uint8Array(0) },
+    { length: undefined, read: (most: number) => new Uint8Array(most + 1) },
+  ];
+  for (const source of bodies) {
+    const peer = createPeer({
+      handler: (request) => ({
+        status: 200,
+        headers: [],
+        body: request.path === '/bad' ? source : body(ascii('fine')),
+      }),
+    });
+    assert.equal(errorOf(peer.frames(peer.request(1, '/bad'))), { scope: 'stream', code: ErrorCode.INTERNAL_ERROR });
+    assert.equal(
+      peer.frames(peer.request(3, '/good')).map((frame) => frame.type),
+      ['HEADERS', 'DATA'],
+    );
+  }
+});
+
+function dataFrame(streamId: number): Frame {
+  return { type: 'DATA', streamId, endStream: false, data: ascii('x') };
+}
+
+test.run();
