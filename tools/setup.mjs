@@ -19,16 +19,9 @@ function run(what, command, args) {
   process.exit(1);
 }
 
-// Not `npm ci`: npm 11 refuses a lock file that leaves out optional packages of other platforms, and a registry that does
-// not offer them makes no other. `npm install` takes the versions and hashes of the lock file as well.
 if (!existsSync(installedMark) || statSync(installedMark).mtimeMs < statSync(lockFile).mtimeMs) {
   process.stderr.write('setup: installing packages from package-lock.json\n');
-  run('installing packages', process.platform === 'win32' ? 'npm.cmd' : 'npm', [
-    'install',
-    '--no-save',
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=error',
-  ]);
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  run('installing packages', npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
 }
 run('compiling', process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '--build']);
