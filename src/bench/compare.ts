@@ -45,26 +45,30 @@ export async function describeMismatch(file: string, mismatch: Mismatch): Promis
 }
 
 interface Verdict extends Difference {
-  /** In the packet. */
+  /** In the packet; -1 where there is no pair of packets to show. */
   readonly at: number;
+  /** A packet that is sent now and was not recorded. */
+  readonly isExtra?: boolean;
+  /** Where it is another than that of the field in general. */
+  readonly rule?: string;
 }
 
 function lines(file: string, mismatch: Mismatch, verdict: Verdict, packets: number | undefined): string[] {
   const { recorded, replayed } = mismatch;
   const { layer, path, at, notes } = verdict;
   const index = recorded?.index ?? (packets ?? 0) + 1;
-  const rule = ruleOf(layer, path);
-  const packet = `packet ${index} (${seconds((recorded ?? replayed)!.atUs)})`;
-  const out = [
-    `${packet} ${layer} ${path}: recorded ${verdict.recorded}, now ${verdict.now}${rule === '' ? '' : ` (${rule})`}`,
-  ];
+  const atUs = (verdict.isExtra ? replayed : (recorded ?? replayed))!.atUs;
+  const rule = verdict.rule ?? ruleOf(layer, path);
+  const values = `recorded ${verdict.recorded}, now ${verdict.now}`;
+  const out = [`packet ${index} (${seconds(atUs)}) ${layer} ${path}: ${values}${rule === '' ? '' : ` (${rule})`}`];
   if (notes.length > 0) out.push(notes.join('; '));
-  if (recorded === undefined) return [...out, 'the recording ends before it'];
+  if (recorded === undefined) return [...out, 'it comes behind the last packet of the recording'];
   const place = `at offset ${recorded.fileOffset} of the file`;
-  if (mismatch.kind !== 'bytes' || replayed === undefined) out.push(place);
+  if (verdict.isExtra) out.push(`it comes before packet ${index}, which is ${place}`);
+  else if (at < 0) out.push(place);
   else {
     const hex = (bytes: Uint8Array): string => Buffer.from(bytes.subarray(at, at + SHOWN_BYTES)).toString('hex') || '-';
-    out.push(`${place}, byte ${at} of the packet: recorded ${hex(recorded.bytes)}, now ${hex(replayed.bytes)}`);
+    out.push(`${place}, byte ${at} of the packet: recorded ${hex(recorded.bytes)}, now ${hex(replayed!.bytes)}`);
   }
   out.push(`look on with: tshark -r ${shellWord(file)} -Y 'frame.number == ${recorded.frameNumber}' -V`);
   return out;
@@ -90,6 +94,8 @@ class Observer {
   readonly #counts = { recorded: 0, now: 0 };
   /** From the difference on. */
   readonly #packets: Record<Side, OutboundPacket[]> = { recorded: [], now: [] };
+  /** Sent now, from the difference on, while recorded packets before the difference are still to be read. */
+  #early: OutboundPacket[] = [];
   #isTcpMode = false;
   #shift: Shift | undefined;
   #end = 0;
@@ -123,13 +129,17 @@ class Observer {
     if (count < samePackets) {
       // The same on both sides, so that one of the two is enough; the recorded one comes last, when all is known.
       if (side === 'recorded') this.#shared(packet.bytes);
+      if (this.#counts.recorded === samePackets) {
+        for (const early of this.#early) this.#differing('now', early);
+        this.#early = [];
+      }
       return;
     }
-    const behind = this.#packets[side];
-    if (behind.length <= compareLimits.lookAhead) behind.push({ ...packet, bytes: packet.bytes.slice() });
-    this.#flow.freeze();
-    this.#feed(side, packet.bytes);
-    this.#comparison?.compare();
+    const copy = { ...packet, bytes: packet.bytes.slice() };
+    // What is sent now is seen before what was recorded of the same instant.
+    if (this.#counts.recorded < samePackets) {
+      if (this.#early.length < compareLimits.earlyPackets) this.#early.push(copy);
+    } else this.#differing(side, copy);
   }
 
   hasEnough(): boolean {
@@ -161,6 +171,14 @@ class Observer {
     }
     if (recorded.atUs !== replayed.atUs) notes.push(`the time differs too: now ${seconds(replayed.atUs)}`);
     return { ...verdict, notes };
+  }
+
+  #differing(side: Side, packet: OutboundPacket): void {
+    const behind = this.#packets[side];
+    if (behind.length <= compareLimits.lookAhead) behind.push(packet);
+    this.#flow.freeze();
+    this.#feed(side, packet.bytes);
+    this.#comparison?.compare();
   }
 
   #shared(bytes: Uint8Array): void {
@@ -198,7 +216,11 @@ class Observer {
     const header = headerDifference(recorded, now);
     const sameContent = sameBytes(recorded.payload, now.payload);
     // In tcp mode the headers are made up from the content.
-    if (header !== undefined && (sameContent || !this.#isTcpMode)) return header;
+    if (header !== undefined && (sameContent || !this.#isTcpMode)) {
+      // RFC 6528 §3: an initial sequence number comes of the seed.
+      const isInitial = header.layer === 'TCP' && header.path === 'seq' && ((recorded.tcp?.flags ?? 0) & SYN) !== 0;
+      return isInitial ? { ...header, rule: 'RFC 6528 §3' } : header;
+    }
     const upper = sameContent ? undefined : this.#comparison?.verdict(this.#end, true);
     if (upper === undefined) return remainingDifference(recorded, now);
     const at = recorded.payloadAt + firstByteDifference(recorded.payload, now.payload);
@@ -214,19 +236,19 @@ class Observer {
     const [content] = dissected.payload.length === 0 ? [] : (this.#comparison?.waiting(side, this.#end) ?? []);
     if (content !== undefined) notes.push(`it carries ${content}`);
     const [recorded, now] = side === 'recorded' ? [title, 'nothing'] : ['nothing', title];
-    return { ...packetLayer(dissected), recorded, now, notes, at: 0 };
+    return { ...packetLayer(dissected), recorded, now, notes, at: -1, isExtra: side === 'now' };
   }
 }
 
 function timeVerdict(recorded: OutboundPacket, now: OutboundPacket): Verdict {
   const notes = [`the packet itself is the same: ${packetTitle(dissectPacket(recorded.bytes))}`];
-  return { layer: 'IP', path: 'time', recorded: seconds(recorded.atUs), now: seconds(now.atUs), notes, at: 0 };
+  return { layer: 'IP', path: 'time', recorded: seconds(recorded.atUs), now: seconds(now.atUs), notes, at: -1 };
 }
 
 function orderVerdict(recorded: OutboundPacket, now: OutboundPacket): Verdict {
   const title = (packet: OutboundPacket): string => packetTitle(dissectPacket(packet.bytes));
   const notes = ['the same packets in another order'];
-  return { layer: 'IP', path: 'order', recorded: title(recorded), now: title(now), notes, at: 0 };
+  return { layer: 'IP', path: 'order', recorded: title(recorded), now: title(now), notes, at: -1 };
 }
 
 interface Shift {

@@ -50,7 +50,9 @@ export const compareLimits = {
   /** Packets behind a difference that are searched for the packet that should have come. */
   lookAhead: 8,
   /** Units or records of one side that wait for the other side's; beyond it the difference is named without them. */
-  waiting: 4096,
+  waiting: 1024,
+  /** Packets sent now that wait for the recorded ones before them: what one input sets off, so at most a send window. */
+  earlyPackets: 16_384,
 } as const;
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
@@ -72,8 +74,8 @@ export function unitDifference(recorded: Unit, now: Unit): Difference {
     return { layer, path, recorded: recorded.title(), now: now.title(), notes: [] };
   }
   const found = firstDifference(recorded.fields(), now.fields());
-  const title = recorded.title();
-  const notes = found === undefined || found.path.startsWith(title) ? [] : [`in ${title}`];
+  // Frames of one type are many; messages and header sections are named by the path.
+  const notes = layer === 'H2' ? [`in ${recorded.title()}`] : [];
   if (found !== undefined) return { layer, ...found, notes };
   const [path, before, after] = byteTexts(recorded.kind, recorded.bytes, now.bytes, 0);
   return { layer, path, recorded: before, now: after, notes };

@@ -215,11 +215,15 @@ function handshakeFields(bytes: Uint8Array): Field[] {
   const put = (path: string, value: string | Uint8Array, rank: Field['rank'] = RANK.value): void => {
     fields.push({ path, value, rank });
   };
+  let extension = '';
   const sink = (path: string, _offset: number, _length: number, value: number | Uint8Array): void => {
     const name = path.slice(path.lastIndexOf('.') + 1);
     if (path === 'Handshake.msg_type') put(path, handshakeTypeName(Number(value)));
     else if (name === 'extension_type') {
-      put(`${path.slice(0, -'extension_type'.length)}${extensionName(Number(value))}`, 'present', RANK.presence);
+      extension = `${path.slice(0, -name.length)}${extensionName(Number(value))}`;
+      put(extension, 'present', RANK.presence);
+    } else if (name === 'extension_data') {
+      put(extension, value as Uint8Array);
     } else if (name === 'length' || name.endsWith('_length')) put(path, String(value), RANK.derived);
     else if (name === 'alpn') put(path, quoted(printable(value as Uint8Array)));
     else put(path, typeof value === 'number' ? codeText(name, value) : value);

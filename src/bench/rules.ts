@@ -3,7 +3,6 @@
 import type { LayerName } from './difference.js';
 
 const rules: readonly (readonly [layer: LayerName, path: RegExp, section: string])[] = [
-  // A timestamp is what the core made of its logical clock: retransmission, delayed acknowledgment, or the input's time.
   ['IP', /^(flowLabel|trafficClass|payloadLength|nextHeader|hopLimit)$/, 'RFC 8200 §3'],
   ['IP', /^id$/, 'RFC 6864 §4.1'],
   ['IP', /^(time|order|packet)/, ''],
@@ -17,7 +16,6 @@ const rules: readonly (readonly [layer: LayerName, path: RegExp, section: string
   ['TCP', /^options\.timestamps$/, 'RFC 7323 §3.2'],
   ['TCP', /^options\.sack/, 'RFC 2018 §2'],
   ['TCP', /^options/, 'RFC 9293 §3.2'],
-  ['TCP', /^initialSeq$/, 'RFC 6528 §3'],
   ['TCP', /^payload\.length$/, 'RFC 9293 §3.7'],
   ['TCP', /^window$/, 'RFC 9293 §3.8.6'],
   ['TCP', /^(seq|ack)$/, 'RFC 9293 §3.4'],
