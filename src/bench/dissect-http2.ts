@@ -159,6 +159,7 @@ class FrameUnit implements Unit {
   #frameFields(fields: Field[], start: number): void {
     const name = typeText(this.bytes[start + 3]!);
     let setting = '';
+    let length = '';
     const put = (path: string, value: string | Uint8Array, rank: Field['rank'] = RANK.value): void => {
       const isContent = typeof value !== 'string' && (path === 'DATA.data' || path.endsWith('.payload'));
       fields.push({ path, value, rank, ...(isContent && { position: 0 }) });
@@ -166,7 +167,8 @@ class FrameUnit implements Unit {
     try {
       decodeFrame(this.bytes, start, (path, _offset, _length, value) => {
         if (path === 'type' || path === 'streamIdentifier') return;
-        if (path === 'length') put(`${name}.length`, String(value), RANK.derived);
+        // Told last: it follows from the content.
+        if (path === 'length') length = String(value);
         else if (path === 'flags') put(`${name}.flags`, flagsText(this.bytes[start + 3]!, Number(value)));
         else if (path === 'SETTINGS.identifier') setting = settingName(Number(value));
         else if (path === 'SETTINGS.value') put(`SETTINGS.${setting}`, String(value));
@@ -180,6 +182,7 @@ class FrameUnit implements Unit {
       const payload = this.bytes.subarray(start + FRAME_HEADER_BYTES);
       put(`${name}.payload`, payload, RANK.derived);
     }
+    put(`${name}.length`, length, RANK.derived);
   }
 }
 

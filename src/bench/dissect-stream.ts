@@ -44,6 +44,7 @@ class StreamSide {
   #responses = 0;
   /** A second SYN-ACK was seen: the flow that is looked at is over. */
   #over = false;
+  #hasGap = false;
 
   constructor(side: Side, knowledge: FlowKnowledge) {
     this.#side = side;
@@ -66,6 +67,11 @@ class StreamSide {
   get openSince(): number {
     const unit = this.#tls?.openSince ?? this.#plain?.openSince ?? Number.POSITIVE_INFINITY;
     return Math.min(unit, this.#tls?.recordOpenSince ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Whether it is known that nothing more was begun behind what was shown. */
+  get isComplete(): boolean {
+    return !this.lost && !this.#hasGap && this.openSince === Number.POSITIVE_INFINITY;
   }
 
   get unitOpenSince(): number {
@@ -92,6 +98,7 @@ class StreamSide {
   push(seq: number, payload: Uint8Array): void {
     if (this.#over || !this.opened || payload.length === 0) return;
     const known = -(this.offsetOf(seq) - this.#taken);
+    if (known < 0) this.#hasGap = true;
     if (known < 0 || known >= payload.length) return;
     const fresh = payload.subarray(known);
     if (this.#taken === 0) this.#begin(fresh[0]!);
@@ -214,10 +221,12 @@ export class StreamComparison {
   #finish(): void {
     for (const side of [this.#recorded, this.#now]) side.finish();
     this.compare();
-    if (this.#unit !== undefined || this.#recorded.lost || this.#now.lost) return;
+    if (this.#unit !== undefined) return;
     const [a, b] = [this.#recorded.units[0], this.#now.units[0]];
     const only = a ?? b;
-    if (only !== undefined) this.#unit = { difference: loneUnit(a, b), startsAt: only.startsAt };
+    // One side has it; the other must be known to have nothing there.
+    const other = a === undefined ? this.#recorded : this.#now;
+    if (only !== undefined && other.isComplete) this.#unit = { difference: loneUnit(a, b), startsAt: only.startsAt };
   }
 }
 

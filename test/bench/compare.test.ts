@@ -5,10 +5,13 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { describeMismatch } from '../../src/bench/compare.js';
-import type { RecordedPacket, RecordingItem, RecordingManifest } from '../../src/bench/recording.js';
+import { inputEvent, outputEvent, StreamPackets } from '../../src/bench/recorders.js';
+import type { ManifestItem, RecordedPacket, RecordingItem, RecordingManifest } from '../../src/bench/recording.js';
 import { replayRecording } from '../../src/bench/replay.js';
-import type { RunConfig } from '../../src/io/assemble.js';
-import { concat, text } from '../support/bytes.js';
+import type { SocketEvent } from '../../src/bench/synthesis.js';
+import type { StreamInput } from '../../src/core/streams.js';
+import { assembleStreams, type RunConfig } from '../../src/io/assemble.js';
+import { ascii, concat, hex, testRandom, text } from '../support/bytes.js';
 import { scratch } from '../support/captures.js';
 import { projectRoot } from '../support/live.js';
 import {
@@ -336,9 +339,78 @@ test('tcp mode: headers are made up, so what they carry is named', async () => {
 });
 
 test('another configuration shows in its field', async () => {
+  const { certificate } = (tcp[0] as { manifest: RecordingManifest }).manifest.config as RunConfig;
+  const chain = await named(withConfig(tcp, { certificate: certificate + certificate }));
+  assert.match(
+    chain,
+    /^TLS Certificate\.certificate_list\.certificate: recorded absent, now 0x\w{16} at byte 0 of \d+ \(RFC 5246 §7\.4\.2\)$/,
+  );
   assert.is(await named(withConfig(tun, { mtu: 1000 })), 'TCP options.mss: recorded 1460, now 960 (RFC 9293 §3.7.1)');
   const closed = await named(withConfig(tun, { plainPorts: [] }));
   assert.is(closed, 'TCP flags: recorded SYN ACK, now RST ACK (RFC 9293 §3.1)');
+});
+
+/** A recording of one plain connection in tcp mode: a request, its response, and what `more` appends to what was sent. */
+function plainRecording(more: readonly Uint8Array[]): RecordingItem[] {
+  const { manifest } = withConfig(tcp, { plainPorts: [8080], tlsPorts: [] })[0] as ManifestItem;
+  const config = manifest.config as RunConfig;
+  const identity = { config, seed: hex(manifest.seed), startUnixUs: manifest.startUnixUs };
+  const streams = assembleStreams(identity);
+  const packets = new StreamPackets();
+  const items: RecordingItem[] = [{ kind: 'manifest', manifest, fileOffset: 0 }];
+  const add = (atUs: number, event: SocketEvent): void => {
+    for (const { dir, data } of packets.of(event)) {
+      items.push({ kind: 'packet', index: 0, frameNumber: 0, atUs, dir, data, fileOffset: 0 });
+    }
+  };
+  const input = (atUs: number, one: StreamInput): void => {
+    add(atUs, inputEvent(one));
+    streams.receive(atUs, one);
+    for (let out = streams.poll(); out !== undefined; out = streams.poll()) add(out.atUs, outputEvent(out));
+  };
+  const ends = { localAddress: '127.0.0.1', localPort: 8080, remoteAddress: '127.0.0.1', remotePort: 40_000 };
+  input(0, { kind: 'open', stream: 0, ...ends });
+  input(10, { kind: 'data', stream: 0, bytes: ascii('GET /status/204 HTTP/1.1\r\nHost: a\r\n\r\n') });
+  const sent = payloadOf(packetsOf(items).findLast((packet) => packet.dir === 'out')!.data).length;
+  let count = sent;
+  for (const bytes of more) {
+    add(10, { kind: 'data', flow: 0, dir: 'out', bytes });
+    count += bytes.length;
+  }
+  add(20, { kind: 'acknowledged', flow: 0, bytes: count });
+  items.push({ kind: 'event', event: 'end', atUs: 30, fileOffset: 0 });
+  return items;
+}
+
+test('tcp mode: what was acknowledged and is not sent any more is a missing packet, not a broken file', async () => {
+  const same = await replayRecording(writeItems(folder.path('plain.pcapng'), plainRecording([])));
+  assert.is(same.difference, undefined);
+  const lines = await described(plainRecording([ascii('HTTP/1.1 100 Continue\r\n\r\n')]));
+  assert.match(lines[0]!, /TCP segment: recorded PSH ACK seq \d+ ack \d+ with 25 bytes, now nothing/);
+  assert.is(lines[1], 'it carries HTTP HTTP/1.1 100 Continue');
+});
+
+test('a file that cannot be read again is told of by its packets', async () => {
+  const file = writeItems(folder.path('gone.pcapng'), flipped(tun, pong.index, 8));
+  const { difference } = await replayRecording(file);
+  const lines = await describeMismatch(folder.path('never-written.pcapng'), difference!);
+  assert.match(lines[0]!, /IP ttl: recorded 65, now 64/);
+  assert.match(lines[0]!, FORM);
+});
+
+test('whatever byte of whatever packet is changed, there is a first line and no error', async () => {
+  const random = testRandom(1);
+  for (const items of [tun, tcp]) {
+    const out = packetsOf(items).filter((packet) => packet.dir === 'out');
+    for (let i = 0; i < 60; i++) {
+      const packet = out[random.below(out.length)]!;
+      const at = random.below(packet.data.length);
+      // Lengths and checksums that are made good again are no change.
+      const fix = random.below(2) === 0 && ![2, 3, 10, 11, 36, 37].includes(at) && packet !== pong;
+      const lines = await described(flipped(items, packet.index, at, fix));
+      assert.match(lines[0]!, new RegExp(`^packet ${packet.index} `), `byte ${at}`);
+    }
+  }
 });
 
 test.run();
