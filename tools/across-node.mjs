@@ -43,11 +43,11 @@ for (const major of majors) {
     maxBuffer: 1 << 30,
   });
   const hash = createHash('sha256').update(replay.stdout).digest('hex');
-  const lastLine = replay.stdout.toString('utf8').trimEnd().split('\n').at(-1);
+  // With a JSON log the result lines are on the standard error.
+  const lastLine = replay.stderr.toString('utf8').trimEnd().split('\n').at(-1);
   process.stdout.write(
     `Node ${version}: exit ${replay.status}, ${replay.stdout.length} bytes of log, sha256 ${hash}, ${lastLine}\n`,
   );
-  if (replay.status !== 0) process.stdout.write(replay.stderr.toString('utf8'));
   hashes.set(`${hash} ${replay.status}`, version);
 }
 const same = hashes.size === 1 && missing === 0 && [...hashes.keys()][0].endsWith(' 0');

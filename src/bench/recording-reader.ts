@@ -192,7 +192,7 @@ class RecordingReader {
 
   needsManifest(fileOffset: number): void {
     if (this.#manifest !== undefined) return;
-    const advice = 'Make one with `wirebench serve --record FILE`, or look into this capture with `wirebench inspect`';
+    const advice = 'Make one with `wirebench serve --record FILE`, or look into this capture with `tshark -r FILE`';
     throw this.#fault(
       'not-a-recording',
       fileOffset,

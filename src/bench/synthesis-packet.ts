@@ -3,6 +3,7 @@
 
 import { Reader } from '../core/bytes/reader.js';
 import { Writer } from '../core/bytes/writer.js';
+import { finishChecksum, sumWords } from '../core/ip/checksum.js';
 
 export const FIN = 0x01;
 export const SYN = 0x02;
@@ -57,8 +58,8 @@ export function encodeSegment(
   writer.put(payload);
   const packet = writer.finish();
   // RFC 9293 §3.1: over a pseudo-header of addresses, protocol and length, then the segment.
-  const pseudo = sum(from.address, sum(to.address, TCP + tcpBytes));
-  putChecksum(packet, tcpAt + CHECKSUM_IN_TCP, sum(packet.subarray(tcpAt), pseudo));
+  const pseudo = sum(from.address) + sum(to.address) + TCP + tcpBytes;
+  putChecksum(packet, tcpAt + CHECKSUM_IN_TCP, pseudo + sumWords(packet, tcpAt, packet.length));
   return packet;
 }
 
@@ -67,7 +68,7 @@ function putIpv4(writer: Writer, from: Uint8Array, to: Uint8Array, label: number
   writer.u16(IPV4_HEADER_BYTES + tcpBytes);
   writer.u16(label).u16(DONT_FRAGMENT);
   writer.u8(TTL).u8(TCP).u16(0).put(from).put(to);
-  putChecksum(writer.view(), CHECKSUM_IN_IPV4, sum(writer.view(), 0));
+  putChecksum(writer.view(), CHECKSUM_IN_IPV4, sum(writer.view()));
 }
 
 function putIpv6(writer: Writer, from: Uint8Array, to: Uint8Array, label: number, tcpBytes: number): void {
@@ -75,19 +76,14 @@ function putIpv6(writer: Writer, from: Uint8Array, to: Uint8Array, label: number
   writer.u8(TCP).u8(TTL).put(from).put(to);
 }
 
-/** RFC 1071: 16-bit words, an odd byte at the end counts as the upper half. 64 kB of them stay below 2^32. */
-function sum(bytes: Uint8Array, initial: number): number {
-  let total = initial;
-  const even = bytes.length & ~1;
-  for (let at = 0; at < even; at += 2) total += (bytes[at]! << 8) | bytes[at + 1]!;
-  return even < bytes.length ? total + (bytes[even]! << 8) : total;
+function sum(bytes: Uint8Array): number {
+  return sumWords(bytes, 0, bytes.length);
 }
 
 function putChecksum(bytes: Uint8Array, at: number, total: number): void {
-  let folded = total;
-  while (folded > 0xffff) folded = (folded & 0xffff) + (folded >>> 16);
-  bytes[at] = ~folded >>> 8;
-  bytes[at + 1] = ~folded;
+  const checksum = finishChecksum(total);
+  bytes[at] = checksum >>> 8;
+  bytes[at + 1] = checksum;
 }
 
 export interface SynthesisedSegment {

@@ -3,6 +3,7 @@
 // `-mode` into four switches, `--no-x` into x = false for any x, and an option's missing value into true.
 
 import { type CAC, cac } from 'cac';
+import { limits } from '../core/limits.js';
 import type { Layer } from '../core/trace.js';
 import type { ColorFlag } from './colors.js';
 import { COMMANDS, type CommandName, type CommandSpec, GLOBAL_OPTIONS, type OptionSpec } from './commands.js';
@@ -133,8 +134,8 @@ function serveOptions(given: Given, env: Env): { options: ServeOptions; notices:
     localIp: given.value('local-ip', ipv4) ?? '10.0.0.1',
     remoteIp: given.value('remote-ip', ipv4) ?? '10.0.0.2',
     prefixLength: given.value('subnet', prefixLength) ?? 24,
-    // RFC 791 §3.2: every network carries 68 bytes; a TUN device takes 65,535 at most.
-    mtu: given.value('mtu', (option, text) => integerIn(option, text, 68, 65_535)) ?? 1500,
+    // RFC 791 §3.1: every host accepts 576 bytes, so no path of ours need be smaller; a TUN device takes 65,535 at most.
+    mtu: given.value('mtu', (option, text) => integerIn(option, text, limits.ip.minMtu, 65_535)) ?? 1500,
     seed: given.value('seed', seedBytes),
     record: given.value('record', fileName),
     keylog: given.value('keylog', fileName) ?? (env.SSLKEYLOGFILE || undefined),

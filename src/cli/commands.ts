@@ -140,7 +140,7 @@ export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] =
   [0, 'ok'],
   [1, 'a comparison failed'],
   [2, 'wrong usage'],
-  [3, 'an input is unreadable or corrupt'],
+  [3, 'a file is unreadable, corrupt or cannot be written'],
   [4, 'a privilege or a device is missing'],
   [6, 'an internal error'],
   [130, 'interrupted'],

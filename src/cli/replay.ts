@@ -114,8 +114,9 @@ async function replayOne(file: string, options: ReplayOptions, output: Output): 
     afterInput: () => (shown?.pauser?.hasPending ? shown.pauser.present() : undefined),
   });
   shown?.end();
-  if (golden === undefined || result.quit) return { result, golden: [], updated: false };
-  return options.update && result.difference === undefined
+  // Where the bytes part, the replay ends: its log then lacks the rest, which says nothing more.
+  if (golden === undefined || result.quit || result.difference) return { result, golden: [], updated: false };
+  return options.update
     ? { result, golden: [], updated: golden.update(file) }
     : { result, golden: golden.compare(file), updated: false };
 }

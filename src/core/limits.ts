@@ -125,6 +125,10 @@ export const limits = {
     idleFramesPerSecond: 1_000,
     /** Control frames that wait to be taken. CVE-2019-9512, CVE-2019-9514, CVE-2019-9515 (the peer does not read our replies). */
     controlFrames: 1_000,
+    /** How long a request that was answered early may stall before it is called off (RFC 9113 §8.1). */
+    lingerUs: 5_000_000,
+    /** The same when it has used up its window, and can only stall. */
+    lingerBlockedUs: 250_000,
     /** Streams we reset, remembered so that frames still under way are ignored (RFC 9113 §5.1). */
     rememberedResets: 1_024,
     /** The most that one `take` makes, and one DATA payload. */

@@ -7,6 +7,7 @@ import type { ConnectionInfo, Handler } from './http/message.js';
 import { Http1Connection } from './http1/connection.js';
 import { Http2Connection } from './http2/connection.js';
 import type { RandomSource } from './random.js';
+import { MICROS_PER_SECOND } from './time.js';
 import { type TlsCredential, TlsServer } from './tls/server.js';
 import type { Trace } from './trace.js';
 import type { Micros, Session, SessionState } from './types.js';
@@ -44,8 +45,8 @@ const PLAINTEXT_BYTES = 16_384;
 const RECORD_OVERHEAD_BYTES = 5 + 8 + 16;
 /** A nearly closed window still gets a record worth sealing; what does not fit stays in the TLS output. */
 const SMALLEST_PLAINTEXT_BYTES = 1024;
-/** While HTTP takes what comes, TLS may be given this much at once. */
-const INPUT_ROOM_BYTES = 65_536;
+/** What comes behind the peer's close_notify is dropped, so there is always room for it. */
+const DROPPED_ROOM_BYTES = 65_536;
 
 class TlsSession implements Session {
   readonly #options: SessionOptions;
@@ -80,8 +81,8 @@ class TlsSession implements Session {
   }
 
   room(): number {
-    if (this.#tls.inputEnded) return INPUT_ROOM_BYTES;
-    return this.#http === undefined || this.#http.room() > 0 ? INPUT_ROOM_BYTES : 0;
+    if (this.#tls.inputEnded) return DROPPED_ROOM_BYTES;
+    return this.#http === undefined || this.#http.room() > 0 ? this.#tls.room : 0;
   }
 
   receive(nowUs: Micros, bytes: Uint8Array): void {
@@ -155,7 +156,21 @@ function httpOptions(options: SessionOptions, scheme: 'http' | 'https', connecti
     scheme,
     handler: options.handler,
     connection,
-    date: (nowUs: Micros): string => imfFixdate(options.startUnixUs + nowUs),
+    date: createDate(options.startUnixUs),
     ...(options.trace && { trace: options.trace }),
+  };
+}
+
+/** The `date` field has whole seconds (RFC 9110 §6.6.1): it is made once for all responses of one. */
+function createDate(startUnixUs: number): (nowUs: Micros) => string {
+  let second = -1;
+  let text = '';
+  return (nowUs) => {
+    const now = Math.floor((startUnixUs + nowUs) / MICROS_PER_SECOND);
+    if (now !== second) {
+      second = now;
+      text = imfFixdate(now * MICROS_PER_SECOND);
+    }
+    return text;
   };
 }

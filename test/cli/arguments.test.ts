@@ -87,7 +87,7 @@ const ACCEPTED: readonly [line: string, expected: ServeOptions][] = [
     '--subnet 31 --local-ip 10.0.0.2 --remote-ip 10.0.0.3',
     { ...DEFAULTS, prefixLength: 31, localIp: '10.0.0.2', remoteIp: '10.0.0.3' },
   ],
-  ['--mtu 68', { ...DEFAULTS, mtu: 68 }],
+  ['--mtu 576', { ...DEFAULTS, mtu: 576 }],
   ['--mtu 65535', { ...DEFAULTS, mtu: 65_535 }],
   ['--mode tcp --host ::1', { ...SOCKET_DEFAULTS, host: '::1' }],
   ['--mode tcp --host localhost', { ...SOCKET_DEFAULTS, host: 'localhost' }],
@@ -166,7 +166,7 @@ const REJECTED: readonly [argv: readonly string[], message: string, suggestion?:
   [['--port', '65536'], '--port: 65536 is out of range (1 to 65535)'],
   [['--port', '0'], '--port: 0 is out of range (1 to 65535)'],
   [['--mode', 'tcp', '--port', '65536'], '--port: 65536 is out of range (0 to 65535)'],
-  [['--mtu', '67'], '--mtu: 67 is out of range (68 to 65535)'],
+  [['--mtu', '575'], '--mtu: 575 is out of range (576 to 65535)'],
   [['--port', '80'], 'port 80 cannot speak both TLS and plain HTTP', 'Choose another --port or --plain-port.'],
   // Words of a list.
   [['--mode', 'tpc'], '--mode: "tpc" is not one of tun, tcp, std', 'Did you mean tcp?'],

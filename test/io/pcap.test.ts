@@ -5,7 +5,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type CaptureError, captureLimits, openCapture, readCapture } from '../../src/io/capture.js';
 import { equalBytes, hex, testRandom } from '../support/bytes.js';
-import { needs, pcapFile, readAll, run, scratch } from '../support/captures.js';
+import { pcapFile, readAll, run, scratch } from '../support/captures.js';
+import { needCommands, testWith } from '../support/needs.js';
 
 const files = scratch();
 const A = hex('4500 0014');
@@ -103,8 +104,7 @@ reading('packets that lie across the chunks of reading are whole, and stay valid
   });
 });
 
-reading('reads from a pipe', async () => {
-  if (!needs('mkfifo', 'sh')) return;
+testWith(reading, needCommands('mkfifo', 'sh'), 'reads from a pipe', async () => {
   const fifo = files.path('fifo');
   run('mkfifo', fifo);
   const file = files.write(
@@ -301,24 +301,27 @@ errors('1000 mutated files: packets, then at most one CaptureError', async () =>
 
 const tools = suite('pcap of other tools');
 
-tools('reads what text2pcap and editcap write, in both resolutions', async () => {
-  if (!needs('text2pcap', 'editcap')) return;
-  const text = files.write(
-    'packet.txt',
-    new TextEncoder().encode('0000 45 00 00 14 00 00 00 00 40 fd 00 00 0a 00 00 01 0a 00 00 02\n'),
-  );
-  run('text2pcap', '-q', '-l', '101', text, files.path('text.pcapng'));
-  for (const format of ['pcap', 'nsecpcap']) {
-    run('editcap', '-F', format, files.path('text.pcapng'), files.path('edited.pcap'));
-    const { packets } = await readCapture(files.path('edited.pcap'));
-    assert.is(packets.length, 1);
-    assert.is(packets[0]!.linkType, 101);
-    equalBytes(packets[0]!.data, hex('45000014 00000000 40fd0000 0a000001 0a000002'));
-  }
-});
+testWith(
+  tools,
+  needCommands('text2pcap', 'editcap'),
+  'reads what text2pcap and editcap write, in both resolutions',
+  async () => {
+    const text = files.write(
+      'packet.txt',
+      new TextEncoder().encode('0000 45 00 00 14 00 00 00 00 40 fd 00 00 0a 00 00 01 0a 00 00 02\n'),
+    );
+    run('text2pcap', '-q', '-l', '101', text, files.path('text.pcapng'));
+    for (const format of ['pcap', 'nsecpcap']) {
+      run('editcap', '-F', format, files.path('text.pcapng'), files.path('edited.pcap'));
+      const { packets } = await readCapture(files.path('edited.pcap'));
+      assert.is(packets.length, 1);
+      assert.is(packets[0]!.linkType, 101);
+      equalBytes(packets[0]!.data, hex('45000014 00000000 40fd0000 0a000001 0a000002'));
+    }
+  },
+);
 
-tools('the advised editcap repairs a cut-off file', async () => {
-  if (!needs('editcap', 'sh')) return;
+testWith(tools, needCommands('editcap', 'sh'), 'the advised editcap repairs a cut-off file', async () => {
   const file = files.write(
     'repair.pcap',
     pcapFile([

@@ -116,13 +116,6 @@ export async function readAll(
   return { items, packets: items.filter((item) => item.kind === 'packet'), error };
 }
 
-/** Whether all these commands are installed; says so when one is not. */
-export function needs(...tools: string[]): boolean {
-  const absent = tools.filter((tool) => spawnSync(tool, ['--version']).error !== undefined);
-  if (absent.length > 0) console.log(`skipped, for lack of ${absent.join(', ')}`);
-  return absent.length === 0;
-}
-
 /** Runs a command and gives its output; a status other than 0 fails with what it said. */
 export function run(tool: string, ...args: string[]): string {
   const { status, stdout, stderr } = spawnSync(tool, args, { encoding: 'utf8', maxBuffer: 1 << 26 });

@@ -108,7 +108,8 @@ export class Http2Connection implements Session {
     this.#sender.inputEnded = true;
     // What was asked for in full is answered. The rest can neither be completed nor, with its window closed, be sent.
     for (const stream of [...this.#streams.all()]) {
-      if (!stream.requestEnded || stream.blocked) this.#streamError(stream.id, verdicts.inputEnded);
+      if (stream.lingering) this.#streams.endLinger(stream);
+      else if (!stream.requestEnded || stream.blocked) this.#streamError(stream.id, verdicts.inputEnded);
     }
     this.#finishIfDone();
   }
@@ -131,6 +132,11 @@ export class Http2Connection implements Session {
       if (stream === undefined || stream.deadlineUs > nowUs) return;
       const deadlineUs = stream.deadlineUs;
       delayed.update(stream, Number.POSITIVE_INFINITY);
+      if (stream.lingering) {
+        this.#control.nowUs = deadlineUs;
+        this.#streams.endLinger(stream);
+        continue;
+      }
       stream.readyUs = deadlineUs;
       this.#streams.ready.add(stream);
     }
@@ -153,8 +159,8 @@ export class Http2Connection implements Session {
   }
 
   #enter(nowUs: Micros): void {
-    this.#control.nowUs = nowUs;
     this.advance(nowUs);
+    this.#control.nowUs = nowUs;
     if (this.#started) return;
     this.#started = true;
     // RFC 9113 §3.4: our preface is a SETTINGS frame, and it need not wait for the client's.
@@ -219,11 +225,13 @@ export class Http2Connection implements Session {
     }
     const content = end - start;
     stream.receivedBytes += content;
-    body.push(content === bytes.length ? bytes : bytes.subarray(start, end), length - content);
-    const endStream = (this.#input.flags & Flag.END_STREAM) !== 0;
+    body.push(bytes.subarray(start, end), length - content);
     if (stream.contentLength >= 0 && stream.receivedBytes > stream.contentLength) return verdicts.contentLengthDiffers;
-    if (endStream) return this.#endRequest(stream);
-    if (content > 0) this.#wake(stream);
+    if ((this.#input.flags & Flag.END_STREAM) !== 0) return this.#endRequest(stream);
+    if (content > 0) {
+      if (stream.lingering) this.#streams.linger(nowUs, stream);
+      else this.#wake(stream);
+    }
     return content > 0 ? undefined : this.#idleFrame(nowUs);
   }
 

@@ -7,15 +7,7 @@ import type { Field, Trace } from '../trace.js';
 import type { Micros } from '../types.js';
 import type { ControlQueue } from './control.js';
 import { type Verdict, verdicts } from './errors.js';
-import {
-  DEFAULT_WINDOW_SIZE,
-  ErrorCode,
-  Flag,
-  FRAME_HEADER_BYTES,
-  FrameType,
-  frameTypeName,
-  writeFrameHeader,
-} from './frame.js';
+import { DEFAULT_WINDOW_SIZE, Flag, FRAME_HEADER_BYTES, FrameType, frameTypeName, writeFrameHeader } from './frame.js';
 import { isLeftOut } from './headers.js';
 import { BLOCK_START_OCTETS, fieldOctets, HpackEncoder } from './hpack/encode.js';
 import type { PeerSettings } from './settings.js';
@@ -164,7 +156,7 @@ export class Sender {
       });
     }
     this.#streams.apply(stream, 'send HEADERS');
-    if (endStream) this.#finish(stream);
+    if (endStream) this.#finish(nowUs, stream);
   }
 
   #sendContinue(nowUs: Micros, stream: Stream): void {
@@ -261,7 +253,7 @@ export class Sender {
     if (this.#trace) this.#traceFrame(nowUs, FrameType.DATA, flags, stream.id, length);
     if (!ended) return;
     stream.source = undefined;
-    this.#finish(stream);
+    this.#finish(nowUs, stream);
   }
 
   /**
@@ -312,11 +304,10 @@ export class Sender {
   }
 
   /** The response is complete. */
-  #finish(stream: Stream): void {
+  #finish(nowUs: Micros, stream: Stream): void {
     this.#streams.ready.remove(stream);
     this.#streams.apply(stream, 'send END_STREAM');
-    // RFC 9113 §8.1: a request whose rest does not matter any more is called off without an error.
-    if (stream.state !== 'closed') this.#streams.reset(stream, ErrorCode.NO_ERROR);
+    if (stream.state !== 'closed') this.#streams.linger(nowUs, stream);
   }
 
   #reserve(capacity: number): void {

@@ -71,7 +71,7 @@ export class Stream implements HeapEntry {
   readonly id: number;
   state: StreamState = 'idle';
 
-  // The delay of the response, as the timer heap wants it.
+  // When the delay of the response, or the lingering after it, ends; as the timer heap wants it.
   deadlineUs: Micros = Number.POSITIVE_INFINITY;
   heapIndex = -1;
 
@@ -102,6 +102,8 @@ export class Stream implements HeapEntry {
   ahead = -1;
   /** A window is closed: WINDOW_UPDATE or SETTINGS will tell. */
   blocked = false;
+  /** The response is complete, the request is not: what still comes of it is thrown away. */
+  lingering = false;
   /** In the ready list: there may be something to send. */
   ready = false;
 
@@ -155,7 +157,10 @@ export class RequestBody implements BodySource {
     return view;
   }
 
-  /** Nobody reads on: what is here, and what still comes, goes back to the connection's window at once. */
+  /**
+   * Nobody reads on: what is here, and what still comes, goes back to the connection's window at once. The stream's
+   * window stays as it is, so that the peer stops after it.
+   */
   cancel(): void {
     if (this.#cancelled) return;
     this.#cancelled = true;

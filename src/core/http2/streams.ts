@@ -5,14 +5,16 @@ import type { BodySource } from '../http/message.js';
 import { limits } from '../limits.js';
 import { DeadlineHeap } from '../time.js';
 import type { Trace } from '../trace.js';
+import type { Micros } from '../types.js';
 import type { ControlQueue } from './control.js';
 import type { Verdict } from './errors.js';
+import { ErrorCode } from './frame.js';
 import { ReadyList } from './schedule.js';
 import { Stream, type StreamEvent, transitions } from './stream.js';
 
 export class StreamTable {
   readonly ready = new ReadyList();
-  /** Responses that wait for their delay. */
+  /** Responses that wait for their delay, and finished ones whose request still comes in. */
   readonly delayed = new DeadlineHeap<Stream>();
   /** The highest identifier that the peer has opened; lower ones that are not alive are closed (RFC 9113 §5.1.1). */
   lastStreamId = 0;
@@ -81,6 +83,30 @@ export class StreamTable {
   reset(stream: Stream, errorCode: number): void {
     this.refuse(stream.id, errorCode);
     this.apply(stream, 'send RST_STREAM');
+  }
+
+  /**
+   * The response is complete, the request is not; called again when more of it comes. RFC 9113 §8.1 lets us call it off
+   * with RST_STREAM and NO_ERROR, but a client in the middle of its upload may lose the response over that (curl 7.88
+   * does). So the rest is thrown away where it is short: where it fits the window that the peer has already, or where
+   * the status tells the client to stop by itself. It is called off when it stalls, or is known to be longer.
+   */
+  linger(nowUs: Micros, stream: Stream): void {
+    stream.lingering = true;
+    stream.body?.cancel();
+    const window = stream.body?.window.available ?? 0;
+    const rest = stream.contentLength - stream.receivedBytes;
+    const fits = stream.contentLength < 0 ? window > 0 : rest <= window;
+    if (fits || stream.response!.status >= 300) {
+      const waitUs = window > 0 ? limits.http2.lingerUs : limits.http2.lingerBlockedUs;
+      this.delayed.update(stream, nowUs + waitUs);
+    } else {
+      this.endLinger(stream);
+    }
+  }
+
+  endLinger(stream: Stream): void {
+    this.reset(stream, ErrorCode.NO_ERROR);
   }
 
   /** RST_STREAM for a stream that is not, or no longer, in the table. */

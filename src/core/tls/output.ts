@@ -1,16 +1,19 @@
 // The records that wait for the peer: sealed into one buffer as they are written, taken off its front as TCP has room. The
 // buffer is reused; nothing is allocated for a record.
 
+import { makeRoom } from '../bytes/room.js';
 import type { Trace } from '../trace.js';
 import type { Micros } from '../types.js';
 import { PROTECTION_BYTES, type RecordCipher } from './cipher.js';
 import { RECORD_HEADER_BYTES, TLS_1_2, writeRecordHeader } from './record.js';
 
+const SMALLEST_BYTES = 4096;
+
 export class RecordOutput {
   readonly #flow: string;
   readonly #trace: Trace | undefined;
   #cipher: RecordCipher | undefined;
-  #bytes = new Uint8Array(0);
+  #bytes: Uint8Array = new Uint8Array(0);
   #start = 0;
   #end = 0;
 
@@ -72,15 +75,7 @@ export class RecordOutput {
   #reserve(count: number): void {
     if (count <= this.#bytes.length - this.#end) return;
     const { length } = this;
-    const needed = length + count;
-    if (needed <= this.#bytes.length) this.#bytes.copyWithin(0, this.#start, this.#end);
-    else {
-      let size = 4096;
-      while (size < needed) size *= 2;
-      const larger = new Uint8Array(size);
-      larger.set(this.#bytes.subarray(this.#start, this.#end));
-      this.#bytes = larger;
-    }
+    this.#bytes = makeRoom(this.#bytes, this.#start, this.#end, count, SMALLEST_BYTES);
     this.#start = 0;
     this.#end = length;
   }

@@ -2,6 +2,7 @@
 // protects the fragment is in cipher.ts, what is wrong with a header is judged in server.ts.
 
 import type { Reader } from '../bytes/reader.js';
+import { makeRoom } from '../bytes/room.js';
 
 export const ContentType = {
   changeCipherSpec: 20,
@@ -43,12 +44,14 @@ export function writeRecordHeader(target: Uint8Array, at: number, contentType: n
   target[at + 4] = length;
 }
 
+const SMALLEST_BYTES = 2048;
+
 /**
  * Bytes as they came, and the record at their front. A record always lies in one piece, so that it is decrypted where
  * it is. The owner keeps the length bounded.
  */
 export class RecordBuffer {
-  #bytes = new Uint8Array(0);
+  #bytes: Uint8Array = new Uint8Array(0);
   #start = 0;
   #end = 0;
   #contentType = 0;
@@ -112,15 +115,7 @@ export class RecordBuffer {
   /** Moves what is left to the front of the buffer, or of a larger one. */
   #makeRoom(count: number): void {
     const length = this.length;
-    const needed = length + count;
-    if (needed <= this.#bytes.length) this.#bytes.copyWithin(0, this.#start, this.#end);
-    else {
-      let size = 2048;
-      while (size < needed) size *= 2;
-      const larger = new Uint8Array(size);
-      larger.set(this.#bytes.subarray(this.#start, this.#end));
-      this.#bytes = larger;
-    }
+    this.#bytes = makeRoom(this.#bytes, this.#start, this.#end, count, SMALLEST_BYTES);
     this.#start = 0;
     this.#end = length;
   }

@@ -4,6 +4,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ErrorCode, type Frame } from '../../../src/core/http2/frame.js';
 import { type StreamEvent, type StreamState, transitions } from '../../../src/core/http2/stream.js';
+import { limits } from '../../../src/core/limits.js';
+import type { Field } from '../../../src/core/trace.js';
 import { ascii } from '../../support/bytes.js';
 import { body, createPeer, errorOf, type Peer } from './support.js';
 
@@ -61,9 +63,12 @@ test('GET goes idle, open, half-closed (remote), closed', () => {
   assert.equal(statesOf(peer, 1), ['open', 'half-closed (remote)', 'closed']);
 });
 
-test('a response that is complete before its request calls the rest off with NO_ERROR (§8.1)', () => {
+const uploadFrame: Frame = { type: 'DATA', streamId: 1, endStream: false, data: new Uint8Array(16_384) };
+
+test('answered early, longer than its window: the rest is called off with NO_ERROR at once (§8.1)', () => {
   const peer = createPeer();
-  const frames = peer.frames(peer.request(1, '/', { method: 'POST', end: false }));
+  const length: Field = ['content-length', String(limits.http2.streamWindowBytes + 1)];
+  const frames = peer.frames(peer.request(1, '/', { method: 'POST', end: false, extra: [length] }));
   assert.equal(
     frames.map((frame) => frame.type),
     ['HEADERS', 'DATA', 'RST_STREAM'],
@@ -71,10 +76,52 @@ test('a response that is complete before its request calls the rest off with NO_
   assert.equal(errorOf(frames), { scope: 'stream', code: ErrorCode.NO_ERROR });
   assert.equal(statesOf(peer, 1), ['open', 'half-closed (local)', 'closed']);
   // What was under way is passed over, its window given back: §5.1.
-  for (let i = 0; i < 300; i++) {
-    const more = peer.frames({ type: 'DATA', streamId: 1, endStream: false, data: new Uint8Array(16_384) });
-    assert.is(errorOf(more), undefined);
+  for (let i = 0; i < 300; i++) assert.is(errorOf(peer.frames(uploadFrame)), undefined);
+});
+
+test('answered early, within its window: the rest is thrown away and all ends well', () => {
+  const peer = createPeer();
+  const frames = peer.frames(peer.request(1, '/', { method: 'POST', end: false }));
+  assert.equal(
+    frames.map((frame) => frame.type),
+    ['HEADERS', 'DATA'],
+  );
+  assert.equal(peer.frames(uploadFrame), []);
+  assert.equal(peer.frames({ ...uploadFrame, endStream: true }), []);
+  assert.equal(statesOf(peer, 1), ['open', 'half-closed (local)', 'closed']);
+  assert.is(peer.connection.nextDeadlineUs(), undefined);
+});
+
+test('answered early, of unknown length: called off when the window is used up', () => {
+  const peer = createPeer();
+  peer.frames(peer.request(1, '/', { method: 'POST', end: false }));
+  const count = limits.http2.streamWindowBytes / 16_384;
+  for (let i = 1; i < count; i++) assert.is(errorOf(peer.frames(uploadFrame)), undefined);
+  assert.equal(errorOf(peer.frames(uploadFrame)), { scope: 'stream', code: ErrorCode.NO_ERROR });
+});
+
+test('lingerUs: answered early and stalled: called off; each octet that comes puts it off', () => {
+  const peer = createPeer();
+  peer.frames(peer.request(1, '/missing', { method: 'POST', end: false, extra: [['content-length', '9000000']] }));
+  peer.nowUs = 1_000;
+  peer.frames(uploadFrame);
+  const deadlineUs = 1_000 + limits.http2.lingerUs;
+  assert.is(peer.connection.nextDeadlineUs(), deadlineUs);
+  peer.connection.advance(deadlineUs - 1);
+  assert.equal(peer.take(), []);
+  peer.connection.advance(deadlineUs);
+  assert.equal(errorOf(peer.take()), { scope: 'stream', code: ErrorCode.NO_ERROR });
+});
+
+test('lingerBlockedUs: a 404 for what is longer than its window is called off soon after that is used up', () => {
+  const peer = createPeer();
+  peer.frames(peer.request(1, '/missing', { method: 'POST', end: false, extra: [['content-length', '9000000']] }));
+  for (let i = 0; i < limits.http2.streamWindowBytes / 16_384; i++) {
+    assert.is(errorOf(peer.frames(uploadFrame)), undefined);
   }
+  assert.is(peer.connection.nextDeadlineUs(), limits.http2.lingerBlockedUs);
+  peer.connection.advance(limits.http2.lingerBlockedUs);
+  assert.equal(errorOf(peer.take()), { scope: 'stream', code: ErrorCode.NO_ERROR });
 });
 
 const late: readonly (readonly [string, (peer: Peer) => Frame, ReturnType<typeof errorOf>])[] = [
