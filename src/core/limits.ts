@@ -147,7 +147,7 @@ export const limits = {
     open: 4096,
     /** Given out and not yet taken over by the other TCP; beyond it a session is not asked for more. */
     outstandingBytes: 1_048_576,
-    /** After our end, how long the peer may take to end as well (the counterpart of Linux's tcp_fin_timeout). */
+    /** After our end and the last acknowledgment, how long the peer may take to end, too (Linux: tcp_fin_timeout). */
     lingerUs: 60_000_000,
   },
 } as const;

@@ -85,6 +85,8 @@ export class Streams {
         break;
       case 'acknowledged':
         stream.outstandingBytes = Math.max(0, stream.outstandingBytes - input.count);
+        // Linux's tcp_fin_timeout begins when our FIN is acknowledged: a slow reader of our last bytes is not cut off.
+        if (stream.outputEnded) stream.timers.set(Timer.linger, this.#nowUs + limits.streams.lingerUs);
         break;
       case 'end':
         if (!stream.inputEnded) {
