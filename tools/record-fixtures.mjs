@@ -76,13 +76,28 @@ const FIXTURES = [
   },
 ];
 
+/** For the tests of comparison, which damage them: no golden logs, one seed. */
+const COMPARED = [
+  {
+    name: 'tun',
+    run:
+      'ping -c1 10.0.0.2; $CURL http://10.0.0.2/; $CURL -I http://10.0.0.2/ http://10.0.0.2/bytes/100; ' +
+      '$CURL --http2 https://10.0.0.2/ https://10.0.0.2/bytes/3000; $CURL --http1.1 https://10.0.0.2/headers',
+  },
+  {
+    name: 'tcp',
+    mode: 'tcp',
+    run: '$CURL --http2 https://localhost:18843/; $CURL --http1.1 https://localhost:18843/bytes/2000',
+  },
+].map((fixture) => ({ ...fixture, folder: 'fixtures/compare', seed: 'compare' }));
+
 const DEVICE = 'wb0';
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function record(fixture) {
-  const file = join(folder, `${fixture.name}.pcapng`);
+  const file = join(root, fixture.folder ?? 'fixtures/captures', `${fixture.name}.pcapng`);
   const tun = fixture.mode !== 'tcp';
-  const serve = [main, 'serve', '--log', 'none', '--seed', `fixture ${fixture.name}`, '--record', file];
+  const serve = [main, 'serve', '--log', 'none', '--seed', fixture.seed ?? `fixture ${fixture.name}`, '--record', file];
   const argv = tun
     ? ['unshare', '--net', process.execPath, ...serve, '--dev', DEVICE]
     : [process.execPath, ...serve, '--mode', 'tcp', '--port', '18843'];
@@ -127,14 +142,18 @@ async function record(fixture) {
   }
   server.kill('SIGINT');
   await ended;
-  const replay = spawnSync(process.execPath, [main, 'replay', file, '--update'], { encoding: 'utf8', cwd: root });
+  const replay = spawnSync(process.execPath, [main, 'replay', file, ...(fixture.folder ? [] : ['--update'])], {
+    encoding: 'utf8',
+    cwd: root,
+  });
   process.stdout.write(replay.stdout + replay.stderr);
   if (replay.status !== 0) process.exitCode = 1;
 }
 
 const wanted = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
-for (const fixture of FIXTURES) if (wanted.length === 0 || wanted.includes(fixture.name)) await record(fixture);
+for (const fixture of [...FIXTURES, ...COMPARED])
+  if (wanted.length === 0 || wanted.includes(fixture.name)) await record(fixture);
 
 const version = (command, ...args) => spawnSync(command, args, { encoding: 'utf8' }).stdout.split('\n')[0];
 const rows = FIXTURES.map(({ name, what, mode, run, tcpdump }) => {

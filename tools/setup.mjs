@@ -21,11 +21,7 @@ function run(what, command, args) {
 
 if (!existsSync(installedMark) || statSync(installedMark).mtimeMs < statSync(lockFile).mtimeMs) {
   process.stderr.write('setup: installing packages from package-lock.json\n');
-  run('installing packages', process.platform === 'win32' ? 'npm.cmd' : 'npm', [
-    'ci',
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=error',
-  ]);
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  run('installing packages', npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
 }
 run('compiling', process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '--build']);

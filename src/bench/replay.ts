@@ -17,17 +17,25 @@ export interface ReplayOptions {
   readonly onManifest?: (manifest: RecordingManifest) => void;
   /** Each pair of recorded and replayed outbound packets, in order, the differing pair included. */
   readonly onPair?: (recorded: OutboundPacket | undefined, replayed: OutboundPacket | undefined) => void;
+  /**
+   * Each outbound packet of either side, as it is read or sent and before it is compared. The bytes of a replayed one are
+   * valid during the call only.
+   */
+  readonly onOutbound?: (side: 'recorded' | 'replayed', packet: OutboundPacket) => void;
   /** Key log text as the recording holds it. */
   readonly onSecrets?: (text: string) => void;
   /** Called after each input; a replay waits for it (the pause). `quit` ends the replay. */
   readonly afterInput?: () => Promise<'go-on' | 'quit'> | undefined;
-  /** Goes on behind a difference, for `onPair`; at most to the recording's end. */
+  /** Goes on behind a difference, for `onPair` and `onOutbound`; at most to the recording's end. */
   readonly goOn?: boolean;
 }
 
-/** `index`: its number in the recording, from 1; undefined for a packet that was not recorded. */
 export interface OutboundPacket {
+  /** Its number in the recording, from 1; undefined for a packet that was sent now. */
   readonly index: number | undefined;
+  /** Where a recorded one is: the number that Wireshark shows, and the offset of its block. */
+  readonly frameNumber?: number;
+  readonly fileOffset?: number;
   readonly atUs: number;
   readonly bytes: Uint8Array;
 }
@@ -46,6 +54,8 @@ export interface ReplayResult {
 /** Where recorded and replayed output part. One side is undefined where the other has a packet more. */
 export interface Mismatch {
   readonly kind: 'bytes' | 'time' | 'missing' | 'extra';
+  /** Outbound packets before it that are the same on both sides. */
+  readonly samePackets: number;
   readonly recorded: OutboundPacket | undefined;
   readonly replayed: OutboundPacket | undefined;
 }
@@ -82,7 +92,13 @@ export async function replayRecording(file: string, options: ReplayOptions = {})
         packets++;
         if (item.atUs > lastUs) lastUs = item.atUs;
         if (item.dir === 'out') {
-          comparison.recorded({ index: item.index, atUs: item.atUs, bytes: item.data });
+          comparison.recorded({
+            index: item.index,
+            frameNumber: item.frameNumber,
+            fileOffset: item.fileOffset,
+            atUs: item.atUs,
+            bytes: item.data,
+          });
           break;
         }
         run!.input(item, comparison);
@@ -98,7 +114,7 @@ export async function replayRecording(file: string, options: ReplayOptions = {})
         item satisfies never;
     }
   }
-  if (!comparison.mismatch) {
+  if (!comparison.mismatch || options.goOn) {
     // A recording that was cut at a block's edge has no end event; what our timers still sent is due by its last time.
     run!.advance(lastUs);
     await after();
@@ -115,21 +131,27 @@ class Comparison {
   #recordedHead = 0;
   #replayed: OutboundPacket[] = [];
   #replayedHead = 0;
+  #samePackets = 0;
 
   constructor(options: ReplayOptions) {
     this.#options = options;
   }
 
   recorded(packet: OutboundPacket): void {
+    this.#options.onOutbound?.('recorded', packet);
+    if (this.#isOver) return;
     this.#recorded.push(packet);
     this.#pair();
   }
 
   replayed(atUs: number, bytes: Uint8Array): void {
+    this.#options.onOutbound?.('replayed', { index: undefined, atUs, bytes });
+    if (this.#isOver) return;
     const expected = this.#replayedHead === this.#replayed.length ? this.#recorded[this.#recordedHead] : undefined;
     // The usual case without a copy: it is what was recorded.
     if (expected !== undefined && expected.atUs === atUs && equal(expected.bytes, bytes)) {
       this.#recordedHead++;
+      if (!this.mismatch) this.#samePackets++;
       this.#options.onPair?.(expected, expected);
       this.#tidy();
       return;
@@ -142,8 +164,22 @@ class Comparison {
     const recorded = this.#recorded[this.#recordedHead];
     const replayed = this.#replayed[this.#replayedHead];
     if (recorded === undefined && replayed === undefined) return;
-    this.mismatch ??= { kind: recorded === undefined ? 'extra' : 'missing', recorded, replayed };
+    this.#found(recorded === undefined ? 'extra' : 'missing', recorded, replayed);
     this.#options.onPair?.(recorded, replayed);
+  }
+
+  /** A recorded packet was not sent, although what followed it in the recording is now needed. */
+  get lacks(): boolean {
+    return this.mismatch !== undefined || this.#recordedHead < this.#recorded.length;
+  }
+
+  /** Behind the difference pairs are of interest to `onPair` only, and would be held without end where one side stops. */
+  get #isOver(): boolean {
+    return this.mismatch !== undefined && this.#options.onPair === undefined;
+  }
+
+  #found(kind: Mismatch['kind'], recorded: OutboundPacket | undefined, replayed: OutboundPacket | undefined): void {
+    this.mismatch ??= { kind, samePackets: this.#samePackets, recorded, replayed };
   }
 
   #pair(): void {
@@ -153,8 +189,9 @@ class Comparison {
       if (recorded === undefined || replayed === undefined) return;
       this.#recordedHead++;
       this.#replayedHead++;
-      if (!equal(recorded.bytes, replayed.bytes)) this.mismatch ??= { kind: 'bytes', recorded, replayed };
-      else if (recorded.atUs !== replayed.atUs) this.mismatch ??= { kind: 'time', recorded, replayed };
+      if (!equal(recorded.bytes, replayed.bytes)) this.#found('bytes', recorded, replayed);
+      else if (recorded.atUs !== replayed.atUs) this.#found('time', recorded, replayed);
+      else if (!this.mismatch) this.#samePackets++;
       this.#options.onPair?.(recorded, replayed);
       this.#tidy();
     }
@@ -248,7 +285,7 @@ class StreamsRun implements Run {
     // What timers sent before this input acknowledges what came before it: sequence numbers are made in this order.
     this.#streams.advance(packet.atUs);
     this.drain(comparison);
-    const event = this.#read(packet);
+    const event = this.#read(packet, comparison);
     const input = event && streamInput(event);
     if (input === undefined) return;
     for (const made of this.#packets.of(inputEvent(input))) {
@@ -279,11 +316,16 @@ class StreamsRun implements Run {
     comparison.replayed(atUs, data);
   }
 
-  #read(packet: RecordedPacket) {
+  #read(packet: RecordedPacket, comparison: Comparison) {
     try {
       return this.#reader.read('in', packet.data);
     } catch (error) {
       if (!(error instanceof ParseError)) throw error;
+      // It acknowledges what was recorded and is not sent any more: that is the difference, and the file is good.
+      if (comparison.lacks) {
+        comparison.end();
+        return undefined;
+      }
       throw new CaptureError(
         'corrupt',
         this.#file,

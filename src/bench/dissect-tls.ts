@@ -1,0 +1,257 @@
+// The server's half of a TLS 1.2 connection as records and as what is in them: handshake messages, ChangeCipherSpec, alerts
+// (RFC 5246 §6.2, §7), and application data for the dissector above. Passive: records are opened with a known master secret.
+
+import { ParseError, Reader } from '../core/bytes/reader.js';
+import { RecordCipher } from '../core/tls/cipher.js';
+import { printable } from '../core/tls/describe.js';
+import { decodeHandshake, HANDSHAKE_HEADER_BYTES, HandshakeType, RANDOM_BYTES } from '../core/tls/messages.js';
+import {
+  alertName,
+  cipherSuiteName,
+  contentTypeName,
+  extensionName,
+  groupName,
+  handshakeTypeName,
+  signatureName,
+  versionName,
+} from '../core/tls/names.js';
+import { ContentType, RECORD_HEADER_BYTES, RecordBuffer } from '../core/tls/record.js';
+import { keyBlock } from '../core/tls/schedule.js';
+import { nodeCrypto } from '../io/node-crypto.js';
+import { compareLimits, type Field, quoted, RANK, type Unit } from './difference.js';
+import { type ApplicationDissector, Pending } from './pending.js';
+
+/** A record as it was on the wire. */
+export interface TlsRecord {
+  /** 1 is the server's first. */
+  readonly number: number;
+  readonly contentType: number;
+  readonly version: number;
+  readonly fragment: Uint8Array;
+  /** In the TCP stream. */
+  readonly startsAt: number;
+  /** plain: not protected. opened, refused: by its authentication tag. locked: there is no key. */
+  readonly state: 'plain' | 'opened' | 'refused' | 'locked';
+}
+
+/** What the dissector asks of those who watch the whole connection. */
+export interface TlsKnowledge {
+  /** 32 bytes, once the ClientHello was seen. */
+  clientRandom(): Uint8Array | undefined;
+  /** 48 bytes, once the key exchange is done. */
+  masterSecret(): Uint8Array | undefined;
+  /** What speaks in the application data. */
+  application(alpn: string | undefined): ApplicationDissector;
+}
+
+export class TlsDissector {
+  readonly #knowledge: TlsKnowledge;
+  readonly #emit: (unit: Unit) => void;
+  readonly #emitRecord: (record: TlsRecord) => void;
+  readonly #input = new RecordBuffer();
+  readonly #handshake = new Pending();
+  #records = 0;
+  /** Of the record at the front. */
+  #recordStart = 0;
+  #serverRandom: Uint8Array | undefined;
+  #alpn: string | undefined;
+  #protected = false;
+  #cipher: RecordCipher | undefined;
+  #application: ApplicationDissector | undefined;
+  #lost = false;
+
+  constructor(knowledge: TlsKnowledge, emit: (unit: Unit) => void, emitRecord: (record: TlsRecord) => void) {
+    this.#knowledge = knowledge;
+    this.#emit = emit;
+    this.#emitRecord = emitRecord;
+  }
+
+  /** The record that is not complete yet. */
+  get recordOpenSince(): number | undefined {
+    return this.#input.length === 0 ? undefined : this.#recordStart;
+  }
+
+  /** The message or frame that is not complete yet. */
+  get openSince(): number | undefined {
+    return this.#handshake.openSince ?? this.#application?.openSince;
+  }
+
+  /** What is in the records can no longer be told. */
+  get lost(): boolean {
+    return this.#lost || this.#application?.lost === true;
+  }
+
+  push(bytes: Uint8Array): void {
+    this.#input.push(bytes);
+    while (this.#input.readHeader() && this.#input.whole) {
+      const { contentType, version } = this.#input;
+      const startsAt = this.#recordStart;
+      const opaque = this.#input.shiftFragment();
+      const fragment = opaque.slice();
+      this.#recordStart += RECORD_HEADER_BYTES + opaque.length;
+      const content = this.#open(contentType, opaque);
+      const state = !this.#protected ? 'plain' : content ? 'opened' : this.#cipher ? 'refused' : 'locked';
+      this.#emitRecord({ number: ++this.#records, contentType, version, fragment, startsAt, state });
+      // The sequence number of what follows is then a guess, and HPACK needs every block.
+      if (content === undefined) this.#lost = true;
+      else if (!this.#lost) this.#content(contentType, content, startsAt);
+    }
+  }
+
+  finish(): void {
+    this.#application?.finish();
+  }
+
+  #open(contentType: number, fragment: Uint8Array): Uint8Array | undefined {
+    if (!this.#protected) return fragment;
+    return this.#cipher?.open(contentType, fragment);
+  }
+
+  #content(contentType: number, content: Uint8Array, startsAt: number): void {
+    switch (contentType) {
+      case ContentType.handshake:
+        this.#handshake.push(content, startsAt);
+        this.#messages();
+        return;
+      case ContentType.changeCipherSpec:
+        this.#emit(new ContentUnit('ChangeCipherSpec', content.slice(), startsAt));
+        this.#protect();
+        return;
+      case ContentType.alert:
+        this.#emit(new ContentUnit('Alert', content.slice(), startsAt));
+        return;
+      case ContentType.applicationData:
+        this.#application ??= this.#knowledge.application(this.#alpn);
+        this.#application.push(content, startsAt);
+        return;
+      default:
+        this.#lost = true;
+    }
+  }
+
+  #messages(): void {
+    const pending = this.#handshake;
+    while (pending.length >= HANDSHAKE_HEADER_BYTES) {
+      const { bytes } = pending;
+      const length = HANDSHAKE_HEADER_BYTES + ((bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!);
+      if (length > compareLimits.unitBytes) {
+        this.#lost = true;
+        return;
+      }
+      if (pending.length < length) return;
+      const startsAt = pending.openSince!;
+      const message = pending.shift(length);
+      if (message[0] === HandshakeType.ServerHello) this.#serverHello(message);
+      this.#emit(new ContentUnit('Handshake', message, startsAt));
+    }
+  }
+
+  #serverHello(bytes: Uint8Array): void {
+    try {
+      const message = decodeHandshake(new Reader('tls', bytes));
+      if (message.type !== 'ServerHello') return;
+      this.#serverRandom = message.random;
+      for (const extension of message.extensions ?? []) {
+        if (extension.type === 'alpn') this.#alpn = printable(extension.protocols[0] ?? new Uint8Array(0));
+      }
+    } catch (error) {
+      if (!(error instanceof ParseError)) throw error;
+    }
+  }
+
+  /** RFC 5246 §7.1: what the server sends from here on is protected. */
+  #protect(): void {
+    this.#protected = true;
+    const clientRandom = this.#knowledge.clientRandom();
+    const masterSecret = this.#knowledge.masterSecret();
+    if (this.#serverRandom === undefined || clientRandom?.length !== RANDOM_BYTES || masterSecret === undefined) return;
+    const keys = keyBlock(nodeCrypto, masterSecret, clientRandom, this.#serverRandom);
+    this.#cipher = new RecordCipher(nodeCrypto.aead('aes-128-gcm', keys.serverWriteKey), keys.serverWriteIv);
+  }
+}
+
+/** A handshake message, alert or ChangeCipherSpec. */
+class ContentUnit implements Unit {
+  readonly layer = 'TLS';
+  readonly kind: 'Handshake' | 'Alert' | 'ChangeCipherSpec';
+  readonly bytes: Uint8Array;
+  readonly startsAt: number;
+
+  constructor(kind: ContentUnit['kind'], bytes: Uint8Array, startsAt: number) {
+    this.kind = kind;
+    this.bytes = bytes;
+    this.startsAt = startsAt;
+  }
+
+  title(): string {
+    if (this.kind === 'Handshake') return handshakeTypeName(this.bytes[0]!);
+    if (this.kind === 'Alert' && this.bytes.length === 2) {
+      return `Alert ${levelName(this.bytes[0]!)} ${alertName(this.bytes[1]!)}`;
+    }
+    return this.kind;
+  }
+
+  fields(): Field[] {
+    switch (this.kind) {
+      case 'Handshake':
+        return handshakeFields(this.bytes);
+      case 'Alert':
+        return [
+          { path: 'Alert.description', value: alertName(this.bytes[1] ?? 0), rank: RANK.value },
+          { path: 'Alert.level', value: levelName(this.bytes[0] ?? 0), rank: RANK.value },
+        ];
+      default:
+        return [{ path: 'ChangeCipherSpec.type', value: this.bytes, rank: RANK.value }];
+    }
+  }
+}
+
+function levelName(level: number): string {
+  return level === 1 ? 'warning' : level === 2 ? 'fatal' : String(level);
+}
+
+function handshakeFields(bytes: Uint8Array): Field[] {
+  const fields: Field[] = [];
+  const put = (path: string, value: string | Uint8Array, rank: Field['rank'] = RANK.value): void => {
+    fields.push({ path, value, rank });
+  };
+  let extension = '';
+  const sink = (path: string, _offset: number, _length: number, value: number | Uint8Array): void => {
+    const name = path.slice(path.lastIndexOf('.') + 1);
+    if (path === 'Handshake.msg_type') put(path, handshakeTypeName(Number(value)));
+    else if (name === 'extension_type') {
+      extension = `${path.slice(0, -name.length)}${extensionName(Number(value))}`;
+      put(extension, 'present', RANK.presence);
+    } else if (name === 'extension_data') {
+      put(extension, value as Uint8Array);
+    } else if (name === 'length' || name.endsWith('_length')) put(path, String(value), RANK.derived);
+    else if (name === 'alpn') put(path, quoted(printable(value as Uint8Array)));
+    else put(path, typeof value === 'number' ? codeText(name, value) : value);
+  };
+  try {
+    decodeHandshake(new Reader('tls', bytes, 0, bytes.length, sink));
+  } catch (error) {
+    if (!(error instanceof ParseError)) throw error;
+    // What is behind the place that makes no sense.
+    put(`${handshakeTypeName(bytes[0]!)}.body`, bytes.subarray(Math.min(error.offset, bytes.length)), RANK.derived);
+  }
+  return fields;
+}
+
+const codeNames = new Map<string, (code: number) => string>([
+  ['server_version', versionName],
+  ['client_version', versionName],
+  ['version', versionName],
+  ['cipher_suite', cipherSuiteName],
+  ['named_group', groupName],
+  ['signature_scheme', signatureName],
+]);
+
+function codeText(name: string, code: number): string {
+  return codeNames.get(name)?.(code) ?? String(code);
+}
+
+/** `record 5 application_data` */
+export function recordName(record: TlsRecord): string {
+  return `record ${record.number} ${contentTypeName(record.contentType)}`;
+}

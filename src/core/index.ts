@@ -1,0 +1,51 @@
+// The public API of the core: what `import 'wirebench'` gives. A join, for it names modules of every layer; it adds
+// nothing of its own. The primitives that `Crypto` asks for come from outside (`wirebench/node-crypto`).
+
+export { ParseError } from './bytes/reader.js';
+export type {
+  Aead,
+  AeadName,
+  Crypto,
+  GroupName,
+  Hash,
+  HashName,
+  KeyExchange,
+  SignatureName,
+  SigningKey,
+} from './crypto.js';
+export { bytesBody } from './http/body.js';
+export {
+  type BodySource,
+  type ConnectionInfo,
+  EMPTY_BODY,
+  type Field,
+  fieldValue,
+  type Handler,
+  type HttpVersion,
+  type Request,
+  type Response,
+} from './http/message.js';
+export { createSite } from './http/site.js';
+export { limits } from './limits.js';
+export { createRandomSource, type RandomSource, SEED_BYTES } from './random.js';
+export { createSession, DEFAULT_ALPN, type SessionOptions, type TlsOptions } from './session.js';
+export { createStack, type StackConfig, type StackDeps } from './stack.js';
+export { type StreamInput, type StreamOutput, Streams, type StreamsConfig } from './streams.js';
+export type { TlsCredential } from './tls/server.js';
+export type {
+  Direction,
+  Http1Event,
+  Http2Event,
+  HttpEvent,
+  IcmpEvent,
+  IpEvent,
+  Layer,
+  Severity,
+  TcpEvent,
+  TcpState,
+  TlsEvent,
+  TlsFieldValue,
+  Trace,
+  TraceEvent,
+} from './trace.js';
+export type { Micros, Session, SessionFactory, SessionState, Stack } from './types.js';
