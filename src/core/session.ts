@@ -69,15 +69,11 @@ class TlsSession implements Session {
 
   get state(): SessionState {
     const tls = this.#tls.state;
-    if (tls === 'failed') return this.#tls.pendingOutput > 0 ? 'draining' : 'closed';
-    const http = this.#http;
-    if (http === undefined) {
-      if (tls === 'closed') return this.#tls.pendingOutput > 0 ? 'draining' : 'closed';
-      return 'open';
-    }
-    if (http.state === 'aborted') return 'aborted';
-    if (tls === 'closed' && this.#tls.pendingOutput === 0) return 'closed';
-    return http.state === 'open' ? 'open' : 'draining';
+    const http = this.#http?.state ?? 'open';
+    if (http === 'aborted' && tls !== 'failed') return 'aborted';
+    // After a fatal alert, and after close_notify, whoever was first, nothing is answered any more.
+    if (tls === 'closed' || tls === 'failed') return this.#tls.pendingOutput > 0 ? 'draining' : 'closed';
+    return http === 'open' ? 'open' : 'draining';
   }
 
   room(): number {
@@ -92,8 +88,8 @@ class TlsSession implements Session {
 
   endOfInput(nowUs: Micros): void {
     this.#tls.endOfInput(nowUs);
+    // HTTP hears of the end when the records that wait for its room have been read: `#pump` sees to that.
     this.#pump(nowUs);
-    this.#endHttpInput(nowUs);
     // A peer that leaves before the handshake is done gets nothing more to read.
     if (this.#http === undefined && this.#tls.state === 'handshake') this.#tls.close(nowUs);
   }
@@ -104,10 +100,14 @@ class TlsSession implements Session {
     const http = this.#http;
     if (http === undefined || tls.state !== 'open') return EMPTY;
     const room = Math.max(SMALLEST_PLAINTEXT_BYTES, Math.min(PLAINTEXT_BYTES, maxBytes - RECORD_OVERHEAD_BYTES));
-    const plaintext = http.take(nowUs, room);
-    if (plaintext.length > 0) tls.write(nowUs, plaintext);
-    // A handler that read its request's body while answering made room for records that wait in TLS.
-    this.#pump(nowUs);
+    for (;;) {
+      const plaintext = http.take(nowUs, room);
+      if (plaintext.length > 0) tls.write(nowUs, plaintext);
+      // A handler that read its request's body while answering made room for records that wait in TLS. One that has
+      // nothing to say until it has read more is asked again then: nobody else would do it.
+      const moved = this.#pump(nowUs);
+      if (!moved || tls.pendingOutput > 0) break;
+    }
     if (http.state === 'closed') tls.close(nowUs);
     return tls.pendingOutput > 0 ? tls.take(maxBytes) : EMPTY;
   }
@@ -125,21 +125,22 @@ class TlsSession implements Session {
     else this.#http.close(nowUs);
   }
 
-  /** Records to plaintext to HTTP, for as long as HTTP has room. */
-  #pump(nowUs: Micros): void {
+  /** Records to plaintext to HTTP, for as long as HTTP has room. Whether anything came through, the end included. */
+  #pump(nowUs: Micros): boolean {
+    let moved = false;
     while (this.#http === undefined || this.#http.room() > 0) {
       const plaintext = this.#tls.read(nowUs);
       if (this.#http === undefined && this.#tls.negotiated !== undefined) this.#http = this.#openHttp();
       if (plaintext === undefined) break;
       this.#http?.receive(nowUs, plaintext);
+      moved = true;
     }
-    if (this.#tls.inputEnded) this.#endHttpInput(nowUs);
-  }
-
-  #endHttpInput(nowUs: Micros): void {
-    if (this.#httpInputEnded || this.#http === undefined) return;
-    this.#httpInputEnded = true;
-    this.#http.endOfInput(nowUs);
+    if (this.#tls.inputEnded && this.#http !== undefined && !this.#httpInputEnded) {
+      this.#httpInputEnded = true;
+      this.#http.endOfInput(nowUs);
+      moved = true;
+    }
+    return moved;
   }
 
   #openHttp(): Http1Connection | Http2Connection {

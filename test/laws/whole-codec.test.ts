@@ -43,9 +43,12 @@ const tlsStreams = runs.flatMap((run) =>
     .map((stream) => ({ run, stream, ...openStream(run, stream) })),
 );
 
-/** `decode` of the whole unit passes; of every beginning of it, it raises ParseError. */
-function everyTruncation(unit: Uint8Array, length: number, decode: (bytes: Uint8Array) => unknown): void {
-  for (let end = 0; end < length; end++) {
+/**
+ * `decode` of the whole unit passes; of every beginning of it, it raises ParseError. Where a unit is long because of its
+ * payload, of which all that counts is the length, `step` passes over cuts in the payload's middle.
+ */
+function everyTruncation(unit: Uint8Array, length: number, decode: (bytes: Uint8Array) => unknown, step = 1): void {
+  for (let end = 0; end < length; end += end < 100 || end >= length - 2 * step ? 1 : step) {
     try {
       decode(unit.subarray(0, end));
     } catch (error) {
@@ -78,7 +81,7 @@ test('IPv4 packets', () => {
       assert.is(packet.id, (frame[4]! << 8) | frame[5]!);
       assert.is(packet.ttl, frame[8]);
     }
-    everyTruncation(frame, frame.length, (bytes) => decodePacket(bytes));
+    everyTruncation(frame, frame.length, (bytes) => decodePacket(bytes), 37);
   }
 });
 
@@ -138,7 +141,7 @@ test('TLS records', () => {
         // The first record of a client may say an older version (RFC 5246 §E.1).
         if (version !== 0x0303) written.set([version >>> 8, version & 0xff], 1);
         equalBytes(written, record);
-        everyTruncation(record, Math.min(record.length, 600), read);
+        everyTruncation(record, record.length, read, 37);
         records++;
       }
     }
@@ -204,7 +207,7 @@ test('HTTP/2 frames', () => {
       const writer = new Writer();
       encodeFrame(writer, frame);
       equalBytes(writer.finish(), bytes, frame.type);
-      everyTruncation(bytes, Math.min(bytes.length, 2_000), decodeFrame);
+      everyTruncation(bytes, bytes.length, decodeFrame, frame.type === 'DATA' ? 37 : 1);
     }
   }
   for (const type of ['DATA', 'HEADERS', 'SETTINGS', 'WINDOW_UPDATE']) assert.ok(types.has(type), type);
