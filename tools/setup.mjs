@@ -2,7 +2,7 @@
 // older than it, then the compiler. Plain JavaScript, because it runs before anything is compiled.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -19,7 +19,10 @@ function run(what, command, args) {
   process.exit(1);
 }
 
-if (!existsSync(installedMark) || statSync(installedMark).mtimeMs < statSync(lockFile).mtimeMs) {
+// A node_modules that is a link belongs to another checkout: what is installed there is taken as it is.
+const linked = lstatSync(join(root, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink() === true;
+const installed = existsSync(installedMark) && statSync(installedMark).mtimeMs >= statSync(lockFile).mtimeMs;
+if (!linked && !installed) {
   process.stderr.write('setup: installing packages from package-lock.json\n');
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   run('installing packages', npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error']);

@@ -9,9 +9,10 @@ export function goldenFiles(capture: string): { readonly jsonl: string; readonly
   return { jsonl: `${stem}.jsonl`, log: `${stem}.log` };
 }
 
+/** Both are there: one alone may be the log of a run that somebody saved under that name. */
 export function hasGolden(capture: string): boolean {
   const { jsonl, log } = goldenFiles(capture);
-  return existsSync(jsonl) || existsSync(log);
+  return existsSync(jsonl) && existsSync(log);
 }
 
 /** Where a log first departs from its golden file. */

@@ -49,6 +49,8 @@ export interface ReplayResult {
   readonly difference?: Mismatch;
   /** A person ended it before its end. */
   readonly quit: boolean;
+  /** The recording says where the run ended; without that the recorder was killed, and what it holds is a beginning. */
+  readonly complete: boolean;
 }
 
 /** Where recorded and replayed output part. One side is undefined where the other has a packet more. */
@@ -65,6 +67,7 @@ export async function replayRecording(file: string, options: ReplayOptions = {})
   let run: Run | undefined;
   let packets = 0;
   let lastUs = 0;
+  let complete = false;
   const comparison = new Comparison(options);
   const after = async (): Promise<boolean> => {
     run!.drain(comparison);
@@ -76,6 +79,7 @@ export async function replayRecording(file: string, options: ReplayOptions = {})
     durationUs: lastUs,
     ...(comparison.mismatch && { difference: comparison.mismatch }),
     quit,
+    complete,
   });
 
   for await (const item of readRecording(file)) {
@@ -108,6 +112,7 @@ export async function replayRecording(file: string, options: ReplayOptions = {})
         if (item.atUs > lastUs) lastUs = item.atUs;
         if (item.event === 'close') run!.close(item.atUs);
         else run!.advance(item.atUs);
+        if (item.event === 'end') complete = true;
         if (await after()) return result(true);
         break;
       default:

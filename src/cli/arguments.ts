@@ -96,7 +96,7 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
       return { command: 'serve', ...serveOptions(given, env) };
     case 'replay':
       if (given.positional.length === 0)
-        throw new UsageError('replay: no capture was given', 'wirebench replay CAPTURE...');
+        throw new UsageError('replay: no capture was given', 'Usage: wirebench replay CAPTURE...');
       return {
         command: 'replay',
         options: {
@@ -113,7 +113,7 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
 
 /** Options that only matter in some modes; elsewhere they are named in a notice and otherwise ignored, as in the original. */
 const TUN_ONLY = ['dev', 'local-ip', 'remote-ip', 'subnet', 'mtu'];
-const NOT_IN_STD = ['seed', 'layers', 'pause'];
+const NOT_IN_STD = ['seed', 'keylog', 'log', 'layers', 'pause', 'verbose', 'debug', 'color'];
 
 function serveOptions(given: Given, env: Env): { options: ServeOptions; notices: string[] } {
   const mode = given.value('mode', (option, text) => oneOf(option, text, ['tun', 'tcp', 'std'] as const)) ?? 'tun';

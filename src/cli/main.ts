@@ -51,8 +51,10 @@ function explain(error: unknown): { lines: readonly string[]; code: number } {
   };
 }
 
-// A reader that closes the pipe early (`| head`) wants no more: that is no error of ours.
+// A reader that closes the pipe early (`| head`) wants no more: that is no error of ours. A live run ends in order then,
+// and says so by a listener of its own.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE' && process.stdout.listenerCount('error') > 1) return;
   process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.internal);
 });
 

@@ -181,6 +181,7 @@ function resultText(result: ReplayResult, golden: readonly GoldenDifference[], u
   else if (result.quit) parts.push('identical so far');
   else parts.push('identical');
   if (golden.length > 0) parts.push('LOG DIFFERENT');
+  if (!result.complete && !result.quit && !result.difference) parts.push('NO END: the run was cut off');
   if (updated) parts.push('golden logs written');
   return parts.join(', ');
 }

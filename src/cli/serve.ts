@@ -14,7 +14,7 @@ import { EXIT, FileError } from '../io/errors.js';
 import { runTun } from '../io/live-tun.js';
 import { loadCredential } from '../io/node-crypto.js';
 import type { Loop } from '../io/run.js';
-import { runSockets } from '../io/sockets.js';
+import { freePort, runSockets } from '../io/sockets.js';
 import { runStd } from '../io/std.js';
 import { openTun } from '../io/tun.js';
 import type { ServeOptions } from './arguments.js';
@@ -23,11 +23,15 @@ import { createShown } from './show.js';
 import { version } from './version.js';
 
 const TEST_KEYS = fileURLToPath(new URL('../../../fixtures/keys/', import.meta.url));
+const TEST_CERTIFICATE = `${TEST_KEYS}server.cert.pem`;
 
 export async function serve(options: ServeOptions): Promise<number> {
   const { certificate, key } = readKeys(options);
   if (options.mode === 'std') return serveStd(options, certificate, key);
+  return serveOurs(await withRealPorts(options), certificate, key);
+}
 
+async function serveOurs(options: ServeOptions, certificate: string, key: string): Promise<number> {
   const clock = createClock();
   const config = configOf(options, certificate, key);
   const seed = options.seed ?? new Uint8Array(randomBytes(32));
@@ -43,19 +47,27 @@ export async function serve(options: ServeOptions): Promise<number> {
 
   const { loop, listening } = await start(options, identity, clock, trace, recording, shown.pauser);
   say(`listening on ${listening}`);
+  if (options.cert === undefined) sayTestCertificate();
   let interrupted = false;
-  const onSignal = (): void => {
-    interrupted = true;
+  const stop = (): void => {
     shown.pauser?.cancel();
     loop.stop();
   };
+  const onSignal = (): void => {
+    interrupted = true;
+    stop();
+  };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
+  // Nobody reads the log any more (`| head`): the run ends in order, so that its recording is whole.
+  process.stdout.on('error', stop);
+  const saver = recording && setInterval(() => loop.guard(() => recording.flush()), SAVE_INTERVAL_MS);
   try {
     await loop.done;
   } finally {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
+    clearInterval(saver);
     shown.end();
     keyLog?.close();
     // What was recorded before an error is kept.
@@ -65,6 +77,9 @@ export async function serve(options: ServeOptions): Promise<number> {
     say(`recorded in ${options.record}; run it again: wirebench replay ${options.record}`);
   return interrupted ? EXIT.interrupted : EXIT.ok;
 }
+
+/** What a killed process may lose of its recording. */
+const SAVE_INTERVAL_MS = 500;
 
 function say(text: string): void {
   process.stderr.write(`wirebench: ${text}\n`);
@@ -114,7 +129,8 @@ async function start(
   return { loop, listening: `${options.host} ${spoken}, on this system's own TCP` };
 }
 
-async function serveStd(options: ServeOptions, certificatePem: string, keyPem: string): Promise<number> {
+async function serveStd(given: ServeOptions, certificatePem: string, keyPem: string): Promise<number> {
+  const options = await withRealPorts(given);
   const { plainPort, tlsPort, host } = options;
   const server = await runStd({
     handler: createSite(),
@@ -125,6 +141,7 @@ async function serveStd(options: ServeOptions, certificatePem: string, keyPem: s
     keyPem,
   });
   say(`listening on ${host} port ${tlsPort} (Node's own TLS and HTTP)`);
+  if (options.cert === undefined) sayTestCertificate();
   await new Promise<void>((resolve) => {
     process.once('SIGINT', resolve);
     process.once('SIGTERM', resolve);
@@ -133,12 +150,20 @@ async function serveStd(options: ServeOptions, certificatePem: string, keyPem: s
   return EXIT.interrupted;
 }
 
+function sayTestCertificate(): void {
+  say(`the bundled test certificate is used; its key is public. Clients: curl --cacert ${TEST_CERTIFICATE}`);
+}
+
+/** Port 0 asks for any free one. It is found before the run, because the ports are part of what the run is made of. */
+async function withRealPorts(options: ServeOptions): Promise<ServeOptions> {
+  const tlsPort = options.tlsPort === 0 ? await freePort(options.host) : options.tlsPort;
+  const plainPort = options.plainPort === 0 ? await freePort(options.host) : options.plainPort;
+  return { ...options, tlsPort, plainPort };
+}
+
 function readKeys(options: ServeOptions): { certificate: string; key: string } {
-  const certificateFile = options.cert ?? `${TEST_KEYS}server.cert.pem`;
+  const certificateFile = options.cert ?? TEST_CERTIFICATE;
   const keyFile = options.key ?? `${TEST_KEYS}server.key.pem`;
-  if (options.cert === undefined) {
-    say(`the bundled test certificate is used; its key is public. Clients: curl --cacert ${certificateFile}`);
-  }
   const certificate = readPem(certificateFile);
   const key = readPem(keyFile);
   try {

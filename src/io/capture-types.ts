@@ -122,7 +122,8 @@ export class CaptureError extends Error {
   readonly advice: string;
 
   constructor(kind: CaptureErrorKind, file: string, offset: number, what: string, advice: string) {
-    super(`${file}: offset ${offset}: ${what}. ${advice}`);
+    // A file that could not be opened has no place in it to look at.
+    super(`${file}: ${kind === 'unreadable' ? '' : `offset ${offset}: `}${what}. ${advice}`);
     this.kind = kind;
     this.file = file;
     this.offset = offset;

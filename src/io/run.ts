@@ -103,6 +103,16 @@ export class Loop {
     this.finish();
   }
 
+  /** Does what may fail (saving the recording) and ends the run with its error. */
+  guard(work: () => void): void {
+    if (this.#ended) return;
+    try {
+      work();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
   /** Begins an orderly end; a second call ends at once. */
   stop(): void {
     if (this.#ended) return;

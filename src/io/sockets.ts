@@ -19,7 +19,6 @@ export interface SocketRunOptions {
   readonly streams: Streams;
   readonly clock: Clock;
   readonly host: string;
-  /** 0 lets the system choose, which suits a service of every port only (`onListening` tells). */
   readonly ports: readonly number[];
   readonly recorder?: StreamRecorder;
   readonly presenter?: Presenter;
@@ -239,6 +238,18 @@ class SocketRun {
     this.#connections.clear();
     this.#options.recorder?.close();
   }
+}
+
+/** A port that nobody listens on now. */
+export function freePort(host: string): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, 0)));
+    server.listen({ host, port: 0 }, () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
 }
 
 /** Why a port cannot be had, as an error that says what to do. */

@@ -50,7 +50,7 @@ const EINVAL = 22;
 
 const ROOTLESS_ADVICE =
   'run as root, or without root: `unshare -rn` first (everything inside it), or have an administrator run ' +
-  '`ip tuntap add mode tun name NAME user $USER` and pass `--dev NAME`. ' +
+  '`ip tuntap add mode tun name wb0 user YOU; ip address add 10.0.0.1/24 dev wb0; ip link set wb0 up` beforehand. ' +
   '`wirebench serve --mode tcp` and `wirebench replay` need no privilege at all';
 
 type Koffi = typeof import('koffi');

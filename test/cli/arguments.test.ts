@@ -222,7 +222,7 @@ const REJECTED: readonly [argv: readonly string[], message: string, suggestion?:
   [['--key', 'k.pem'], '--key needs --cert'],
   [['--mode', 'std', '--record', 'r'], '--record: mode std cannot be recorded', 'Modes tun and tcp can.'],
   // Captures.
-  [['replay'], 'replay: no capture was given', 'wirebench replay CAPTURE...'],
+  [['replay'], 'replay: no capture was given', 'Usage: wirebench replay CAPTURE...'],
   [['replay', ''], 'replay: "" is no file name'],
 ];
 

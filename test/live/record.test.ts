@@ -7,7 +7,16 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readRecording } from '../../src/bench/recording.js';
 import { readCapture } from '../../src/io/capture.js';
-import { certificateFile, run, type Server, wirebench, withFolder, withServer } from '../support/live.js';
+import {
+  certificateFile,
+  mainScript,
+  run,
+  type Server,
+  serve,
+  wirebench,
+  withFolder,
+  withServer,
+} from '../support/live.js';
 import { needCommands, testWith } from '../support/needs.js';
 
 const test = suite('record');
@@ -73,7 +82,7 @@ testWith(
       assert.is(changed.code, 1);
       assert.match(
         changed.stdout,
-        /packet \d+ \(\+\d+\.\d{6} s\) (IP|TCP|TLS|H2|HTTP) [\w .[\]]+: recorded .+, now .+/,
+        /packet \d+ \(\+\d+\.\d{6} s\) (IP|TCP|TLS|H2|HTTP) [\w .[\]:-]+: recorded .+, now .+/,
       );
 
       const whole = readFileSync(file);
@@ -156,6 +165,36 @@ testWith(test, [], 'two processes that replay the same files print the same log'
     hashes.add(createHash('sha256').update(out.stdout).digest('hex'));
   }
   assert.is(hashes.size, 1);
+});
+
+testWith(test, needCommands('curl', 'bash', 'head'), 'a log that nobody reads on ends the run in order', async () => {
+  await withFolder(async (folder) => {
+    const script =
+      '"$0" "$1" serve --mode tcp --port 18746 --record "$2" 2>"$3" | head -1 >/dev/null & ' +
+      'for i in $(seq 100); do grep -q "listening on" "$3" && break; sleep 0.1; done; ' +
+      'curl -sk --max-time 5 https://localhost:18746/ -o /dev/null; wait';
+    const [file, log] = [join(folder, 'r.pcapng'), join(folder, 'log')];
+    writeFileSync(log, '');
+    await run('bash', ['-c', script, process.execPath, mainScript, file, log]);
+    const replay = await wirebench(['replay', file]);
+    assert.is(replay.code, 0, replay.stdout + replay.stderr);
+    assert.match(replay.stdout, /, identical\n/);
+  });
+});
+
+testWith(test, needCommands('curl'), 'a run that was killed leaves a recording that says so', async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, 'r.pcapng');
+    const server = await serve(['--mode', 'tcp', '--port', '18747', '--record', file, '--log', 'none']);
+    const out = await server.client('curl', ['-sS', ...CA, '-o', '/dev/null', 'https://localhost:18747/']);
+    assert.is(out.code, 0, out.stderr);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    server.child.kill('SIGKILL');
+    await server.stop();
+    const replay = await wirebench(['replay', file]);
+    assert.is(replay.code, 0, replay.stdout + replay.stderr);
+    assert.match(replay.stdout, /1\d packets, \d+\.\d+ s, identical, NO END: the run was cut off/);
+  });
 });
 
 testWith(test, [], 'a recording that cannot be written stops the run before it begins', async () => {

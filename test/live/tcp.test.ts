@@ -127,6 +127,16 @@ testWith(
   },
 );
 
+testWith(test, curlNeeds, 'port 0 takes a free one and says which', async () => {
+  for (const mode of ['tcp', 'std']) {
+    await withServer(['--mode', mode, '--port', '0', '--log', 'none'], {}, async (server) => {
+      const port = /listening on 127\.0\.0\.1 port (\d+)/.exec(server.stderr())?.[1];
+      const out = await curl(...CA, '-o', '/dev/null', '-w', '%{http_code}', `https://localhost:${port}/`);
+      assert.is(out.stdout, '200', out.stderr);
+    });
+  }
+});
+
 testWith(test, [], 'a port that is in use ends in exit code 4 with advice', async () => {
   await withServer(['--mode', 'tcp', '--port', PORT, '--log', 'none'], {}, async () => {
     const out = await wirebench(['serve', '--mode', 'tcp', '--port', PORT]);
