@@ -1,5 +1,6 @@
-// The TCP header (RFC 9293 §3.1) with the options MSS (§3.2) and window scale (RFC 7323 §2.2), read and written. The
-// checksum covers the addresses below and is therefore verified and filled in by stack.ts. Other options are passed over.
+// The TCP header (RFC 9293 §3.1) with the options MSS (§3.2), window scale and timestamps (RFC 7323), SACK-permitted and
+// SACK (RFC 2018), read and written. The checksum covers the addresses below and is therefore verified and filled in by
+// stack.ts. Other options are passed over.
 
 import { type FieldSink, Reader } from '../bytes/reader.js';
 
@@ -9,6 +10,9 @@ export const RST = 0x04;
 export const PSH = 0x08;
 export const ACK = 0x10;
 export const URG = 0x20;
+/** RFC 3168 §6.1. */
+export const ECE = 0x40;
+export const CWR = 0x80;
 
 /** Without options. */
 export const TCP_HEADER_BYTES = 20;
@@ -21,6 +25,11 @@ const OPTION_END = 0;
 const OPTION_NO_OPERATION = 1;
 const OPTION_MSS = 2;
 const OPTION_WINDOW_SCALE = 3;
+const OPTION_SACK_PERMITTED = 4;
+const OPTION_SACK = 5;
+const OPTION_TIMESTAMPS = 8;
+/** 40 bytes of options hold no more (RFC 2018 §3). */
+export const MAX_SACK_BLOCKS = 4;
 
 /** A segment's header. `payloadStart` counts from the beginning of the buffer that was decoded. */
 export interface Segment {
@@ -38,6 +47,14 @@ export interface Segment {
   mss: number;
   /** -1 when absent. */
   windowScale: number;
+  sackPermitted: boolean;
+  /** SACK blocks, in the order of the option; `sackEdges` holds left and right edge of each. */
+  sackBlocks: number;
+  readonly sackEdges: Uint32Array;
+  hasTimestamps: boolean;
+  /** TSval and TSecr; they mean something when `hasTimestamps`. */
+  tsVal: number;
+  tsEcr: number;
 }
 
 export function emptySegment(): Segment {
@@ -52,6 +69,12 @@ export function emptySegment(): Segment {
     payloadLength: 0,
     mss: -1,
     windowScale: -1,
+    sackPermitted: false,
+    sackBlocks: 0,
+    sackEdges: new Uint32Array(2 * MAX_SACK_BLOCKS),
+    hasTimestamps: false,
+    tsVal: 0,
+    tsEcr: 0,
   };
 }
 
@@ -85,6 +108,9 @@ export function decodeSegment(
   r.u16('urgentPointer');
   segment.mss = -1;
   segment.windowScale = -1;
+  segment.sackPermitted = false;
+  segment.sackBlocks = 0;
+  segment.hasTimestamps = false;
   if (headerLength > TCP_HEADER_BYTES) readOptions(r.sub(headerLength - TCP_HEADER_BYTES, 'options'), segment);
   segment.payloadStart = start + headerLength;
   segment.payloadLength = end - start - headerLength;
@@ -104,10 +130,30 @@ function readOptions(r: Reader, segment: Segment): void {
     } else if (kind === OPTION_WINDOW_SCALE) {
       if (length !== 3) r.fail(`length: window scale has length ${length}`);
       segment.windowScale = r.u8('windowScale');
+    } else if (kind === OPTION_SACK_PERMITTED) {
+      if (length !== 2) r.fail(`length: SACK-permitted has length ${length}`);
+      segment.sackPermitted = true;
+    } else if (kind === OPTION_SACK) {
+      readSackBlocks(r, length, segment);
+    } else if (kind === OPTION_TIMESTAMPS) {
+      if (length !== 10) r.fail(`length: timestamps has length ${length}`);
+      segment.hasTimestamps = true;
+      segment.tsVal = r.u32('tsVal');
+      segment.tsEcr = r.u32('tsEcr');
     } else {
       r.skip(length - 2, 'value');
     }
   }
+}
+
+function readSackBlocks(r: Reader, length: number, segment: Segment): void {
+  const blocks = (length - 2) / 8;
+  if (!Number.isInteger(blocks) || blocks < 1 || blocks > MAX_SACK_BLOCKS) r.fail(`length: SACK has length ${length}`);
+  for (let i = 0; i < blocks; i++) {
+    segment.sackEdges[2 * i] = r.u32('sackLeftEdge');
+    segment.sackEdges[2 * i + 1] = r.u32('sackRightEdge');
+  }
+  segment.sackBlocks = blocks;
 }
 
 /** Writes a header of `headerLength` bytes (options not included in what is written) with a checksum of 0. */

@@ -34,6 +34,12 @@ test('reads a SYN and its options', () => {
     payloadLength: 0,
     mss: 1460,
     windowScale: 7,
+    sackPermitted: false,
+    sackBlocks: 0,
+    sackEdges: new Uint32Array(8),
+    hasTimestamps: false,
+    tsVal: 0,
+    tsEcr: 0,
   });
   assert.is(segmentLength(segment), 1);
 });
