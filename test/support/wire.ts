@@ -239,7 +239,9 @@ export class Wire {
     const { flags, seq, length, options } = segment;
     // The stream begins behind the SYN.
     const index = (flags & SYN) !== 0 ? seq : seq - 1;
-    const payload = length > 0 ? patternBytes(Math.max(0, index), length) : new Uint8Array(0);
+    const before = Math.min(length, Math.max(0, -index));
+    const payload = new Uint8Array(length);
+    payload.set(patternBytes(index + before, length - before), before);
     const headerLength = 20 + options.length;
     const tcp = new Uint8Array(headerLength + length);
     const view = new DataView(tcp.buffer);

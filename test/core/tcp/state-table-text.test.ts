@@ -80,7 +80,7 @@ testTable(
   at RCV.NXT, duplicate ACK *5       | F. R      0 U   | rst            | ack+1>CW       | ack+1>CLG   | ack+1>TW   | ack    | ack | ack | ack
   with text, all acknowledged        | FP. R   100 N   | ack+101:100>CW | ack+101:100>CW | ack+101>TW  | ack+101>TW | ack>TW | ack | ack | ->CLD
   with text, duplicate ACK           | FP. R   100 U   | rst            | ack+101:100>CW | ack+101>CLG | ack+101>TW | ack    | ack | ack | ack
-  with text over the left edge       | FP. R-50 150 U  | ack            | ack+101:100>CW | ack+101>CLG | ack+101>TW | ack    | ack | ack | ack
+  with text over the left edge       | FP. R-50 150 U  | rst            | ack+101:100>CW | ack+101>CLG | ack+101>TW | ack    | ack | ack | ack
   the one before RCV.NXT again       | F. R-1    0 N   | ack            | ack            | ack         | ack        | ack    | ack | ack | ack
   beyond a gap                       | F. R+100  0 N   | ack>EST        | ack            | ack>FW2     | ack        | ack>TW | ack | ack | ->CLD
   at the right edge                  | F. E      0 N   | ack            | ack            | ack         | ack        | ack    | ack | ack | ack
@@ -147,13 +147,17 @@ test('FIN held beyond a gap takes effect when the gap is filled (SHLD-31)', () =
   assert.is(wire.delivered, 1200);
 });
 
-test('a segment over both edges of the window is cut to it (§3.10.7.4, first)', () => {
-  const { wire } = reach('EST', { room: 3000 });
-  // The room of 3000 bytes is asked for when the window that the SYN-ACK offered is used up.
+test('text from RCV.NXT over the right edge is cut to the window, FIN included (§3.10.7.4, first)', () => {
+  const { wire } = reach('EST', { room: 0 });
   const { edge } = wire;
-  wire.send(`. 951:${edge + 51}(${edge - 900}) ack 801`);
-  wire.expect(`. 801:801(0) ack ${edge} win 0`);
-  assert.ok(wire.sessions[0]!.received >= 1000 && wire.sessions[0]!.received < edge);
+  wire.send(`FP. 1001:${edge + 50}(${edge - 951}) ack 801`).expect(`. 801:801(0) ack ${edge} win 0`);
+  assert.is(wire.state, 'ESTABLISHED');
+});
+
+test('text over both edges passes neither test of Table 6: first and last octet lie outside', () => {
+  const { wire } = reach('EST', { room: 0 });
+  wire.send(`. 951:${wire.edge + 50}(${wire.edge - 901}) ack 801`).expect('. 801:801(0) ack 1001');
+  assert.is(wire.rcvNxt, 1001);
 });
 
 test('the window moves with newer segments only (SND.WL1, SND.WL2)', () => {
