@@ -74,7 +74,7 @@ export const TRACE_FIELDS = {
   'tcp.retransmit': {
     severity: '`warning`',
     flow: FLOW,
-    reason: '`rto`, `syn-ack`, `fast` or `probe`',
+    reason: '`rto`, `syn-ack`, `fast`, `probe` or `path-mtu`',
     seq: 'first sequence number sent again',
     length: 'payload bytes',
     rtoUs: 'retransmission timeout in microseconds',

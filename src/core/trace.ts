@@ -118,7 +118,7 @@ export type TcpEvent =
       readonly kind: 'retransmit';
       readonly severity: 'warning';
       readonly flow: string;
-      readonly reason: 'rto' | 'syn-ack' | 'fast' | 'probe';
+      readonly reason: 'rto' | 'syn-ack' | 'fast' | 'probe' | 'path-mtu';
       readonly seq: number;
       readonly length: number;
       readonly rtoUs: Micros;

@@ -8,7 +8,7 @@ import { seqDiff } from './seq.js';
 const DUPLICATE_ACK_THRESHOLD = 3;
 
 export class Congestion {
-  readonly #mss: number;
+  #mss: number;
   cwnd: number;
   /** RFC 5681 §3.1: arbitrarily high at first. */
   ssthresh: number = limits.tcp.sendBufferBytes;
@@ -26,6 +26,11 @@ export class Congestion {
   constructor(mss: number) {
     this.#mss = mss;
     this.cwnd = initialWindow(mss);
+  }
+
+  /** The size of a segment has changed; windows are in bytes and stay. */
+  setMss(mss: number): void {
+    this.#mss = mss;
   }
 
   get inRecovery(): boolean {

@@ -20,7 +20,7 @@ export const TIMER_CLOSE = 3;
 export const TIMER_SESSION = 4;
 export const TIMER_KINDS = 5;
 
-export type RetransmitReason = 'rto' | 'syn-ack' | 'fast' | 'probe';
+export type RetransmitReason = 'rto' | 'syn-ack' | 'fast' | 'probe' | 'path-mtu';
 
 /** Where segments go: the connection, which knows the acknowledgment and the window. */
 export interface SegmentWriter {
@@ -35,7 +35,8 @@ export class Sender {
   readonly queue = new ByteQueue();
   readonly congestion: Congestion;
   readonly rtt = new RttEstimator();
-  readonly mss: number;
+  /** The largest segment text: what the peer takes and the path carries. */
+  mss: number;
   una: number;
   /** The next to be sent. A timeout draws it back to `una`. */
   nxt: number;
@@ -169,6 +170,24 @@ export class Sender {
       this.#transmit(nowUs, out, length, fin, last);
     }
     this.#arm(nowUs);
+  }
+
+  /** The path has become narrower, or is taken to be wider again. */
+  setMss(mss: number): void {
+    this.mss = mss;
+    this.congestion.setMss(mss);
+  }
+
+  /**
+   * What is in flight is too large for the path and lost: it leaves again in segments of the new size. RFC 1191 §6.4: that
+   * says nothing of congestion, so the window stays.
+   */
+  resendForPath(nowUs: Micros, out: SegmentWriter): void {
+    if (this.una === this.nxt) return;
+    this.#timedAtUs = -1;
+    this.#reason = 'path-mtu';
+    this.nxt = this.una;
+    this.send(nowUs, out);
   }
 
   /** The retransmission timer has expired (RFC 6298 §5.4 to §5.6); false: it has done so too often. */
