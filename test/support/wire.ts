@@ -8,6 +8,7 @@
 
 import * as assert from 'uvu/assert';
 import { createStack } from '../../src/core/stack.js';
+import type { TcpConfig } from '../../src/core/tcp/config.js';
 import type { TcpState, TraceEvent } from '../../src/core/trace.js';
 import type { Micros, Stack } from '../../src/core/types.js';
 import { addressBytes, slowChecksum } from './frames.js';
@@ -26,6 +27,8 @@ export interface WireOptions extends StubOptions {
   /** The client's initial sequence number; by default one that soon wraps. */
   readonly isn?: number;
   readonly port?: number;
+  /** The knobs of TCP. */
+  readonly tcp?: TcpConfig;
 }
 
 export interface SegmentOut {
@@ -84,7 +87,7 @@ export class Wire {
       return session;
     };
     this.stack = createStack(
-      { localAddress: SERVER, mtu: options.mtu ?? 1500, services: new Map([[80, create]]) },
+      { localAddress: SERVER, mtu: options.mtu ?? 1500, services: new Map([[80, create]]), tcp: options.tcp ?? {} },
       {
         random: hashRandomSource(),
         trace: (_atUs, event) => {

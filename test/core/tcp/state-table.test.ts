@@ -85,7 +85,7 @@ testTable(
 const UNCONNECTED = `
   SYN                               | S        7   0 -   | synack>SR | rst,ack
   SYN with text                     | S        7 100 -   | synack>SR | rst,ack
-  SYN with ECE and CWR              | SEW      7   0 -   | synack>SR | rst,ack
+  SYN with ECE                      | SE       7   0 -   | synack>SR | rst,ack
   SYN with PSH and URG              | SPU      7   0 -   | synack>SR | rst,ack
   SYN and FIN *3                    | SF       7   0 -   | -         | rst,ack
   SYN-ACK                           | S.       7   0 777 | rst       | rst
