@@ -1,5 +1,6 @@
-// The TCP header (RFC 9293 §3.1) with the options MSS (§3.2) and window scale (RFC 7323 §2.2), read and written. The
-// checksum covers the addresses below and is therefore verified and filled in by stack.ts. Other options are passed over.
+// The TCP header (RFC 9293 §3.1) with the options MSS (§3.2), window scale and timestamps (RFC 7323), SACK-permitted and
+// SACK (RFC 2018), read and written. The checksum covers the addresses below and is therefore verified and filled in by
+// stack.ts. Other options are passed over.
 
 import { type FieldSink, Reader } from '../bytes/reader.js';
 
@@ -9,18 +10,26 @@ export const RST = 0x04;
 export const PSH = 0x08;
 export const ACK = 0x10;
 export const URG = 0x20;
+/** RFC 3168 §6.1. */
+export const ECE = 0x40;
+export const CWR = 0x80;
 
 /** Without options. */
 export const TCP_HEADER_BYTES = 20;
 /** Where the checksum stands, from the segment's start. */
 export const CHECKSUM_OFFSET = 16;
-/** MSS, no-operation, window scale. */
-export const SYN_OPTIONS_BYTES = 8;
+/** Two no-operations and the option (RFC 7323 appendix A). */
+export const TIMESTAMPS_BYTES = 12;
 
 const OPTION_END = 0;
 const OPTION_NO_OPERATION = 1;
 const OPTION_MSS = 2;
 const OPTION_WINDOW_SCALE = 3;
+const OPTION_SACK_PERMITTED = 4;
+const OPTION_SACK = 5;
+const OPTION_TIMESTAMPS = 8;
+/** 40 bytes of options hold no more (RFC 2018 §3). */
+export const MAX_SACK_BLOCKS = 4;
 
 /** A segment's header. `payloadStart` counts from the beginning of the buffer that was decoded. */
 export interface Segment {
@@ -38,7 +47,22 @@ export interface Segment {
   mss: number;
   /** -1 when absent. */
   windowScale: number;
+  sackPermitted: boolean;
+  /** SACK blocks, in the order of the option; `sackEdges` holds left and right edge of each. */
+  sackBlocks: number;
+  readonly sackEdges: Uint32Array;
+  hasTimestamps: boolean;
+  /** TSval and TSecr; they mean something when `hasTimestamps`. */
+  tsVal: number;
+  tsEcr: number;
+  /** The ECN field of the packet that brought it (RFC 3168 §5): 0 not ECT, 1 ECT(1), 2 ECT(0), 3 CE. The receiver's caller sets it. */
+  ecn: number;
 }
+
+/** Codepoints of the ECN field (RFC 3168 §5). */
+export const ECN_NOT_ECT = 0;
+export const ECN_ECT0 = 2;
+export const ECN_CE = 3;
 
 export function emptySegment(): Segment {
   return {
@@ -52,6 +76,13 @@ export function emptySegment(): Segment {
     payloadLength: 0,
     mss: -1,
     windowScale: -1,
+    sackPermitted: false,
+    sackBlocks: 0,
+    sackEdges: new Uint32Array(2 * MAX_SACK_BLOCKS),
+    hasTimestamps: false,
+    tsVal: 0,
+    tsEcr: 0,
+    ecn: ECN_NOT_ECT,
   };
 }
 
@@ -85,6 +116,9 @@ export function decodeSegment(
   r.u16('urgentPointer');
   segment.mss = -1;
   segment.windowScale = -1;
+  segment.sackPermitted = false;
+  segment.sackBlocks = 0;
+  segment.hasTimestamps = false;
   if (headerLength > TCP_HEADER_BYTES) readOptions(r.sub(headerLength - TCP_HEADER_BYTES, 'options'), segment);
   segment.payloadStart = start + headerLength;
   segment.payloadLength = end - start - headerLength;
@@ -104,10 +138,30 @@ function readOptions(r: Reader, segment: Segment): void {
     } else if (kind === OPTION_WINDOW_SCALE) {
       if (length !== 3) r.fail(`length: window scale has length ${length}`);
       segment.windowScale = r.u8('windowScale');
+    } else if (kind === OPTION_SACK_PERMITTED) {
+      if (length !== 2) r.fail(`length: SACK-permitted has length ${length}`);
+      segment.sackPermitted = true;
+    } else if (kind === OPTION_SACK) {
+      readSackBlocks(r, length, segment);
+    } else if (kind === OPTION_TIMESTAMPS) {
+      if (length !== 10) r.fail(`length: timestamps has length ${length}`);
+      segment.hasTimestamps = true;
+      segment.tsVal = r.u32('tsVal');
+      segment.tsEcr = r.u32('tsEcr');
     } else {
       r.skip(length - 2, 'value');
     }
   }
+}
+
+function readSackBlocks(r: Reader, length: number, segment: Segment): void {
+  const blocks = (length - 2) / 8;
+  if (!Number.isInteger(blocks) || blocks < 1 || blocks > MAX_SACK_BLOCKS) r.fail(`length: SACK has length ${length}`);
+  for (let i = 0; i < blocks; i++) {
+    segment.sackEdges[2 * i] = r.u32('sackLeftEdge');
+    segment.sackEdges[2 * i + 1] = r.u32('sackRightEdge');
+  }
+  segment.sackBlocks = blocks;
 }
 
 /** Writes a header of `headerLength` bytes (options not included in what is written) with a checksum of 0. */
@@ -144,16 +198,73 @@ export function writeTcpHeader(
   bytes[at + 19] = 0;
 }
 
-/** Writes the options of a SYN at `at` and gives their length: 4 or 8 bytes (a `windowScale` of -1 is left out). */
-export function writeSynOptions(bytes: Uint8Array, at: number, mss: number, windowScale: number): number {
-  bytes[at] = OPTION_MSS;
-  bytes[at + 1] = 4;
-  bytes[at + 2] = mss >>> 8;
-  bytes[at + 3] = mss;
-  if (windowScale < 0) return 4;
-  bytes[at + 4] = OPTION_NO_OPERATION;
-  bytes[at + 5] = OPTION_WINDOW_SCALE;
-  bytes[at + 6] = 3;
-  bytes[at + 7] = windowScale;
-  return SYN_OPTIONS_BYTES;
+/**
+ * Writes the options of a SYN at `at` and gives their length, 4 to 20 bytes. A `windowScale` of -1 is left out. The order
+ * is Linux's: MSS, SACK-permitted, timestamps, no-operation, window scale.
+ */
+export function writeSynOptions(
+  bytes: Uint8Array,
+  at: number,
+  mss: number,
+  windowScale: number,
+  sackPermitted = false,
+  timestamps = false,
+  tsVal = 0,
+  tsEcr = 0,
+): number {
+  let to = at;
+  bytes[to++] = OPTION_MSS;
+  bytes[to++] = 4;
+  bytes[to++] = mss >>> 8;
+  bytes[to++] = mss;
+  if (timestamps || sackPermitted) {
+    // SACK-permitted stands where the timestamps' no-operations would, or behind two of them.
+    const both = timestamps && sackPermitted;
+    bytes[to++] = both ? OPTION_SACK_PERMITTED : OPTION_NO_OPERATION;
+    bytes[to++] = both ? 2 : OPTION_NO_OPERATION;
+    if (timestamps) to = putTimestamps(bytes, to, tsVal, tsEcr);
+    else {
+      bytes[to++] = OPTION_SACK_PERMITTED;
+      bytes[to++] = 2;
+    }
+  }
+  if (windowScale >= 0) {
+    bytes[to++] = OPTION_NO_OPERATION;
+    bytes[to++] = OPTION_WINDOW_SCALE;
+    bytes[to++] = 3;
+    bytes[to++] = windowScale;
+  }
+  return to - at;
+}
+
+/** Writes the timestamps option of a segment without SYN at `at`: TIMESTAMPS_BYTES. */
+export function writeTimestamps(bytes: Uint8Array, at: number, tsVal: number, tsEcr: number): void {
+  bytes[at] = OPTION_NO_OPERATION;
+  bytes[at + 1] = OPTION_NO_OPERATION;
+  putTimestamps(bytes, at + 2, tsVal, tsEcr);
+}
+
+/** Writes a SACK option with the first `blocks` pairs of `edges` at `at` and gives its length, padding included. */
+export function writeSackBlocks(bytes: Uint8Array, at: number, edges: Uint32Array, blocks: number): number {
+  bytes[at] = OPTION_NO_OPERATION;
+  bytes[at + 1] = OPTION_NO_OPERATION;
+  bytes[at + 2] = OPTION_SACK;
+  bytes[at + 3] = 2 + 8 * blocks;
+  let to = at + 4;
+  for (let i = 0; i < 2 * blocks; i++) to = putU32(bytes, to, edges[i]!);
+  return to - at;
+}
+
+function putTimestamps(bytes: Uint8Array, at: number, tsVal: number, tsEcr: number): number {
+  bytes[at] = OPTION_TIMESTAMPS;
+  bytes[at + 1] = 10;
+  return putU32(bytes, putU32(bytes, at + 2, tsVal), tsEcr);
+}
+
+function putU32(bytes: Uint8Array, at: number, value: number): number {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+  return at + 4;
 }
