@@ -8,19 +8,24 @@ import type { TcpState, Trace } from '../trace.js';
 import type { Micros, Session } from '../types.js';
 import { type ConnectionConfig, writeReset, writeSegment, writeSynAck } from './output.js';
 import { RECEIVE_WINDOW_SCALE, Receiver } from './receive.js';
+import type { CongestionReason } from './recovery.js';
+import { reportCongestion, reportRetransmit } from './report.js';
 import { ACK, FIN, RST, type Segment, SYN, segmentLength } from './segment.js';
 import {
   type RetransmitReason,
   type SegmentWriter,
   Sender,
+  type SenderOptions,
   TIMER_CLOSE,
   TIMER_DELAYED_ACK,
   TIMER_KINDS,
   TIMER_PERSIST,
+  TIMER_PROBE,
+  TIMER_REORDERING,
   TIMER_RETRANSMIT,
   TIMER_SESSION,
 } from './send.js';
-import { seqDiff, seqGt, seqLte } from './seq.js';
+import { seqDiff, seqGt } from './seq.js';
 
 /** RFC 9293 §3.8.6.3 allows up to half a second; Linux's 40 ms keeps a slow-starting peer moving. */
 export const DELAYED_ACK_US = 40 * MICROS_PER_MILLI;
@@ -69,8 +74,16 @@ export class Connection implements HeapEntry, SegmentWriter {
     this.#sendShift = this.#scaled ? Math.min(syn.windowScale, MAX_WINDOW_SCALE) : 0;
     // RFC 9293 §3.7.1: Eff.snd.MSS; we send no options beside the SYN's.
     const peerMss = syn.mss < 0 ? DEFAULT_SEND_MSS : Math.max(limits.tcp.minSendMss, syn.mss);
+    const options: SenderOptions = {
+      mss: Math.min(peerMss, config.ownMss),
+      sack: false,
+      timestamps: false,
+      ecn: false,
+      congestion: 'cubic',
+      recovery: 'rack',
+    };
     this.#receiver = new Receiver(syn.seq, this.#scaled, config.ownMss);
-    this.#sender = new Sender(config.iss, Math.min(peerMss, config.ownMss), this.timers);
+    this.#sender = new Sender(config.iss, options, this.timers);
     this.#sender.updateWindow(syn.window, syn.seq, 0);
   }
 
@@ -150,6 +163,12 @@ export class Connection implements HeapEntry, SegmentWriter {
       case TIMER_PERSIST:
         if (!this.#sender.persistTimeout(nowUs, this)) this.#end(nowUs, 'zero-window probes unanswered');
         return;
+      case TIMER_REORDERING:
+        this.#sender.reorderingTimeout(nowUs, this);
+        return;
+      case TIMER_PROBE:
+        this.#sender.probeTimeout(nowUs, this);
+        return;
       case TIMER_DELAYED_ACK:
         this.#writeAck(nowUs);
         return;
@@ -191,18 +210,11 @@ export class Connection implements HeapEntry, SegmentWriter {
   }
 
   retransmitting(nowUs: Micros, reason: RetransmitReason, seq: number, length: number): void {
-    this.#trace?.(nowUs, {
-      layer: 'tcp',
-      kind: 'retransmit',
-      severity: 'warning',
-      flow: this.config.flow,
-      reason,
-      seq,
-      length,
-      rtoUs: this.#sender.rtt.rtoUs,
-      cwnd: this.#sender.congestion.cwnd,
-      ssthresh: this.#sender.congestion.ssthresh,
-    });
+    if (this.#trace) reportRetransmit(this.#trace, nowUs, this.config.flow, this.#sender, reason, seq, length);
+  }
+
+  congestion(nowUs: Micros, reason: CongestionReason): void {
+    if (this.#trace) reportCongestion(this.#trace, nowUs, this.config.flow, this.#sender, reason);
   }
 
   // ---- the steps of §3.10.7.4 ----
@@ -255,26 +267,9 @@ export class Connection implements HeapEntry, SegmentWriter {
       this.#challenge(nowUs, segment, 'acknowledgment out of range');
       return false;
     }
-    sender.unansweredProbes = 0;
-    const window = segment.window << this.#sendShift;
-    if (ahead > 0) sender.acknowledge(nowUs, ack);
-    else if (ahead === 0 && this.#isDuplicate(segment, window)) sender.duplicate();
-    if (ahead >= 0) {
-      const newer = seqDiff(seq, sender.wl1);
-      if (newer > 0 || (newer === 0 && seqLte(sender.wl2, ack))) sender.updateWindow(window, seq, ack);
-    }
+    sender.acknowledge(nowUs, segment, segment.window << this.#sendShift);
     if (sender.finAcknowledged) this.#finAcknowledged(nowUs);
     return this.#state !== 'CLOSED';
-  }
-
-  /** RFC 5681 §2: data is out, the segment says nothing but the same acknowledgment and the same window again. */
-  #isDuplicate(segment: Segment, window: number): boolean {
-    return (
-      this.#sender.max !== this.#sender.una &&
-      segment.payloadLength === 0 &&
-      (segment.flags & FIN) === 0 &&
-      window === this.#sender.wnd
-    );
   }
 
   #finAcknowledged(nowUs: Micros): void {

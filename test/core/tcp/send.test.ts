@@ -409,11 +409,12 @@ test('a session behind a closed window is asked for one helping only', () => {
 });
 
 test('the send buffer takes no more than its bound, however wide the windows are', () => {
-  const sender = new Sender(1, 1460, new TimerTable(TIMER_KINDS));
+  const options = { mss: 1460, sack: true, timestamps: false, ecn: false, congestion: 'cubic', recovery: 'rack' } as const;
+  const sender = new Sender(1, options, new TimerTable(TIMER_KINDS));
   sender.established(0, 0, 0);
   sender.updateWindow(1 << 30, 1, 1);
   sender.congestion.cwnd = 1 << 30;
-  const writer = { write: () => undefined, retransmitting: () => undefined };
+  const writer = { write: () => undefined, retransmitting: () => undefined, congestion: () => undefined };
   let taken = 0;
   while (sender.wantsMore) {
     sender.queue.push(new Uint8Array(limits.tcp.takeBytes));
