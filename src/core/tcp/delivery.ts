@@ -7,8 +7,10 @@ import { seqGt } from './seq.js';
 export class Delivery {
   /** Newly acknowledged, in either way. */
   bytes = 0;
-  /** When the oldest segment that this ACK acknowledges cumulatively and that was sent once was sent; -1: none (Karn). */
+  /** When the oldest segment that this ACK acknowledges cumulatively was sent; -1: none was sent once only. */
   sampleSentUs: Micros = -1;
+  /** A segment sent more than once is acknowledged cumulatively: those behind it may have waited for it at the receiver. */
+  again = false;
   /** The segment sent last among those that tell their round-trip time for sure; -1: none. */
   newestSentUs: Micros = -1;
   newestEnd = 0;
@@ -32,6 +34,7 @@ export class Delivery {
     this.bytes = 0;
     this.sampleSentUs = -1;
     this.newestSentUs = -1;
+    this.again = false;
     this.original = false;
     this.reordered = false;
     this.dsack = false;
@@ -46,7 +49,9 @@ export class Delivery {
     if (!again) {
       this.original = true;
       if (cumulative && this.sampleSentUs < 0) this.sampleSentUs = sentUs;
-    } else if (sentUs > this.#echoUs || this.#nowUs - sentUs < this.#minRttUs) {
+    }
+    if (again && cumulative) this.again = true;
+    if (again && (sentUs > this.#echoUs || this.#nowUs - sentUs < this.#minRttUs)) {
       // RFC 8985 §6.2 step 2: perhaps it was the earlier transmission that arrived.
       return;
     }

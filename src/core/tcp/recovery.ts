@@ -146,7 +146,11 @@ export class Recovery {
     else if (this.state === 'disorder' && board.sackedBytes === 0 && this.#duplicates === 0)
       this.#enter('open', 'recovered');
     if (this.reducing) this.#reduceRate(delivered, flight);
-    else if (acked > 0 && !undone) congestion.acknowledged(nowUs, acked, pipeBefore, rtt.srttUs);
+    else if (acked > 0 && !undone) {
+      // After a timeout it is always cwnd that holds the retransmissions back.
+      const used = this.state === 'loss' ? congestion.cwnd : pipeBefore;
+      congestion.acknowledged(nowUs, acked, used, rtt.srttUs);
+    }
   }
 
   /** ECE came (RFC 3168 §6.1.2), which is answered once for a window of data, by the same reduction as a loss (RFC 8311 §4.1). */
@@ -215,7 +219,7 @@ export class Recovery {
     if (delivery.newestSentUs >= 0) this.rtt.observe(nowUs, nowUs - delivery.newestSentUs);
     if (acked === 0) return;
     const round = seqGt(una, this.#roundEnd);
-    if (delivery.sampleSentUs >= 0) {
+    if (delivery.sampleSentUs >= 0 && !delivery.again) {
       if (round || this.rtt.backedOff) this.rtt.sample(nowUs - delivery.sampleSentUs);
       this.tlp.measured();
     } else if (echoUs !== Number.POSITIVE_INFINITY && delivery.bytes > 0) {
