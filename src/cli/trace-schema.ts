@@ -74,7 +74,7 @@ export const TRACE_FIELDS = {
   'tcp.retransmit': {
     severity: '`warning`',
     flow: FLOW,
-    reason: '`rto`, `fast`, `sack`, `rack`, `tlp`, `probe` or `syn-ack`',
+    reason: '`rto`, `fast`, `sack`, `rack`, `tlp`, `path-mtu`, `probe` or `syn-ack`',
     seq: 'first sequence number sent again',
     length: 'payload bytes',
     rtoUs: 'retransmission timeout in microseconds',

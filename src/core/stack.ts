@@ -75,15 +75,20 @@ class Ipv4Stack implements Stack {
     const ip = new IpOutput(config.mtu, localAddress, deps.trace);
     this.#output = ip;
     this.#tcp = new Endpoint(
-      { localAddress, mss: config.mtu - IPV4_HEADER_BYTES - TCP_HEADER_BYTES, services: config.services },
+      {
+        localAddress: () => localAddress,
+        mss: () => config.mtu - IPV4_HEADER_BYTES - TCP_HEADER_BYTES,
+        pathMss: () => undefined,
+        services: config.services,
+      },
       {
         random: deps.random,
-        formatAddress,
         trace: deps.trace,
         output: {
           payloadStart: PAYLOAD_START,
           begin: () => ip.begin(),
           send: (nowUs, remoteAddress, length) => {
+            if (typeof remoteAddress !== 'number') return;
             const frame = ip.begin();
             const sum =
               pseudoHeaderSum(localAddress, remoteAddress, PROTOCOL_TCP, length) +

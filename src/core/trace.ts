@@ -119,10 +119,10 @@ export type TcpEvent =
       readonly severity: 'warning';
       readonly flow: string;
       /**
-       * rto: the timer. fast: duplicate ACKs, or a smaller path MTU. sack: RFC 6675. rack, tlp: RFC 8985. probe: of a
-       * closed window. syn-ack: the handshake.
+       * rto: the timer. fast: duplicate ACKs. sack: RFC 6675. rack, tlp: RFC 8985. path-mtu: too large for the path.
+       * probe: of a closed window. syn-ack: the handshake.
        */
-      readonly reason: 'rto' | 'syn-ack' | 'fast' | 'sack' | 'rack' | 'tlp' | 'probe';
+      readonly reason: 'rto' | 'syn-ack' | 'fast' | 'sack' | 'rack' | 'tlp' | 'path-mtu' | 'probe';
       readonly seq: number;
       readonly length: number;
       readonly rtoUs: Micros;

@@ -34,7 +34,6 @@ export const SACK_OPTIONS: SenderOptions = {
   mss: 1000,
   sack: true,
   timestamps: false,
-  ecn: false,
   congestion: 'cubic',
   recovery: 'rack',
 };
@@ -137,7 +136,7 @@ class Run implements SegmentWriter {
     const segment = emptySegment();
     segment.seq = this.#seq;
     segment.ack = (ISS + line.ack) >>> 0;
-    segment.flags = 0x10 | (line.ece ? 0x40 : 0);
+    segment.flags = 0x10;
     if (line.data) {
       segment.payloadLength = 1;
       this.#seq++;
@@ -148,6 +147,7 @@ class Run implements SegmentWriter {
     });
     segment.sackBlocks = line.sack.length;
     const age = this.#timestamps && line.echoUs >= 0 ? Math.floor(nowUs / 1000) - Math.floor(line.echoUs / 1000) : -1;
+    if (line.ece) sender.congestionMarked();
     sender.acknowledge(nowUs, segment, line.window < 0 ? sender.wnd : line.window, age);
     sender.send(nowUs, this);
   }

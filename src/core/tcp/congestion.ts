@@ -25,6 +25,7 @@ export interface WindowRule {
 }
 
 export class Congestion {
+  /** The largest segment. Windows are in bytes and stay when it changes. */
   mss: number;
   cwnd: number;
   /** RFC 5681 §3.1: arbitrarily high at first. */

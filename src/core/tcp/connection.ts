@@ -6,7 +6,15 @@ import { limits } from '../limits.js';
 import { type HeapEntry, MICROS_PER_MILLI, MICROS_PER_SECOND, TimerTable } from '../time.js';
 import type { TcpState, Trace } from '../trace.js';
 import type { Micros, Session } from '../types.js';
-import { type ConnectionConfig, writeReset, writeSegment, writeSynAck } from './output.js';
+import {
+  type ConnectionConfig,
+  type TransportError,
+  type TransportVerdict,
+  writeReset,
+  writeSegment,
+  writeSynAck,
+} from './output.js';
+import { Path } from './path.js';
 import { RECEIVE_WINDOW_SCALE, Receiver } from './receive.js';
 import type { CongestionReason } from './recovery.js';
 import { reportCongestion, reportRetransmit } from './report.js';
@@ -46,6 +54,7 @@ export class Connection implements HeapEntry, SegmentWriter {
   readonly timers = new TimerTable(TIMER_KINDS);
   readonly #receiver: Receiver;
   readonly #sender: Sender;
+  readonly #path: Path;
   readonly #irs: number;
   readonly #scaled: boolean;
   readonly #sendShift: number;
@@ -74,14 +83,15 @@ export class Connection implements HeapEntry, SegmentWriter {
     this.#sendShift = this.#scaled ? Math.min(syn.windowScale, MAX_WINDOW_SCALE) : 0;
     // RFC 9293 §3.7.1: Eff.snd.MSS; we send no options beside the SYN's.
     const peerMss = syn.mss < 0 ? DEFAULT_SEND_MSS : Math.max(limits.tcp.minSendMss, syn.mss);
+    const mss = Math.min(peerMss, config.ownMss);
     const options: SenderOptions = {
-      mss: Math.min(peerMss, config.ownMss),
+      mss: Math.min(mss, config.pathMss?.mss ?? mss),
       sack: false,
       timestamps: false,
-      ecn: false,
       congestion: 'cubic',
       recovery: 'rack',
     };
+    this.#path = new Path(mss, config.pathMss);
     this.#receiver = new Receiver(syn.seq, this.#scaled, config.ownMss);
     this.#sender = new Sender(config.iss, options, this.timers);
     this.#sender.updateWindow(syn.window, syn.seq, 0);
@@ -158,7 +168,8 @@ export class Connection implements HeapEntry, SegmentWriter {
     switch (kind) {
       case TIMER_RETRANSMIT:
         if (this.#state === 'SYN-RECEIVED') this.#synAckTimeout(nowUs);
-        else if (!this.#sender.retransmitTimeout(nowUs, this)) this.#end(nowUs, 'retransmission limit reached');
+        else if (!this.#sender.retransmitTimeout(nowUs, this))
+          this.#end(nowUs, this.#path.explain('retransmission limit reached'));
         return;
       case TIMER_PERSIST:
         if (!this.#sender.persistTimeout(nowUs, this)) this.#end(nowUs, 'zero-window probes unanswered');
@@ -197,6 +208,13 @@ export class Connection implements HeapEntry, SegmentWriter {
   /** Ends TIME-WAIT early: for a new SYN of the same 4-tuple, or when the table is full. */
   forget(nowUs: Micros): void {
     this.#enter(nowUs, 'CLOSED');
+  }
+
+  /** An ICMP error that quotes a segment of this connection. */
+  icmpError(nowUs: Micros, error: TransportError): TransportVerdict {
+    const verdict = this.#path.icmpError(nowUs, error, this.#state, this.#sender, this);
+    if (verdict === 'connection ended') this.#end(nowUs, error.what);
+    return verdict;
   }
 
   // ---- SegmentWriter ----
@@ -335,6 +353,7 @@ export class Connection implements HeapEntry, SegmentWriter {
     if (session && !this.#serve(nowUs, session)) return;
     this.#receiver.offer(this.#session ? this.#session.room() : 0, this.#windowProbed);
     this.#windowProbed = false;
+    this.#path.refresh(nowUs, this.#sender);
     if (state !== 'TIME-WAIT') this.#sender.send(nowUs, this);
     if (this.#ackNow || this.#receiver.acknowledgmentDue || this.#receiver.updateDue) this.#writeAck(nowUs);
     else if (this.#receiver.unacknowledged > 0 && !this.timers.isSet(TIMER_DELAYED_ACK)) {
@@ -431,7 +450,7 @@ export class Connection implements HeapEntry, SegmentWriter {
 
   #synAckTimeout(nowUs: Micros): void {
     if (this.#synAckTimeouts >= limits.tcp.synAckRetransmissions) {
-      this.#end(nowUs, 'SYN-ACK not acknowledged');
+      this.#end(nowUs, this.#path.explain('SYN-ACK not acknowledged'));
       return;
     }
     this.#synAckTimeouts++;

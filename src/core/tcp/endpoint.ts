@@ -2,6 +2,7 @@
 // bounds of its tables, names and initial sequence numbers of new connections, and the timers of all in one order.
 
 import { ParseError } from '../bytes/reader.js';
+import { type Address, formatHost } from '../ip/address.js';
 import { limits } from '../limits.js';
 import type { RandomSource } from '../random.js';
 import { DeadlineHeap } from '../time.js';
@@ -9,7 +10,7 @@ import type { TcpState, Trace } from '../trace.js';
 import type { Micros, SessionFactory } from '../types.js';
 import { Connection } from './connection.js';
 import { initialSequenceNumber } from './isn.js';
-import type { TcpOutput } from './output.js';
+import type { PathMss, TcpOutput, TransportError, TransportVerdict } from './output.js';
 import {
   ACK,
   decodeSegment,
@@ -28,9 +29,12 @@ import { seqAdd, seqGt } from './seq.js';
 const ISS_STEP = 65_536;
 
 export interface EndpointConfig {
-  readonly localAddress: number;
-  /** The MTU less the fixed IP and TCP headers (RFC 6691 §2). */
-  readonly mss: number;
+  /** Our address as a peer of this address sees it. */
+  readonly localAddress: (remoteAddress: Address) => Address;
+  /** The MTU less the fixed IP and TCP headers (RFC 6691 §2), which differ between IPv4 and IPv6. */
+  readonly mss: (remoteAddress: Address) => number;
+  /** The same for what is sent on a path whose smaller MTU is known from earlier connections, and until when. */
+  readonly pathMss: (nowUs: Micros, remoteAddress: Address) => PathMss | undefined;
   /** Port -> what listens there. */
   readonly services: ReadonlyMap<number, SessionFactory>;
 }
@@ -38,7 +42,6 @@ export interface EndpointConfig {
 export interface EndpointDeps {
   readonly random: RandomSource;
   readonly output: TcpOutput;
-  readonly formatAddress: (address: number) => string;
   readonly trace?: Trace | undefined;
 }
 
@@ -47,7 +50,7 @@ export class Endpoint {
   readonly #deps: EndpointDeps;
   readonly #trace: Trace | undefined;
   /** Remote address -> (remote port, local port) -> connection. */
-  readonly #flows = new Map<number, Map<number, Connection>>();
+  readonly #flows = new Map<Address, Map<number, Connection>>();
   /** All of them, in the order of their serials. */
   readonly #connections = new Set<Connection>();
   /** Those in TIME-WAIT, the oldest first. */
@@ -93,8 +96,8 @@ export class Endpoint {
     }
   }
 
-  /** A segment in `bytes[start, end)` whose checksum holds. */
-  receive(nowUs: Micros, remoteAddress: number, bytes: Uint8Array, start: number, end: number): void {
+  /** A segment in `bytes[start, end)` whose checksum holds; `ecn` is the codepoint of its packet (RFC 3168 §5). */
+  receive(nowUs: Micros, remoteAddress: Address, bytes: Uint8Array, start: number, end: number, ecn = 0): void {
     const segment = this.#segment;
     try {
       decodeSegment(bytes, start, end, segment);
@@ -103,6 +106,7 @@ export class Endpoint {
       this.#dropped(nowUs, error.message);
       return;
     }
+    segment.ecn = ecn;
     const connection = this.#find(remoteAddress, segment.sourcePort, segment.destinationPort);
     if (connection === undefined) {
       this.#withoutConnection(nowUs, remoteAddress, segment);
@@ -118,6 +122,20 @@ export class Endpoint {
     this.#after(nowUs, connection, before);
   }
 
+  /**
+   * An ICMP error about a segment that we are said to have sent. Gives what came of it, for the trace; `path MTU taken`
+   * lets the caller remember the MTU for the path.
+   */
+  icmpError(nowUs: Micros, error: TransportError): TransportVerdict {
+    const { remoteAddress, remotePort, localPort } = error;
+    const connection = this.#flows.get(remoteAddress)?.get(portKey(remotePort, localPort));
+    if (connection === undefined) return 'ignored: no such connection';
+    const before = connection.state;
+    const verdict = connection.icmpError(nowUs, error);
+    this.#after(nowUs, connection, before);
+    return verdict;
+  }
+
   /** From now on there are no listeners; the sessions of the open connections are asked to finish, the oldest first. */
   close(nowUs: Micros): void {
     this.#closing = true;
@@ -130,7 +148,7 @@ export class Endpoint {
 
   // ---- LISTEN and CLOSED ----
 
-  #withoutConnection(nowUs: Micros, remoteAddress: number, segment: Segment): void {
+  #withoutConnection(nowUs: Micros, remoteAddress: Address, segment: Segment): void {
     const { flags } = segment;
     const listening = !this.#closing && this.#config.services.has(segment.destinationPort);
     if (listening && (flags & (SYN | ACK | RST | FIN)) === SYN) {
@@ -173,12 +191,12 @@ export class Endpoint {
   }
 
   /** Makes a connection for a SYN; `old` is one of the same 4-tuple in TIME-WAIT that it replaces. */
-  #open(nowUs: Micros, remoteAddress: number, syn: Segment, old: Connection | undefined): void {
-    const { localAddress, mss, services } = this.#config;
-    const { output, formatAddress, random } = this.#deps;
+  #open(nowUs: Micros, remoteAddress: Address, syn: Segment, old: Connection | undefined): void {
+    const { localAddress, mss, pathMss, services } = this.#config;
+    const { output, random } = this.#deps;
     const { sourcePort: remotePort, destinationPort: localPort } = syn;
-    const local = `${formatAddress(localAddress)}:${localPort}`;
-    const remote = `${formatAddress(remoteAddress)}:${remotePort}`;
+    const local = `${formatHost(localAddress(remoteAddress))}:${localPort}`;
+    const remote = `${formatHost(remoteAddress)}:${remotePort}`;
     const tuple = `${remote}>${local}`;
     let iss = initialSequenceNumber(random, tuple, nowUs);
     // §3.6.1: larger than the largest number that was used before; the clock alone cannot promise that above 250 kB/s.
@@ -193,7 +211,8 @@ export class Endpoint {
         remotePort,
         localPort,
         iss,
-        ownMss: mss,
+        ownMss: mss(remoteAddress),
+        pathMss: pathMss(nowUs, remoteAddress),
         createSession: services.get(localPort)!,
         output,
         trace: this.#trace,
@@ -211,8 +230,8 @@ export class Endpoint {
   }
 
   /** RFC 9293 §3.10.7.1. */
-  #reset(nowUs: Micros, remoteAddress: number, segment: Segment): void {
-    const { output, formatAddress } = this.#deps;
+  #reset(nowUs: Micros, remoteAddress: Address, segment: Segment): void {
+    const { output } = this.#deps;
     const { sourcePort, destinationPort } = segment;
     const acknowledged = (segment.flags & ACK) !== 0;
     const seq = acknowledged ? segment.ack : 0;
@@ -224,8 +243,8 @@ export class Endpoint {
       layer: 'tcp',
       kind: 'segment',
       dir: 'out',
-      src: `${formatAddress(this.#config.localAddress)}:${destinationPort}`,
-      dst: `${formatAddress(remoteAddress)}:${sourcePort}`,
+      src: `${formatHost(this.#config.localAddress(remoteAddress))}:${destinationPort}`,
+      dst: `${formatHost(remoteAddress)}:${sourcePort}`,
       seq,
       ack,
       flags,
@@ -237,7 +256,7 @@ export class Endpoint {
 
   // ---- tables ----
 
-  #find(remoteAddress: number, remotePort: number, localPort: number): Connection | undefined {
+  #find(remoteAddress: Address, remotePort: number, localPort: number): Connection | undefined {
     const last = this.#last;
     if (last !== undefined) {
       const { config } = last;
@@ -302,15 +321,14 @@ export class Endpoint {
     });
   }
 
-  #traceIn(nowUs: Micros, segment: Segment, remoteAddress: number, flow: string | undefined): void {
-    const { formatAddress } = this.#deps;
+  #traceIn(nowUs: Micros, segment: Segment, remoteAddress: Address, flow: string | undefined): void {
     this.#trace?.(nowUs, {
       layer: 'tcp',
       kind: 'segment',
       dir: 'in',
       ...(flow !== undefined && { flow }),
-      src: `${formatAddress(remoteAddress)}:${segment.sourcePort}`,
-      dst: `${formatAddress(this.#config.localAddress)}:${segment.destinationPort}`,
+      src: `${formatHost(remoteAddress)}:${segment.sourcePort}`,
+      dst: `${formatHost(this.#config.localAddress(remoteAddress))}:${segment.destinationPort}`,
       seq: segment.seq,
       ack: segment.ack,
       flags: segment.flags,
@@ -332,11 +350,12 @@ function portKey(remotePort: number, localPort: number): number {
  * and pages made from then on begin above every count in it, so that a name never comes twice.
  */
 class FlowCounters {
-  readonly #pages = new Map<number, Uint32Array>();
+  readonly #pages = new Map<Address, Uint32Array>();
   #floor = 0;
 
-  next(remoteAddress: number, remotePort: number, localPort: number): number {
-    const key = remoteAddress * 0x1_0000 + localPort;
+  next(remoteAddress: Address, remotePort: number, localPort: number): number {
+    const key =
+      typeof remoteAddress === 'number' ? remoteAddress * 0x1_0000 + localPort : `${remoteAddress} ${localPort}`;
     let page = this.#pages.get(key);
     if (page === undefined) {
       if (this.#pages.size >= limits.tcp.flowNamePages) this.#giveUpOldest();

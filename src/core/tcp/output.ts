@@ -2,6 +2,7 @@
 // §3.1). Which segments leave, and when, is decided in connection.ts and send.ts.
 
 import type { ByteQueue } from '../bytes/queue.js';
+import type { Address } from '../ip/address.js';
 import type { Trace } from '../trace.js';
 import type { Micros, SessionFactory } from '../types.js';
 import { ACK, RST, SYN, TCP_HEADER_BYTES, writeSynOptions, writeTcpHeader } from './segment.js';
@@ -10,8 +11,38 @@ import { ACK, RST, SYN, TCP_HEADER_BYTES, writeSynOptions, writeTcpHeader } from
 export interface TcpOutput {
   readonly payloadStart: number;
   begin(): Uint8Array;
-  send(nowUs: Micros, remoteAddress: number, length: number): void;
+  /** `ecn`: the codepoint of the packet (RFC 3168 §5): 0 not-ECT, 2 ECT(0). */
+  send(nowUs: Micros, remoteAddress: Address, length: number, ecn?: number): void;
 }
+
+/** The largest segment text for a path whose MTU is known to be smaller than ours, and when that is to be forgotten. */
+export interface PathMss {
+  readonly mss: number;
+  readonly untilUs: Micros;
+}
+
+/** What an ICMP error says of a segment of ours that it quotes, in neither version's numbers. */
+export interface TransportError {
+  readonly remoteAddress: Address;
+  readonly remotePort: number;
+  readonly localPort: number;
+  readonly seq: number;
+  /** hard and soft: RFC 1122 §4.2.3.9. too-big: fragmentation needed (RFC 1191), packet too big (RFC 8201). */
+  readonly kind: 'hard' | 'soft' | 'too-big';
+  /** In words, for the reason of an end: `port unreachable`. */
+  readonly what: string;
+  /** With too-big only. */
+  readonly path?: PathMss;
+}
+
+/** What came of it. */
+export type TransportVerdict =
+  | 'path MTU taken'
+  | 'noted: the connection goes on'
+  | 'connection ended'
+  | 'ignored: no such connection'
+  | 'ignored: sequence number not in flight'
+  | 'ignored: no larger segments are sent';
 
 /** What a connection is made of. */
 export interface ConnectionConfig {
@@ -22,12 +53,14 @@ export interface ConnectionConfig {
   /** `address:port`, for the trace. */
   readonly local: string;
   readonly remote: string;
-  readonly remoteAddress: number;
+  readonly remoteAddress: Address;
   readonly remotePort: number;
   readonly localPort: number;
   readonly iss: number;
   /** The largest segment text that fits the MTU, which is also the MSS we offer. */
   readonly ownMss: number;
+  /** What is known of the path from earlier connections. */
+  readonly pathMss?: PathMss | undefined;
   readonly createSession: SessionFactory;
   readonly output: TcpOutput;
   readonly trace: Trace | undefined;

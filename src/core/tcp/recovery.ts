@@ -140,7 +140,7 @@ export class Recovery {
       congestion.settle();
       this.report = 'tlp';
     }
-    if (board.lostBytes > 0 && !this.recovering) this.#enterRecovery(nxt, acked + flight);
+    if (this.#lossFound) this.#enterRecovery(nxt, acked + flight);
     else if (this.state === 'open' && (board.sackedBytes > 0 || this.#duplicates > 0))
       this.#enter('disorder', 'reordering');
     else if (this.state === 'disorder' && board.sackedBytes === 0 && this.#duplicates === 0)
@@ -174,7 +174,7 @@ export class Recovery {
   reorderingTimeout(nowUs: Micros, una: number, nxt: number): void {
     this.#findLosses(nowUs, 0);
     const flight = seqDiff(nxt, una);
-    if (this.board.lostBytes > 0 && !this.recovering) this.#enterRecovery(nxt, flight);
+    if (this.#lossFound) this.#enterRecovery(nxt, flight);
     if (this.reducing) this.#reduceRate(0, flight);
   }
 
@@ -204,12 +204,11 @@ export class Recovery {
     this.#enter('loss', reneged ? 'reneged' : 'rto');
   }
 
-  /** The path MTU has shrunk (RFC 1191 §6.4): what no longer fits is sent again, which is no sign of congestion. */
-  shrinkMss(mss: number): void {
+  /** RFC 1191 §6.4: what is in flight and too large for the path leaves again, which is no sign of congestion. */
+  tooLargeForPath(): void {
     const { board } = this;
-    this.congestion.mss = mss;
     for (let id = board.head; id !== board.tail; id = (id + 1) | 0) {
-      if (seqDiff(board.end(id), board.seq(id)) > mss) board.markLost(id, 'fast');
+      if (seqDiff(board.end(id), board.seq(id)) > this.congestion.mss) board.markLost(id, 'path-mtu');
     }
   }
 
@@ -355,6 +354,12 @@ export class Recovery {
     }
   }
 
+  /** A loss that calls for recovery; what was too large for the path does not. */
+  get #lossFound(): boolean {
+    const { board } = this;
+    return board.lostBytes > 0 && !this.recovering && board.reason(board.firstLost()) !== 'path-mtu';
+  }
+
   #enterRecovery(nxt: number, flightBytes: number): void {
     const { board } = this;
     // In CWR the window has come down for this flight already.
@@ -367,8 +372,8 @@ export class Recovery {
     this.rescueAllowed = true;
     this.#guarded = true;
     this.#recover = nxt;
-    const id = board.firstLost();
-    this.#enter('recovery', board.reason(id));
+    const reason = board.reason(board.firstLost());
+    this.#enter('recovery', reason === 'path-mtu' ? 'fast' : reason);
   }
 
   #enter(state: RecoveryState, reason: CongestionReason): void {

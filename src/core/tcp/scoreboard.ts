@@ -10,8 +10,8 @@ import { MAX_SACK_BLOCKS } from './segment.js';
 import { seqAdd, seqDiff, seqGt, seqGte, seqLt, seqLte } from './seq.js';
 
 /** Why a segment leaves once more; the trace says so. */
-export type LossReason = 'rto' | 'fast' | 'sack' | 'rack' | 'tlp';
-const LOSS_REASONS: readonly LossReason[] = ['rto', 'fast', 'sack', 'rack', 'tlp'];
+export type LossReason = 'rto' | 'fast' | 'sack' | 'rack' | 'tlp' | 'path-mtu';
+const LOSS_REASONS: readonly LossReason[] = ['rto', 'fast', 'sack', 'rack', 'tlp', 'path-mtu'];
 
 /** Bits of an entry's state; the reason of the loss stands in the bits above. */
 export const SACKED = 0x01;

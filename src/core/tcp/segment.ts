@@ -55,6 +55,8 @@ export interface Segment {
   /** TSval and TSecr; they mean something when `hasTimestamps`. */
   tsVal: number;
   tsEcr: number;
+  /** ECN codepoint of the packet that it came in (RFC 3168 §5): 0 not-ECT, 1 ECT(1), 2 ECT(0), 3 CE. Not read from the segment. */
+  ecn: number;
 }
 
 export function emptySegment(): Segment {
@@ -75,6 +77,7 @@ export function emptySegment(): Segment {
     hasTimestamps: false,
     tsVal: 0,
     tsEcr: 0,
+    ecn: 0,
   };
 }
 

@@ -11,7 +11,7 @@ import type { Congestion } from './congestion.js';
 import { type CongestionReason, Recovery, type RecoveryOptions } from './recovery.js';
 import { MAX_RTO_US, type RttEstimator } from './rtt.js';
 import { type LossReason, RETRANSMITTED, SACKED } from './scoreboard.js';
-import { CWR, ECE, FIN, PSH, type Segment } from './segment.js';
+import { CWR, FIN, PSH, type Segment } from './segment.js';
 import { seqAdd, seqDiff, seqGt, seqLt, seqLte } from './seq.js';
 
 /** Timer kinds of a connection; at one instant the smaller fires first. */
@@ -39,10 +39,7 @@ export interface SegmentWriter {
 }
 
 /** What was agreed on with the peer, and what was chosen. */
-export interface SenderOptions extends RecoveryOptions {
-  /** ECN was negotiated. */
-  readonly ecn: boolean;
-}
+export type SenderOptions = RecoveryOptions;
 
 export class Sender {
   /** Bytes from SND.UNA on: first those in flight, then those not yet sent. */
@@ -68,7 +65,6 @@ export class Sender {
   /** Probes since the peer last said anything; while it answers, the connection stays (MUST-37). */
   unansweredProbes = 0;
   readonly #timers: TimerTable;
-  readonly #ecn: boolean;
   #mss: number;
   #probes = 0;
   /** When the retransmission timer would expire if nothing else ran; Infinity: it is to be started anew. */
@@ -86,7 +82,6 @@ export class Sender {
     this.#mss = options.mss;
     this.recovery = new Recovery(this.nxt, options);
     this.#timers = timers;
-    this.#ecn = options.ecn;
   }
 
   get congestion(): Congestion {
@@ -150,7 +145,7 @@ export class Sender {
   }
 
   /**
-   * The ACK field, SACK blocks, window and ECE of a segment whose acknowledgment is no further than `max` and no older
+   * The ACK field, SACK blocks and window of a segment whose acknowledgment is no further than `max` and no older
    * than the largest window. `wnd` is its window, scaled. `echoAgeMs` says how many ticks of our timestamp clock ago
    * what it echoes was sent; negative: it echoes nothing that can be used.
    */
@@ -164,8 +159,6 @@ export class Sender {
       acked === 0 && segment.payloadLength === 0 && (segment.flags & FIN) === 0 && wnd === this.wnd && !this.#closed;
     if (acked > 0) this.#advance(acked, ack);
     const { recovery } = this;
-    const outstanding = this.inFlight + acked;
-    if (this.#ecn && (segment.flags & ECE) !== 0 && outstanding > 0) recovery.congestionMarked(this.nxt, outstanding);
     if (acked > 0 || recovery.board.size > 0 || segment.sackBlocks > 0 || recovery.tlp.inFlight) {
       const echoUs =
         echoAgeMs < 0
@@ -177,6 +170,11 @@ export class Sender {
     if (newer > 0 || (newer === 0 && seqLte(this.wl2, ack))) this.updateWindow(wnd, seq, ack);
   }
 
+  /** ECE has come (RFC 3168 §6.1.2): answered once for a window of data, and the next new segment says so. */
+  congestionMarked(): void {
+    if (this.inFlight > 0) this.recovery.congestionMarked(this.nxt, this.inFlight);
+  }
+
   /** SND.WND from a segment that passed the SND.WL1/WL2 test. */
   updateWindow(wnd: number, seq: number, ack: number): void {
     this.wnd = wnd;
@@ -186,12 +184,17 @@ export class Sender {
     if (wnd > 0) this.#probes = 0;
   }
 
-  /** A smaller path MTU (RFC 1191 §6.4): later segments have at most `mss` bytes, and what is too long leaves again. */
-  shrinkMss(nowUs: Micros, mss: number, out: SegmentWriter): void {
-    if (mss >= this.#mss) return;
-    this.#mss = Math.max(limits.tcp.minSendMss, mss);
-    this.recovery.shrinkMss(this.#mss);
-    this.#force = this.recovery.board.lostBytes > 0;
+  /** The path has become narrower, or is taken to be wider again. */
+  setMss(mss: number): void {
+    this.#mss = mss;
+    this.recovery.congestion.mss = mss;
+  }
+
+  /** What is in flight may be too large for the path: that leaves again in segments of the new size, at once. */
+  resendForPath(nowUs: Micros, out: SegmentWriter): void {
+    this.recovery.tooLargeForPath();
+    if (this.recovery.board.lostBytes === 0) return;
+    this.#force = true;
     this.send(nowUs, out);
   }
 

@@ -40,6 +40,7 @@ test('reads a SYN and its options', () => {
     hasTimestamps: false,
     tsVal: 0,
     tsEcr: 0,
+    ecn: 0,
   });
   assert.is(segmentLength(segment), 1);
 });

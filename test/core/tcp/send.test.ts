@@ -414,7 +414,7 @@ test('the send buffer takes no more than its bound, however wide the windows are
     mss: 1460,
     sack: true,
     timestamps: false,
-    ecn: false,
+
     congestion: 'cubic',
     recovery: 'rack',
   } as const;
