@@ -132,6 +132,8 @@ export class Recovery {
     const repaired = this.tlp.acknowledged(una, delivery, duplicate, segment.sackBlocks);
     rack?.acknowledged(nowUs, delivery, una, nxt);
     const undone = this.#judge(nowUs, acked, from, una, nxt, echoUs, duplicate, flight);
+    // The ACK that ends a reduction leaves cwnd where it came down to.
+    const reduced = this.reducing;
     if (this.#exit(una)) delivered = 0;
     this.#findLosses(nowUs, acked);
     if (repaired && !this.reducing && this.state !== 'loss') {
@@ -146,7 +148,7 @@ export class Recovery {
     else if (this.state === 'disorder' && board.sackedBytes === 0 && this.#duplicates === 0)
       this.#enter('open', 'recovered');
     if (this.reducing) this.#reduceRate(delivered, flight);
-    else if (acked > 0 && !undone) {
+    else if (acked > 0 && !undone && !reduced) {
       // After a timeout it is always cwnd that holds the retransmissions back.
       const used = this.state === 'loss' ? congestion.cwnd : pipeBefore;
       congestion.acknowledged(nowUs, acked, used, rtt.srttUs);
