@@ -85,9 +85,11 @@ export class Rack {
   }
 
   /** §6.3: the first is lost, and of the others what had its time. */
-  markLostByTimeout(nowUs: Micros, board: Scoreboard, reoWndUs: Micros): void {
+  markLostByTimeout(nowUs: Micros, board: Scoreboard, reoWndUs: Micros, srttUs: Micros): void {
+    // Before the first delivery the handshake's round trip stands in.
+    const rttUs = this.#xmitUs < 0 ? Math.max(0, srttUs) : this.#rttUs;
     for (let id = board.head; id !== board.tail; id = (id + 1) | 0) {
-      if (id === board.head || board.sentUs(id) + this.#rttUs + reoWndUs <= nowUs) board.markLost(id, 'rto');
+      if (id === board.head || board.sentUs(id) + rttUs + reoWndUs <= nowUs) board.markLost(id, 'rto');
     }
   }
 }

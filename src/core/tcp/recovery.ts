@@ -191,9 +191,10 @@ export class Recovery {
     if (reneged) board.forgetSacks();
     if (first) congestion.reduce(flight, this.recovering);
     congestion.timedOut();
-    if (rack && !reneged)
-      rack.markLostByTimeout(nowUs, board, rack.reorderingWindowUs(board, this.rtt, this.recovering));
-    else for (let id = board.head; id !== board.tail; id = (id + 1) | 0) board.markLost(id, 'rto');
+    if (rack && !reneged) {
+      const window = rack.reorderingWindowUs(board, this.rtt, this.recovering);
+      rack.markLostByTimeout(nowUs, board, window, this.rtt.srttUs);
+    } else for (let id = board.head; id !== board.tail; id = (id + 1) | 0) board.markLost(id, 'rto');
     if (first) spurious.begin();
     else spurious.endForwardRto();
     if (forward) spurious.beginForwardRto();

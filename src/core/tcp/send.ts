@@ -24,7 +24,11 @@ export const TIMER_SESSION = 4;
 /** RACK's wait for what may only be reordered, and the tail loss probe (RFC 8985 §5.4). */
 export const TIMER_REORDERING = 5;
 export const TIMER_PROBE = 6;
-export const TIMER_KINDS = 7;
+/** RFC 9293 §3.8.4. */
+export const TIMER_KEEP_ALIVE = 7;
+/** RFC 9293 §3.10.8. */
+export const TIMER_USER = 8;
+export const TIMER_KINDS = 9;
 
 export type RetransmitReason = LossReason | 'syn-ack' | 'probe';
 
