@@ -32,7 +32,10 @@ export class WireCheck {
   #edge = 0;
   #owedSinceUs: Micros = -1;
   #lastUs: Micros = 0;
+  #closed = false;
   #doublings = 0;
+  /** What had been sent at the last retransmission: acknowledgments up to here measure nothing. */
+  #ambiguousTo = 0;
   #ended = false;
 
   constructor(roundTripBoundUs: Micros) {
@@ -56,10 +59,14 @@ export class WireCheck {
     const ack = this.#una + ((seen.ack - this.#iss - this.#una) | 0);
     if (ack > this.#max) return;
     // Windows of segments that the core may have refused count too: this is a bound, not a model.
-    this.#allowed = Math.max(this.#allowed, ack + (this.#scaled ? seen.window * 2 ** this.#shiftIn : seen.window));
+    const window = this.#scaled ? seen.window * 2 ** this.#shiftIn : seen.window;
+    this.#allowed = Math.max(this.#allowed, ack + window);
+    this.#closed = window === 0;
     if (ack > this.#una) {
       this.#una = ack;
-      this.#doublings = 0;
+      // RFC 6298 §3 and §5: a doubled timer stays until a segment that was sent once has been measured.
+      // Probes of a closed window go on doubling though the peer takes what they carry (RFC 9293 §3.8.6.1, SHLD-30).
+      if (ack > this.#ambiguousTo && !this.#closed) this.#doublings = 0;
       this.#lastUs = atUs;
     }
     const at = this.#acked + ((seen.seq - this.#isn - this.#acked) | 0);
@@ -85,8 +92,12 @@ export class WireCheck {
       if (at <= this.#max) this.#ended = true;
       return;
     }
-    this.#checkAcknowledgment(atUs);
-    this.#checkText(atUs);
+    // Another connection of the same addresses and ports is another check's business.
+    if ((seen.flags & SYN) !== 0 && this.#iss >= 0 && seen.seq !== this.#iss) this.#ended = true;
+    else {
+      this.#checkAcknowledgment(atUs);
+      this.#checkText(atUs);
+    }
   }
 
   /** The end of the run, or of the core's interest. */
@@ -140,7 +151,10 @@ export class WireCheck {
       if (silenceUs > allowedUs) throw new Error(`the core was silent for ${silenceUs} us; ${allowedUs} are allowed`);
       this.longestSilenceUs = Math.max(this.longestSilenceUs, silenceUs);
     }
-    if (old) this.#doublings++;
+    if (old || this.#closed) {
+      this.#doublings++;
+      this.#ambiguousTo = this.#max;
+    }
     this.#lastUs = atUs;
   }
 

@@ -22,13 +22,17 @@ export interface FuzzTarget {
   readonly plain: Case;
 }
 
-/** Makes a failing case simpler as long as it fails: values towards the plain case's, numbers by halves. */
+/** A failure without its figures: what two runs must have in common to have failed for the same reason. */
+const kindOf = (failure: string | undefined): string | undefined => failure?.replace(/[0-9.]+/g, '#');
+
+/** Makes a failing case simpler as long as it fails in the same way: values towards the plain case's, numbers by halves. */
 export function shrink(target: FuzzTarget, failing: Case, maxRuns: number): Case {
   let best = failing;
   let runs = 0;
+  const kind = kindOf(target.run(failing).failure);
   const fails = (candidate: Case): boolean => {
     runs++;
-    return target.run(candidate).failure !== undefined;
+    return kindOf(target.run(candidate).failure) === kind;
   };
   for (let progress = true; progress && runs < maxRuns; ) {
     progress = false;

@@ -56,6 +56,7 @@ interface TcpCase {
   readonly ackDivision: number;
   readonly repeatAcks: boolean;
   readonly strays: number;
+  readonly straySyns: boolean;
   readonly resetAtUs: number;
   readonly vanishAtUs: number;
   /** `tcp` of the stack's config, as JSON. */
@@ -97,6 +98,7 @@ const PLAIN: TcpCase = {
   ackDivision: 0,
   repeatAcks: false,
   strays: 0,
+  straySyns: false,
   resetAtUs: 0,
   vanishAtUs: 0,
   knobs: '{}',
@@ -119,7 +121,7 @@ function make(seed: number, run: number): TcpCase {
   const often = (percent: number): boolean => below(100) < percent;
   const pick = <Value>(...values: Value[]): Value => values[below(values.length)]!;
   /** Small numbers as often as large ones. */
-  const upTo = (most: number): number => below(1 + (most >> below(8)));
+  const upTo = (most: number): number => below(1 + (most >> below(6)));
   const size = (): number => (often(1) ? upTo(2_000_000) : upTo(80_000));
 
   const mode = pick('source', 'source', 'sink', 'both', 'echo');
@@ -129,6 +131,9 @@ function make(seed: number, run: number): TcpCase {
   const delayUs = 50 + upTo(100_000);
   const withholdForUs = lie(15, () => 1 + below(3_000_000));
   const shrinkForUs = lie(15, () => 1 + below(2_000_000));
+  const windowScale = pick(-1, 0, 2, 7, 7, 14);
+  const buffer = often(30) ? 200 + below(10_000) : pick(65_535, 200_000, 1 << 20);
+  const reorderPpm = bad && often(50) ? upTo(200_000) : 0;
   const knobs: Record<string, boolean | string> = {};
   if (often(20)) knobs.congestion = 'reno';
   if (often(20)) knobs.recovery = 'newreno';
@@ -141,8 +146,9 @@ function make(seed: number, run: number): TcpCase {
     room: often(30) ? 500 + below(20_000) : 1 << 20,
     mtu: pick(576, 1280, 1500, 1500, 1500, 9000),
     mss: pick(100, 536, 1000, 1220, 1460, 1460, 8960),
-    buffer: often(30) ? 200 + below(10_000) : pick(65_535, 200_000, 1 << 20),
-    windowScale: pick(-1, 0, 2, 7, 7, 14),
+    // A buffer that its own scale cannot express would be a window of 0 for ever.
+    buffer: Math.max(buffer, 2 << Math.max(0, windowScale)),
+    windowScale,
     sack: often(80),
     timestamps: often(80),
     ackEvery: pick(1, 2, 2, 2, 4),
@@ -151,7 +157,7 @@ function make(seed: number, run: number): TcpCase {
     inDropPpm: bad && often(80) ? upTo(150_000) : 0,
     outDropPpm: bad && often(80) ? upTo(150_000) : 0,
     duplicatePpm: bad && often(50) ? upTo(50_000) : 0,
-    reorderPpm: bad && often(50) ? upTo(200_000) : 0,
+    reorderPpm,
     corruptPpm: bad && often(20) ? upTo(30_000) : 0,
     delayUs,
     jitterUs: often(30) ? below(1 + (delayUs >> 1)) : 0,
@@ -168,6 +174,7 @@ function make(seed: number, run: number): TcpCase {
     ackDivision: lie(10, () => 2 + below(20)),
     repeatAcks: liar && often(10),
     strays: lie(20, () => 1 + below(10)),
+    straySyns: reorderPpm === 0 && often(50),
     resetAtUs: lie(4, () => 1 + upTo(2_000_000)),
     vanishAtUs: lie(4, () => 1 + upTo(2_000_000)),
     knobs: JSON.stringify(knobs),

@@ -261,7 +261,9 @@ export class Connection implements HeapEntry, SegmentWriter {
     else if (ahead === 0 && this.#isDuplicate(segment, window)) sender.duplicate();
     if (ahead >= 0) {
       const newer = seqDiff(seq, sender.wl1);
-      if (newer > 0 || (newer === 0 && seqLte(sender.wl2, ack))) sender.updateWindow(window, seq, ack);
+      // The test of SND.WL1 and SND.WL2 keeps old windows out. What acknowledges new data is no old segment, although it may
+      // carry old text again: Linux takes its window, too, and would otherwise send beyond what the peer has left.
+      if (ahead > 0 || newer > 0 || (newer === 0 && seqLte(sender.wl2, ack))) sender.updateWindow(window, seq, ack);
     }
     if (sender.finAcknowledged) this.#finAcknowledged(nowUs);
     return this.#state !== 'CLOSED';

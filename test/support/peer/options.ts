@@ -21,8 +21,10 @@ export interface Lies {
   readonly ackDivision: number;
   /** Each ACK is sent once more. */
   readonly repeatAcks: boolean;
-  /** How many strays: resets and SYNs inside the window, old data, data beyond the window. */
+  /** How many strays: resets inside the window, old data, data beyond the window. */
   readonly strays: number;
+  /** SYNs inside the window among them. On a wire that reorders, one may come after the end and open another connection. */
+  readonly straySyns: boolean;
   readonly resetAtUs: Micros;
   readonly vanishAtUs: Micros;
 }
@@ -39,6 +41,7 @@ export const HONEST: Lies = {
   ackDivision: 0,
   repeatAcks: false,
   strays: 0,
+  straySyns: false,
   resetAtUs: 0,
   vanishAtUs: 0,
 };

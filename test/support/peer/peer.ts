@@ -131,7 +131,9 @@ export class Peer {
       return;
     }
     if ((seen.flags & SYN) !== 0) {
-      this.#acknowledge();
+      // A stray SYN of ours may open a new connection from the server's TIME-WAIT (RFC 9293 §3.6.1); nobody is here for it.
+      if (this.state === 'done') this.#emitReset(seen.ack);
+      else this.#acknowledge();
       return;
     }
     const position = this.#rcvNxt + ((seen.seq - this.#irs - this.#rcvNxt) | 0);
@@ -418,8 +420,11 @@ export class Peer {
     if (this.#timestampsOk) this.#opts.timestamps(this.#tsVal(), this.#tsRecent);
     const kind = this.#random.below(5);
     if (kind === 0) this.#put(RST, behind, 0, 0, 0, 0);
-    else if (kind === 1) this.#put(SYN, behind, 0, 1_000, 0, 0);
-    else if (kind === 2) this.#put(RST, (isn - 100_000) >>> 0, 0, 0, 0, 0);
+    else if (kind === 1) {
+      // In SYN-RECEIVED it would end the connection (RFC 9293 §3.10.7.4, fourth).
+      if (this.options.lies.straySyns && this.#up.una > 1 && !this.serverFinished)
+        this.#put(SYN, behind, 0, 1_000, 0, 0);
+    } else if (kind === 2) this.#put(RST, (isn - 100_000) >>> 0, 0, 0, 0, 0);
     else if (kind === 3 && upload > 0 && this.#up.una > 1) {
       // Old text, honest in content; its window says what the last ACK said.
       this.#put(ACK, (isn + 1) >>> 0, ack, Math.floor(this.#window / 2 ** this.#shiftOut) & 0xffff, 0, 1);
