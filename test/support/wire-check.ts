@@ -16,8 +16,11 @@ export class WireCheck {
   textFrames = 0;
   retransmissions = 0;
   readonly #seen: Seen = emptySeen();
-  /** What the first timeout may take at most: 1 s of RFC 6298 §2.1, or what the path's round trip makes of it. */
-  readonly #firstRtoUs: Micros;
+  /** The longest round trip that the core can have measured: the path's, or more where acknowledgments were lost. */
+  #roundTripUs: Micros;
+  /** First transmissions that are not acknowledged: where each ends, and when it was. */
+  #sentEnds: number[] = [];
+  #sentTimes: Micros[] = [];
   #isn = -1;
   #shiftIn = 0;
   #shiftOut = 0;
@@ -39,7 +42,7 @@ export class WireCheck {
   #ended = false;
 
   constructor(roundTripBoundUs: Micros) {
-    this.#firstRtoUs = 1_000_000 + 4 * roundTripBoundUs;
+    this.#roundTripUs = roundTripBoundUs;
   }
 
   /** A frame that the core gets. Those it must drop (damaged) are passed over. */
@@ -63,6 +66,7 @@ export class WireCheck {
     this.#allowed = Math.max(this.#allowed, ack + window);
     this.#closed = window === 0;
     if (ack > this.#una) {
+      this.#measure(atUs, ack);
       this.#una = ack;
       // RFC 6298 §3 and §5: a doubled timer stays until a segment that was sent once has been measured.
       // Probes of a closed window go on doubling though the peer takes what they carry (RFC 9293 §3.8.6.1, SHLD-30).
@@ -115,7 +119,8 @@ export class WireCheck {
     const syn = (seen.flags & SYN) !== 0;
     const edge = ack + (syn ? seen.window : seen.window * 2 ** this.#shiftOut);
     // A FIN takes a number that the window need not have had room for; a scaled edge is rounded.
-    if (edge + 2 ** this.#shiftOut < this.#edge) throw new Error(`the right edge moves from ${this.#edge} to ${edge}`);
+    if (edge + (syn ? 8 : 2 ** this.#shiftOut) < this.#edge)
+      throw new Error(`the right edge moves from ${this.#edge} to ${edge}`);
     this.#edge = Math.max(this.#edge, edge);
   }
 
@@ -126,6 +131,8 @@ export class WireCheck {
         this.#iss = seen.seq;
         this.#max = 1;
         this.#lastUs = atUs;
+        this.#sentEnds.push(1);
+        this.#sentTimes.push(atUs);
         this.#shiftOut = Math.max(0, seen.windowScale);
         this.#scaled = this.#scaled && seen.windowScale >= 0;
       } else this.#sent(atUs, true);
@@ -141,13 +148,28 @@ export class WireCheck {
     const old = start < this.#max;
     if (old) this.retransmissions++;
     this.#sent(atUs, old);
-    this.#max = Math.max(this.#max, end);
+    if (end > this.#max) {
+      this.#sentEnds.push(end);
+      this.#sentTimes.push(atUs);
+      this.#max = end;
+    }
+  }
+
+  #measure(atUs: Micros, ack: number): void {
+    let count = 0;
+    while (count < this.#sentEnds.length && this.#sentEnds[count]! <= ack) count++;
+    if (count === 0) return;
+    if (ack > this.#ambiguousTo) this.#roundTripUs = Math.max(this.#roundTripUs, atUs - this.#sentTimes[0]!);
+    this.#sentEnds.splice(0, count);
+    this.#sentTimes.splice(0, count);
   }
 
   #sent(atUs: Micros, old: boolean): void {
     if (this.#max > this.#una) {
       const silenceUs = atUs - this.#lastUs;
-      const allowedUs = Math.min(LARGEST_RTO_US, this.#firstRtoUs * 2 ** this.#doublings);
+      // RFC 6298 §2: 1 s at first; SRTT + 4 RTTVAR are at most five of the longest round trip.
+      const firstUs = 1_000_000 + 5 * this.#roundTripUs;
+      const allowedUs = Math.min(LARGEST_RTO_US, firstUs * 2 ** this.#doublings);
       if (silenceUs > allowedUs) throw new Error(`the core was silent for ${silenceUs} us; ${allowedUs} are allowed`);
       this.longestSilenceUs = Math.max(this.longestSilenceUs, silenceUs);
     }

@@ -7,7 +7,7 @@ import { type HeapEntry, MICROS_PER_MILLI, MICROS_PER_SECOND, TimerTable } from 
 import type { TcpState, Trace } from '../trace.js';
 import type { Micros, Session } from '../types.js';
 import { type ConnectionConfig, writeReset, writeSegment, writeSynAck } from './output.js';
-import { RECEIVE_WINDOW_SCALE, Receiver } from './receive.js';
+import { MAX_UNSCALED_WINDOW, RECEIVE_WINDOW_SCALE, Receiver } from './receive.js';
 import { ACK, FIN, RST, type Segment, SYN, segmentLength } from './segment.js';
 import {
   type RetransmitReason,
@@ -454,7 +454,9 @@ export class Connection implements HeapEntry, SegmentWriter {
   }
 
   #writeSynAck(nowUs: Micros): void {
-    writeSynAck(nowUs, this.config, this.#receiver.nxt, this.#receiver.wnd, this.#scaled ? RECEIVE_WINDOW_SCALE : -1);
+    // An ACK before this one may have rounded the window up, and a SYN-ACK's window is not scaled (RFC 7323 §2.2).
+    const window = Math.min(MAX_UNSCALED_WINDOW, this.#receiver.wnd);
+    writeSynAck(nowUs, this.config, this.#receiver.nxt, window, this.#scaled ? RECEIVE_WINDOW_SCALE : -1);
   }
 
   #writeAck(nowUs: Micros): void {

@@ -9,7 +9,7 @@ import { seqAdd, seqDiff, seqGt, seqLt } from './seq.js';
 /** Shift of our window when the peer scales too: 65,535 << 3 is the largest window we offer (RFC 7323 §2.3). */
 export const RECEIVE_WINDOW_SCALE = 3;
 
-const MAX_UNSCALED_WINDOW = 65_535;
+export const MAX_UNSCALED_WINDOW = 65_535;
 
 /** Bytes beyond a gap, `[seq, end)`; the copies belong to the list. */
 interface Piece {
