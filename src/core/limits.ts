@@ -150,6 +150,12 @@ export const limits = {
     /** What `receive` is willing to get at once. */
     roomBytes: 262_144,
   },
+  faults: {
+    /** Bytes that wait before a bottleneck when nothing else is said: a thousand full packets. */
+    queueBytes: 1_500_000,
+    /** Frames on their way in one direction: half a second of full packets at 800 Mbit/s. Beyond it they are lost. */
+    heldFrames: 32_768,
+  },
   /** tcp mode: streams that the operating system's TCP carries. */
   streams: {
     /** Open at once; one more is reset. */

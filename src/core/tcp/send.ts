@@ -171,7 +171,9 @@ export class Sender {
       recovery.acknowledge(nowUs, segment, from, ack, this.nxt, echoUs, duplicate, this.maxWnd);
     }
     const newer = seqDiff(seq, this.wl1);
-    if (newer > 0 || (newer === 0 && seqLte(this.wl2, ack))) this.updateWindow(wnd, seq, ack);
+    // The test of SND.WL1 and SND.WL2 keeps old windows out. What acknowledges new data is no old segment, although it may
+    // carry old text again: Linux takes its window, too, and would otherwise send beyond what the peer has left.
+    if (acked > 0 || newer > 0 || (newer === 0 && seqLte(this.wl2, ack))) this.updateWindow(wnd, seq, ack);
   }
 
   /** ECE has come (RFC 3168 §6.1.2): answered once for a window of data, and the next new segment says so. */
