@@ -3,10 +3,12 @@
 // `-mode` into four switches, `--no-x` into x = false for any x, and an option's missing value into true.
 
 import { type CAC, cac } from 'cac';
+import type { FaultPlan } from '../core/faults.js';
 import { limits } from '../core/limits.js';
 import type { Layer } from '../core/trace.js';
 import type { ColorFlag } from './colors.js';
 import { COMMANDS, type CommandName, type CommandSpec, GLOBAL_OPTIONS, type OptionSpec } from './commands.js';
+import { faultPlan } from './fault.js';
 import { helpText } from './help.js';
 import {
   checkTunAddresses,
@@ -54,6 +56,8 @@ export interface ServeOptions extends DisplayOptions {
   readonly remoteIp: string;
   readonly prefixLength: number;
   readonly mtu: number;
+  /** Mode tun; undefined: a perfect wire. */
+  readonly faults: FaultPlan | undefined;
   /** 32 bytes; undefined: fresh ones are to be drawn. */
   readonly seed: Uint8Array | undefined;
   readonly record: string | undefined;
@@ -112,7 +116,7 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
 }
 
 /** Options that only matter in some modes; elsewhere they are named in a notice and otherwise ignored, as in the original. */
-const TUN_ONLY = ['dev', 'local-ip', 'remote-ip', 'subnet', 'mtu'];
+const TUN_ONLY = ['dev', 'local-ip', 'remote-ip', 'subnet', 'mtu', 'fault'];
 const NOT_IN_STD = ['seed', 'keylog', 'log', 'layers', 'pause', 'verbose', 'debug', 'color'];
 
 function serveOptions(given: Given, env: Env): { options: ServeOptions; notices: string[] } {
@@ -136,6 +140,7 @@ function serveOptions(given: Given, env: Env): { options: ServeOptions; notices:
     prefixLength: given.value('subnet', prefixLength) ?? 24,
     // RFC 791 §3.1: every host accepts 576 bytes, so no path of ours need be smaller; a TUN device takes 65,535 at most.
     mtu: given.value('mtu', (option, text) => integerIn(option, text, limits.ip.minMtu, 65_535)) ?? 1500,
+    faults: given.has('fault') ? faultPlan('--fault', given.texts('fault')) : undefined,
     seed: given.value('seed', seedBytes),
     record: given.value('record', fileName),
     keylog: given.value('keylog', fileName) ?? (env.SSLKEYLOGFILE || undefined),
@@ -263,6 +268,8 @@ interface Given {
   readonly positional: readonly string[];
   has(name: string): boolean;
   on(name: string): boolean;
+  /** Every value of an option that may be given several times. */
+  texts(name: string): readonly string[];
   value<Value>(name: string, read: (option: string, text: string) => Value): Value | undefined;
 }
 
@@ -275,6 +282,7 @@ function readWithCac(spec: CommandSpec, options: readonly string[], positional: 
     positional: read['--'] as readonly string[],
     has: (name) => read[key(name)] !== undefined,
     on: (name) => [read[key(name)]].flat().at(-1) === true,
+    texts: (name) => [read[key(name)] ?? []].flat().map((text) => String(text).slice(1)),
     value(name, toValue) {
       const found: unknown = read[key(name)];
       if (found === undefined) return undefined;

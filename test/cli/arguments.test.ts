@@ -37,6 +37,7 @@ const DEFAULTS: ServeOptions = {
   remoteIp: '10.0.0.2',
   prefixLength: 24,
   mtu: 1500,
+  faults: undefined,
   seed: undefined,
   record: undefined,
   keylog: undefined,
