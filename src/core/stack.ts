@@ -27,6 +27,7 @@ import {
 } from './ip/packet.js';
 import { limits } from './limits.js';
 import type { RandomSource } from './random.js';
+import { resolveTcpConfig, type TcpConfig } from './tcp/config.js';
 import { Endpoint } from './tcp/endpoint.js';
 import { CHECKSUM_OFFSET, TCP_HEADER_BYTES } from './tcp/segment.js';
 import type { Trace } from './trace.js';
@@ -39,6 +40,8 @@ export interface StackConfig {
   readonly mtu: number;
   /** Port -> what listens there. */
   readonly services: ReadonlyMap<number, SessionFactory>;
+  /** Knobs of TCP; each has a default. */
+  readonly tcp?: TcpConfig;
 }
 
 export interface StackDeps {
@@ -46,7 +49,7 @@ export interface StackDeps {
   readonly trace?: Trace | undefined;
 }
 
-/** A stack at time 0. Raises RangeError for an address or MTU that cannot be. */
+/** A stack at time 0. Raises RangeError for an address, an MTU or a knob that cannot be. */
 export function createStack(config: StackConfig, deps: StackDeps): Stack {
   const localAddress = parseAddress(config.localAddress);
   if (localAddress === undefined || !isHostAddress(localAddress)) {
@@ -75,15 +78,21 @@ class Ipv4Stack implements Stack {
     const ip = new IpOutput(config.mtu, localAddress, deps.trace);
     this.#output = ip;
     this.#tcp = new Endpoint(
-      { localAddress, mss: config.mtu - IPV4_HEADER_BYTES - TCP_HEADER_BYTES, services: config.services },
+      {
+        localAddress: () => localAddress,
+        mss: () => config.mtu - IPV4_HEADER_BYTES - TCP_HEADER_BYTES,
+        pathMss: () => undefined,
+        services: config.services,
+        settings: resolveTcpConfig(config.tcp),
+      },
       {
         random: deps.random,
-        formatAddress,
         trace: deps.trace,
         output: {
           payloadStart: PAYLOAD_START,
           begin: () => ip.begin(),
           send: (nowUs, remoteAddress, length) => {
+            if (typeof remoteAddress !== 'number') return;
             const frame = ip.begin();
             const sum =
               pseudoHeaderSum(localAddress, remoteAddress, PROTOCOL_TCP, length) +

@@ -8,7 +8,7 @@ import { seqDiff } from './seq.js';
 const DUPLICATE_ACK_THRESHOLD = 3;
 
 export class Congestion {
-  readonly #mss: number;
+  #mss: number;
   cwnd: number;
   /** RFC 5681 §3.1: arbitrarily high at first. */
   ssthresh: number = limits.tcp.sendBufferBytes;
@@ -22,10 +22,18 @@ export class Congestion {
   #guarded = false;
   /** Bytes acknowledged since cwnd last grew in congestion avoidance. */
   #bytesAcked = 0;
+  /** A mark has reduced the window when `#reducedEnd` was the next to be sent. */
+  #reduced = false;
+  #reducedEnd = 0;
 
   constructor(mss: number) {
     this.#mss = mss;
     this.cwnd = initialWindow(mss);
+  }
+
+  /** The size of a segment has changed; windows are in bytes and stay. */
+  setMss(mss: number): void {
+    this.#mss = mss;
   }
 
   get inRecovery(): boolean {
@@ -86,6 +94,17 @@ export class Congestion {
     this.ssthresh = this.#halfOf(flightBytes);
     this.cwnd = this.ssthresh + DUPLICATE_ACK_THRESHOLD * this.#mss;
     this.retransmitNow = true;
+  }
+
+  /** A congestion mark was echoed. False when the window was reduced for this flight already (RFC 3168 §6.1.2). */
+  marked(una: number, max: number, flightBytes: number): boolean {
+    if (this.#inRecovery || (this.#reduced && seqDiff(una, this.#reducedEnd) <= 0)) return false;
+    this.#reduced = true;
+    this.#reducedEnd = max;
+    this.ssthresh = this.#halfOf(flightBytes);
+    this.cwnd = this.ssthresh;
+    this.#bytesAcked = 0;
+    return true;
   }
 
   /** The retransmission timer expired; `first` when this segment had not timed out before. */
