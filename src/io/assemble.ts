@@ -15,6 +15,8 @@ export interface RunConfig {
   readonly mode: 'tun' | 'tcp';
   /** tun mode: the address that the stack answers on. */
   readonly address?: string;
+  /** tun mode: its IPv6 address; absent: IPv4 only. */
+  readonly address6?: string;
   /** tun mode: bytes. */
   readonly mtu?: number;
   readonly plainPorts: readonly number[];
@@ -37,7 +39,12 @@ export interface RunIdentity {
 export function assembleStack(run: RunIdentity, trace?: Trace): Stack {
   const random = createRandomSource(nodeCrypto, run.seed);
   return createStack(
-    { localAddress: run.config.address ?? '10.0.0.2', mtu: run.config.mtu ?? 1500, services: services(run, trace) },
+    {
+      localAddress: run.config.address ?? '10.0.0.2',
+      localAddress6: run.config.address6,
+      mtu: run.config.mtu ?? 1500,
+      services: services(run, trace),
+    },
     { random, ...(trace && { trace }) },
   );
 }
