@@ -84,6 +84,16 @@ export const TRACE_FIELDS = {
     length: 'payload bytes',
     mss: 'maximum segment size option in bytes; optional',
     windowScale: 'window scale option, the shift count; optional',
+    sackPermitted: '`true`: SACK-permitted option; optional',
+    tsVal: 'timestamps option, TSval; optional',
+    tsEcr: 'timestamps option, TSecr; optional',
+    sack: 'SACK option: left and right edge of each block; optional',
+    congestionExperienced: '`true`: the packet was marked CE; optional',
+  },
+  'tcp.cookies': {
+    severity: '`warning`',
+    reason: 'why SYNs are answered by cookies from now on',
+    synReceived: 'connections in SYN-RECEIVED',
   },
   'tcp.state': { flow: FLOW, from: 'state before, as in RFC 9293', to: 'state now' },
   'tcp.drop': {

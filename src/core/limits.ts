@@ -40,16 +40,18 @@ export const limits = {
   tcp: {
     /** Connections that are neither closed nor in TIME-WAIT; a SYN beyond them is dropped. */
     connections: 10_000,
-    /** Connections in SYN-RECEIVED, as a backlog (RFC 4987 §2: SYN flood); a SYN beyond them is dropped. */
+    /** Connections in SYN-RECEIVED, as a backlog (RFC 4987 §2: SYN flood); a SYN beyond them is answered by a cookie, or dropped. */
     synReceived: 256,
+    /** Minutes for which a SYN cookie is good, the one it was made in included (RFC 4987 §3.6; Linux: MAX_SYNCOOKIE_AGE). */
+    synCookieMinutes: 2,
     /** Connections in TIME-WAIT; beyond them the oldest is forgotten early (Linux: tcp_max_tw_buckets). */
     timeWait: 16_384,
     /** Pages of 65,536 counters, one for each remote address and local port: the k in the names of flows. */
     flowNamePages: 64,
-    /** The largest receive window: 65,535 << 3, fewer than 500 frames of 1,500 bytes (RFC 7323 §2.3: at most 1 GiB). */
+    /** The largest receive window unless the config says more: 65,535 << 3, fewer than 500 frames of 1,500 bytes (RFC 7323 §2.3: at most 1 GiB). */
     receiveWindowBytes: 524_280,
-    /** Bytes that may wait for the session at most: the window, and what rounding its scaled edge may add. */
-    receiveQueueBytes: 524_280 + 65_536,
+    /** Bytes that may wait for the session beyond the largest window: what rounding its scaled edge may add. */
+    receiveQueueSlackBytes: 65_536,
     /** Out-of-order pieces held (CVE-2018-5390, "SegmentSmack"): a full window of 536-byte segments is 978. */
     reassemblyPieces: 1024,
     /** Bytes taken from the session and not yet acknowledged. */
@@ -64,7 +66,9 @@ export const limits = {
     synAckRetransmissions: 5,
     /** Consecutive zero-window probes that nobody answers; answered ones are unlimited (RFC 9293 §3.8.6.1). */
     unansweredProbes: 15,
-    /** Challenge ACKs of one connection in one second (RFC 5961 §7; counted by connection: CVE-2016-5696). */
+    /** Keep-alive probes that the config may ask for before a silent peer is given up (RFC 9293 §3.8.4; Linux: MAX_TCP_KEEPCNT). */
+    keepAliveProbes: 127,
+    /** Challenge ACKs of one connection in one second (RFC 5961 §7). No count is shared: one told strangers who sends (CVE-2016-5696). */
     challengeAcksPerSecond: 10,
     /** Bytes that are acknowledged and thrown away after our side was closed in full; more is answered by a reset (RFC 9293 §3.6.1). */
     discardAfterCloseBytes: 65_536,

@@ -24,6 +24,7 @@ import { Scratch, tellIncomplete } from './ip/shared.js';
 import type { ErrorReport, Upper } from './ip/upper.js';
 import { limits } from './limits.js';
 import type { RandomSource } from './random.js';
+import { resolveTcpConfig, type TcpConfig } from './tcp/config.js';
 import { Endpoint } from './tcp/endpoint.js';
 import type { PathMss, TcpOutput } from './tcp/output.js';
 import { CHECKSUM_OFFSET, TCP_HEADER_BYTES } from './tcp/segment.js';
@@ -39,6 +40,8 @@ export interface StackConfig {
   readonly mtu: number;
   /** Port -> what listens there. */
   readonly services: ReadonlyMap<number, SessionFactory>;
+  /** Knobs of TCP; each has a default. */
+  readonly tcp?: TcpConfig;
 }
 
 export interface StackDeps {
@@ -46,7 +49,7 @@ export interface StackDeps {
   readonly trace?: Trace | undefined;
 }
 
-/** A stack at time 0. Raises RangeError for an address or MTU that cannot be. */
+/** A stack at time 0. Raises RangeError for an address, an MTU or a knob that cannot be. */
 export function createStack(config: StackConfig, deps: StackDeps): Stack {
   const localAddress = parseAddress(config.localAddress);
   if (localAddress === undefined || !isHostAddress(localAddress)) {
@@ -101,6 +104,7 @@ class IpStack implements Stack {
         mss: (remote) => mtu - headerBytes(remote),
         pathMss: (nowUs, remote) => this.#pathMss(nowUs, remote),
         services,
+        settings: resolveTcpConfig(config.tcp),
       },
       { random, trace, output: segmentOutput(output, localAddress, localAddress6, forms) },
     );

@@ -137,6 +137,23 @@ export type TcpEvent =
       readonly length: number;
       readonly mss?: number;
       readonly windowScale?: number;
+      readonly sackPermitted?: true;
+      /** Timestamps option. */
+      readonly tsVal?: number;
+      readonly tsEcr?: number;
+      /** Left and right edge of each SACK block, as on the wire. */
+      readonly sack?: readonly number[];
+      /** The packet came marked: CE of RFC 3168. */
+      readonly congestionExperienced?: true;
+    }
+  | {
+      readonly layer: 'tcp';
+      /** SYNs are answered by cookies from now on (RFC 4987 §3.6); told again after a pause only. */
+      readonly kind: 'cookies';
+      readonly severity: 'warning';
+      readonly reason: string;
+      /** Connections in SYN-RECEIVED. */
+      readonly synReceived: number;
     }
   | {
       readonly layer: 'tcp';

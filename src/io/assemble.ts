@@ -6,6 +6,7 @@ import { createRandomSource } from '../core/random.js';
 import { createSession, type TlsOptions } from '../core/session.js';
 import { createStack } from '../core/stack.js';
 import { Streams } from '../core/streams.js';
+import type { TcpConfig } from '../core/tcp/config.js';
 import type { Trace } from '../core/trace.js';
 import type { SessionFactory, Stack } from '../core/types.js';
 import { loadCredential, nodeCrypto } from './node-crypto.js';
@@ -19,6 +20,8 @@ export interface RunConfig {
   readonly address6?: string;
   /** tun mode: bytes. */
   readonly mtu?: number;
+  /** tun mode: knobs of TCP. */
+  readonly tcp?: TcpConfig;
   readonly plainPorts: readonly number[];
   readonly tlsPorts: readonly number[];
   /** PEM, leaf first. */
@@ -44,6 +47,7 @@ export function assembleStack(run: RunIdentity, trace?: Trace): Stack {
       localAddress6: run.config.address6,
       mtu: run.config.mtu ?? 1500,
       services: services(run, trace),
+      ...(run.config.tcp && { tcp: run.config.tcp }),
     },
     { random, ...(trace && { trace }) },
   );

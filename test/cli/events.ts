@@ -15,7 +15,7 @@ export function segment(
   dir: 'in' | 'out',
   flags: number,
   length = 0,
-  options: { mss?: number; windowScale?: number } = {},
+  options: Partial<Extract<TraceEvent, { layer: 'tcp'; kind: 'segment' }>> = {},
 ): TraceEvent {
   const [src, dst] = dir === 'in' ? [CLIENT, SERVER] : [SERVER, CLIENT];
   return {

@@ -116,17 +116,32 @@ const SAMPLES_BELOW_HTTP: readonly Sample[] = [
     normal: '  [ICMP] [WARN] dropped: bad checksum',
   },
   {
-    event: segment('in', SYN, 0, { mss: 1460, windowScale: 7 }),
+    event: segment('in', SYN, 0, { mss: 1460, windowScale: 7, sackPermitted: true }),
     normal: '  [TCP] RCV 10.0.0.1:49152 -> 10.0.0.2:443 SYN seq=1000 win=64240',
     verbose: [
       '  [TCP] RCV 10.0.0.1:49152 -> 10.0.0.2:443 SYN seq=1000 win=64240',
       '      mss: 1460',
       '      window scale: 7',
+      '      SACK permitted',
     ],
   },
   {
     event: segment('out', PSH_ACK, 517),
     normal: '  [TCP] SND 10.0.0.2:443 -> 10.0.0.1:49152 PSH,ACK seq=1000 ack=2000 win=64240 len=517',
+  },
+  {
+    event: segment('in', 0x10, 0, { tsVal: 5, tsEcr: 6, sack: [10, 20, 30, 40], congestionExperienced: true }),
+    normal: '  [TCP] RCV 10.0.0.1:49152 -> 10.0.0.2:443 ACK seq=1000 ack=2000 win=64240',
+    verbose: [
+      '  [TCP] RCV 10.0.0.1:49152 -> 10.0.0.2:443 ACK seq=1000 ack=2000 win=64240',
+      '      timestamps: val=5 ecr=6',
+      '      SACK: 10-20 30-40',
+      '      congestion experienced',
+    ],
+  },
+  {
+    event: { layer: 'tcp', kind: 'cookies', severity: 'warning', reason: 'backlog full', synReceived: 256 },
+    normal: '  [TCP] [WARN] SYN cookies: backlog full',
   },
   {
     event: { layer: 'tcp', kind: 'state', flow: FLOW, from: 'SYN-RECEIVED', to: 'ESTABLISHED' },

@@ -7,6 +7,9 @@ export const SYN = 0x02;
 export const RST = 0x04;
 export const PSH = 0x08;
 export const ACK = 0x10;
+export const URG = 0x20;
+export const ECE = 0x40;
+export const CWR = 0x80;
 
 export interface TcpFrame {
   readonly source: string;
@@ -19,6 +22,13 @@ export interface TcpFrame {
   readonly window: number;
   readonly mss?: number | undefined;
   readonly windowScale?: number | undefined;
+  readonly sackPermitted?: boolean | undefined;
+  /** TSval and TSecr. */
+  readonly timestamps?: readonly [tsVal: number, tsEcr: number] | undefined;
+  /** Left and right edge of each block. */
+  readonly sack?: readonly number[] | undefined;
+  /** ECN codepoint of the packet: 0 not-ECT, 1 ECT(1), 2 ECT(0), 3 CE. */
+  readonly ecn?: number | undefined;
   readonly payload?: Uint8Array | undefined;
 }
 
@@ -47,13 +57,14 @@ export function ipFrame(
   destination: string,
   protocol: number,
   payload: Uint8Array,
-  overrides: { ttl?: number; flagsAndOffset?: number; options?: Uint8Array } = {},
+  overrides: { ttl?: number; flagsAndOffset?: number; options?: Uint8Array; ecn?: number } = {},
 ): Uint8Array {
   const options = overrides.options ?? new Uint8Array(0);
   const headerLength = 20 + options.length;
   const frame = new Uint8Array(headerLength + payload.length);
   const view = new DataView(frame.buffer);
   view.setUint8(0, 0x40 | (headerLength / 4));
+  view.setUint8(1, overrides.ecn ?? 0);
   view.setUint16(2, frame.length);
   view.setUint16(6, overrides.flagsAndOffset ?? 0x4000);
   view.setUint8(8, overrides.ttl ?? 64);
@@ -74,6 +85,11 @@ export function tcpFrame(segment: TcpFrame): Uint8Array {
   const options: number[] = [];
   if (segment.mss !== undefined) options.push(2, 4, segment.mss >>> 8, segment.mss & 0xff);
   if (segment.windowScale !== undefined) options.push(1, 3, 3, segment.windowScale);
+  if (segment.sackPermitted) options.push(1, 1, 4, 2);
+  if (segment.timestamps) options.push(1, 1, 8, 10, ...segment.timestamps.flatMap(u32));
+  if (segment.sack && segment.sack.length > 0) {
+    options.push(1, 1, 5, 2 + 4 * segment.sack.length, ...segment.sack.flatMap(u32));
+  }
   const payload = segment.payload ?? new Uint8Array(0);
   const headerLength = 20 + options.length;
   const bytes = new Uint8Array(headerLength + payload.length);
@@ -89,7 +105,11 @@ export function tcpFrame(segment: TcpFrame): Uint8Array {
   bytes.set(payload, headerLength);
   const pseudo = pseudoHeader(addressBytes(segment.source), addressBytes(segment.destination), 6, bytes.length);
   view.setUint16(16, slowChecksum(pseudo, bytes));
-  return ipFrame(segment.source, segment.destination, 6, bytes);
+  return ipFrame(segment.source, segment.destination, 6, bytes, { ecn: segment.ecn ?? 0 });
+}
+
+function u32(value: number): number[] {
+  return [value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff];
 }
 
 export function udpFrame(source: string, destination: string, port: number, payload: Uint8Array): Uint8Array {
@@ -120,11 +140,17 @@ export function parseTcpFrame(frame: Uint8Array): ParsedTcpFrame {
   const headerLength = (tcp[12]! >>> 4) * 4;
   let mss: number | undefined;
   let windowScale: number | undefined;
+  let sackPermitted = false;
+  let timestamps: [number, number] | undefined;
+  const sack: number[] = [];
   for (let at = 20; at < headerLength; ) {
     const kind = tcp[at]!;
     if (kind === 0) break;
     if (kind === 2) mss = (tcp[at + 2]! << 8) | tcp[at + 3]!;
     if (kind === 3) windowScale = tcp[at + 2];
+    if (kind === 4) sackPermitted = true;
+    if (kind === 5) for (let i = at + 2; i < at + tcp[at + 1]!; i += 4) sack.push(view.getUint32(20 + i));
+    if (kind === 8) timestamps = [view.getUint32(22 + at), view.getUint32(26 + at)];
     at += kind === 1 ? 1 : tcp[at + 1]!;
   }
   return {
@@ -138,6 +164,10 @@ export function parseTcpFrame(frame: Uint8Array): ParsedTcpFrame {
     window: view.getUint16(34),
     mss,
     windowScale,
+    sackPermitted,
+    timestamps,
+    sack,
+    ecn: frame[1]! & 3,
     payload: tcp.slice(headerLength),
   };
 }

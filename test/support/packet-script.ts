@@ -11,15 +11,19 @@
 //   0.200 eof                                          the session has been told of the end of input
 //   0.200 says closed port                             a drop or abort with these words in its reason
 //
-// Flags as in packetdrill: S F R P, and a dot for ACK. After an inbound segment: `badsum`, `port N` (ours), `from N`
+// Flags as in packetdrill: S F R P U, E and C for ECE and CWR, and a dot for ACK. Options: mss N, wscale N, sackOK,
+// sack L:R [L:R ...], TS val V ecr E. Numbers of blocks are relative as in their direction's acknowledgments; V and E are
+// the peer's own clock where the peer set it, and ours counts milliseconds from the SYN-ACK's time 0, by its offset (V of
+// `>`, E of `<`). `ecn 2` is the ECT(0) codepoint of the packet, `ecn 3` CE; in an expected line it is 0 unless said. After an inbound segment: `badsum`, `port N` (ours), `from N`
 // (the client's). A missing win, ack or <options> in an expected line is not compared. A script ends with everything
 // that was sent up to its last time accounted for.
 
 import * as assert from 'uvu/assert';
 import { createStack } from '../../src/core/stack.js';
+import type { TcpConfig } from '../../src/core/tcp/config.js';
 import type { TcpState, TraceEvent } from '../../src/core/trace.js';
 import type { Micros, Stack } from '../../src/core/types.js';
-import { ACK, FIN, PSH, parseTcpFrame, RST, SYN, type TcpFrame, tcpFrame } from './frames.js';
+import { ACK, CWR, ECE, FIN, PSH, parseTcpFrame, RST, SYN, type TcpFrame, tcpFrame, URG } from './frames.js';
 import { hashRandomSource } from './random.js';
 import { type PlannedAction, patternByte, patternBytes, type StubOptions, StubSession } from './stub-session.js';
 
@@ -28,6 +32,7 @@ export const SERVER = '10.0.0.2';
 
 export interface ScriptOptions extends StubOptions {
   readonly mtu?: number;
+  readonly tcp?: TcpConfig;
   /** The client's initial sequence number; by default one that soon wraps. */
   readonly clientIsn?: number;
 }
@@ -78,6 +83,8 @@ class Run {
   readonly #stack: Stack;
   readonly #isn: number;
   #iss = -1;
+  /** The offset of our timestamps, known from the first one. */
+  #clock: number | undefined;
   #state: TcpState = 'LISTEN';
   #sent: { readonly atUs: Micros; readonly frame: Uint8Array }[] = [];
 
@@ -91,7 +98,12 @@ class Run {
       return first;
     };
     this.#stack = createStack(
-      { localAddress: SERVER, mtu: options.mtu ?? 1500, services: new Map([[80, create]]) },
+      {
+        localAddress: SERVER,
+        mtu: options.mtu ?? 1500,
+        services: new Map([[80, create]]),
+        ...(options.tcp && { tcp: options.tcp }),
+      },
       {
         random: hashRandomSource(),
         trace: (_atUs, event) => {
@@ -151,7 +163,7 @@ class Run {
       case 'says': {
         const wanted = words.slice(1).join(' ');
         const reasons = this.#events.flatMap((event) =>
-          event.kind === 'drop' || event.kind === 'abort' ? event.reason : [],
+          event.kind === 'drop' || event.kind === 'abort' || event.kind === 'cookies' ? event.reason : [],
         );
         assert.ok(
           reasons.some((reason) => reason.includes(wanted)),
@@ -192,11 +204,20 @@ class Run {
     assert.is(segment.flags, wanted.flags, say('flags'));
     assert.is(seq, wanted.seq, say('sequence number'));
     assert.is(segment.payload.length, wanted.length, say('length'));
+    assert.is(segment.ecn, wanted.ecn ?? 0, say('ECN codepoint'));
     if (wanted.ack !== undefined) assert.is((segment.ack - this.#isn) >>> 0, wanted.ack, say('acknowledgment'));
     if (wanted.window !== undefined) assert.is(segment.window, wanted.window, say('window'));
     if (wanted.options) {
       assert.is(segment.mss, wanted.mss, say('MSS'));
       assert.is(segment.windowScale, wanted.windowScale, say('window scale'));
+      assert.is(segment.sackPermitted, wanted.sackPermitted, say('SACK permitted'));
+      const blocks = (segment.sack ?? []).map((edge) => (edge - this.#isn) >>> 0);
+      assert.equal(blocks, wanted.sack, say('SACK blocks'));
+      if (segment.timestamps) {
+        const [tsVal, tsEcr] = segment.timestamps;
+        this.#clock ??= (tsVal - Math.floor(next.atUs / 1000)) >>> 0;
+        assert.equal([(tsVal - this.#clock) >>> 0, tsEcr], wanted.timestamps, say('timestamps'));
+      } else assert.is(wanted.timestamps, undefined, say('timestamps'));
     }
     segment.payload.forEach((byte, i) => {
       if (byte !== patternByte(seq - 1 + i)) assert.unreachable(say(`byte ${i} is not the session's`));
@@ -219,6 +240,10 @@ class Run {
       window: packet.window ?? 0,
       mss: packet.mss,
       windowScale: packet.windowScale,
+      sackPermitted: packet.sackPermitted,
+      timestamps: packet.timestamps && [packet.timestamps[0], (packet.timestamps[1] + (this.#clock ?? 0)) >>> 0],
+      sack: packet.sack.map((edge) => (Math.max(0, this.#iss) + edge) >>> 0),
+      ecn: packet.ecn,
       payload,
     });
     if (packet.badChecksum) frame[frame.length - 1]! ^= 1;
@@ -226,12 +251,22 @@ class Run {
   }
 
   #describe(atUs: Micros, segment: TcpFrame): string {
-    const flags = `${['F', 'S', 'R', 'P'].filter((_, i) => segment.flags & (1 << i)).join('')}${segment.flags & ACK ? '.' : ''}`;
+    const letters = ['F', 'S', 'R', 'P', '.', 'U', 'E', 'C'];
+    const flags = letters.filter((_, i) => segment.flags & (1 << i)).join('');
     const seq = this.#iss < 0 ? segment.seq : (segment.seq - this.#iss) >>> 0;
     const length = segment.payload?.length ?? 0;
     const ack = (segment.ack - this.#isn) >>> 0;
-    return `${atUs / 1_000_000} > ${flags} ${seq}:${seq + length}(${length}) ack ${ack} win ${segment.window}`;
+    return `${atUs / 1_000_000} > ${flags} ${seq}:${seq + length}(${length}) ack ${ack} win ${segment.window}${optionsText(segment, this.#isn, this.#clock ?? 0)}`;
   }
+}
+
+function optionsText(segment: TcpFrame, isn: number, clock: number): string {
+  const words: string[] = [];
+  if (segment.sackPermitted) words.push('sackOK');
+  if (segment.timestamps) words.push(`TS val ${(segment.timestamps[0] - clock) >>> 0} ecr ${segment.timestamps[1]}`);
+  const edges = (segment.sack ?? []).map((edge) => (edge - isn) >>> 0);
+  for (let i = 0; i < edges.length; i += 2) words.push(`sack ${edges[i]}:${edges[i + 1]}`);
+  return `${words.length === 0 ? '' : ` <${words.join(',')}>`}${segment.ecn ? ` ecn ${segment.ecn}` : ''}`;
 }
 
 interface PacketWords {
@@ -242,6 +277,10 @@ interface PacketWords {
   window?: number;
   mss?: number;
   windowScale?: number;
+  sackPermitted: boolean;
+  timestamps?: [number, number];
+  sack: number[];
+  ecn?: number;
   options: boolean;
   badChecksum: boolean;
   port?: number;
@@ -256,6 +295,8 @@ function parsePacket(words: string[]): PacketWords {
     seq: Number(range[1]),
     length: Number(range[3]),
     options: false,
+    sackPermitted: false,
+    sack: [],
     badChecksum: false,
   };
   for (let i = 2; i < words.length; i++) {
@@ -264,6 +305,7 @@ function parsePacket(words: string[]): PacketWords {
     else if (word === 'win') out.window = Number(words[++i]);
     else if (word === 'port') out.port = Number(words[++i]);
     else if (word === 'from') out.from = Number(words[++i]);
+    else if (word === 'ecn') out.ecn = Number(words[++i]);
     else if (word === 'badsum') out.badChecksum = true;
     else if (word.startsWith('<')) {
       out.options = true;
@@ -272,6 +314,11 @@ function parsePacket(words: string[]): PacketWords {
       const scale = /wscale (\d+)/.exec(text);
       if (mss) out.mss = Number(mss[1]);
       if (scale) out.windowScale = Number(scale[1]);
+      const timestamps = /TS val (\d+) ecr (\d+)/.exec(text);
+      if (timestamps) out.timestamps = [Number(timestamps[1]), Number(timestamps[2])];
+      out.sackPermitted = /sackOK/.test(text);
+      const sack = /sack ([\d: ]+)/.exec(text);
+      if (sack) out.sack = sack[1]!.trim().split(/[: ]/).map(Number);
       while (i < words.length && !words[i]!.endsWith('>')) i++;
     } else throw new Error(`unknown word ${word}`);
   }
@@ -279,7 +326,7 @@ function parsePacket(words: string[]): PacketWords {
 }
 
 function parseFlags(text: string): number {
-  const bits: Record<string, number> = { F: FIN, S: SYN, R: RST, P: PSH, '.': ACK, '-': 0 };
+  const bits: Record<string, number> = { F: FIN, S: SYN, R: RST, P: PSH, U: URG, E: ECE, C: CWR, '.': ACK, '-': 0 };
   let flags = 0;
   for (const letter of text) {
     const bit = bits[letter];

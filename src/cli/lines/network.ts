@@ -62,6 +62,8 @@ export function tcpLine(event: TcpEvent, level: Level): Line {
           ` win=${event.window}${event.length === 0 ? '' : ` len=${event.length}`}`,
         level >= VERBOSE ? tcpOptionLines(event) : [],
       );
+    case 'cookies':
+      return warning(`SYN cookies: ${printable(event.reason)}`);
     case 'state':
       return plain(`[STATE] ${event.from} -> ${event.to}`);
     case 'drop':
@@ -103,7 +105,17 @@ function tcpOptionLines(event: Extract<TcpEvent, { kind: 'segment' }>): string[]
   const lines: string[] = [];
   if (event.mss !== undefined) lines.push(`mss: ${event.mss}`);
   if (event.windowScale !== undefined) lines.push(`window scale: ${event.windowScale}`);
+  if (event.sackPermitted === true) lines.push('SACK permitted');
+  if (event.tsVal !== undefined) lines.push(`timestamps: val=${event.tsVal} ecr=${event.tsEcr ?? 0}`);
+  if (event.sack !== undefined) lines.push(`SACK: ${blocksText(event.sack)}`);
+  if (event.congestionExperienced === true) lines.push('congestion experienced');
   return lines;
+}
+
+function blocksText(edges: readonly number[]): string {
+  const blocks: string[] = [];
+  for (let i = 0; i + 1 < edges.length; i += 2) blocks.push(`${edges[i]}-${edges[i + 1]}`);
+  return blocks.join(' ');
 }
 
 const PROTOCOLS: ReadonlyMap<number, string> = new Map([

@@ -22,6 +22,9 @@ export class Congestion {
   #guarded = false;
   /** Bytes acknowledged since cwnd last grew in congestion avoidance. */
   #bytesAcked = 0;
+  /** A mark has reduced the window when `#reducedEnd` was the next to be sent. */
+  #reduced = false;
+  #reducedEnd = 0;
 
   constructor(mss: number) {
     this.#mss = mss;
@@ -91,6 +94,17 @@ export class Congestion {
     this.ssthresh = this.#halfOf(flightBytes);
     this.cwnd = this.ssthresh + DUPLICATE_ACK_THRESHOLD * this.#mss;
     this.retransmitNow = true;
+  }
+
+  /** A congestion mark was echoed. False when the window was reduced for this flight already (RFC 3168 §6.1.2). */
+  marked(una: number, max: number, flightBytes: number): boolean {
+    if (this.#inRecovery || (this.#reduced && seqDiff(una, this.#reducedEnd) <= 0)) return false;
+    this.#reduced = true;
+    this.#reducedEnd = max;
+    this.ssthresh = this.#halfOf(flightBytes);
+    this.cwnd = this.ssthresh;
+    this.#bytesAcked = 0;
+    return true;
   }
 
   /** The retransmission timer expired; `first` when this segment had not timed out before. */

@@ -1,46 +1,45 @@
-// One connection of a server: the states from SYN-RECEIVED on, and what a segment, a timer or the session does in each,
-// in the order of RFC 9293 §3.10.7.4. The halves are in receive.ts and send.ts; LISTEN and CLOSED are in endpoint.ts.
-// Urgent data is delivered inline, SACK, timestamps and ECN are not negotiated.
+// One connection of a server: the states from ESTABLISHED on, and what a segment, a timer or the session does in each, in
+// the order of RFC 9293 §3.10.7.4. The halves are in receive.ts and send.ts, SYN-RECEIVED in syn-received.ts, LISTEN and
+// CLOSED in endpoint.ts. Urgent data is delivered inline. SYN-SENT does not occur: nothing is opened actively.
 
-import { limits } from '../limits.js';
 import { type HeapEntry, MICROS_PER_MILLI, MICROS_PER_SECOND, TimerTable } from '../time.js';
 import type { TcpState, Trace } from '../trace.js';
-import type { Micros, Session } from '../types.js';
-import {
-  type ConnectionConfig,
-  type TransportError,
-  type TransportVerdict,
-  writeReset,
-  writeSegment,
-  writeSynAck,
-} from './output.js';
+import type { Micros } from '../types.js';
+import { Application, NO_SESSION } from './application.js';
+import { ChallengeLimit } from './challenge.js';
+import { EcnEcho } from './ecn.js';
+import { Liveness } from './liveness.js';
+import type { ConnectionConfig, TransportError, TransportVerdict } from './output.js';
 import { Path } from './path.js';
-import { RECEIVE_WINDOW_SCALE, Receiver } from './receive.js';
-import { ACK, FIN, RST, type Segment, SYN, segmentLength } from './segment.js';
+import { Receiver } from './receive.js';
+import { ACK, ECE, FIN, RST, type Segment, SYN, segmentLength, TIMESTAMPS_BYTES } from './segment.js';
 import {
   type RetransmitReason,
   type SegmentWriter,
   Sender,
   TIMER_CLOSE,
   TIMER_DELAYED_ACK,
+  TIMER_KEEP_ALIVE,
   TIMER_KINDS,
   TIMER_PERSIST,
   TIMER_RETRANSMIT,
   TIMER_SESSION,
+  TIMER_USER,
 } from './send.js';
-import { seqDiff, seqGt, seqLte } from './seq.js';
+import { seqAdd, seqDiff, seqGt, seqLte } from './seq.js';
+import type { Timestamps } from './timestamps.js';
+import { Transmitter } from './transmit.js';
 
-/** RFC 9293 §3.8.6.3 allows up to half a second; Linux's 40 ms keeps a slow-starting peer moving. */
+/**
+ * RFC 9293 §3.8.6.3 allows up to half a second; 40 ms is Linux's least. Linux acknowledges each of the first segments of a
+ * connection at once (TCP_MAX_QUICKACKS); here an answer is made in the same event as the request and carries its
+ * acknowledgment, and an upload begins with ten segments, of which every second one is acknowledged at once.
+ */
 export const DELAYED_ACK_US = 40 * MICROS_PER_MILLI;
 /** 2 MSL. RFC 9293 §3.4.2 has an MSL of two minutes; 60 s in all is what Linux holds a 4-tuple for. */
 export const TIME_WAIT_US = 60 * MICROS_PER_SECOND;
 /** How long a peer may take to close after we did in full; the RFC sets no end, Linux's tcp_fin_timeout does. */
 export const FIN_WAIT_2_US = 60 * MICROS_PER_SECOND;
-/** RFC 9293 §3.7.1: when the SYN carries no MSS option. */
-const DEFAULT_SEND_MSS = 536;
-/** RFC 7323 §2.3: a larger shift is taken as this. */
-const MAX_WINDOW_SCALE = 14;
-
 export class Connection implements HeapEntry, SegmentWriter {
   deadlineUs: Micros = Number.POSITIVE_INFINITY;
   heapIndex = -1;
@@ -50,39 +49,42 @@ export class Connection implements HeapEntry, SegmentWriter {
   readonly #receiver: Receiver;
   readonly #sender: Sender;
   readonly #path: Path;
-  readonly #irs: number;
-  readonly #scaled: boolean;
-  readonly #sendShift: number;
+  readonly #timestamps: Timestamps;
+  readonly #ecn: boolean;
+  readonly #ecnEcho: EcnEcho;
+  readonly #liveness: Liveness;
+  readonly #transmitter: Transmitter;
+  readonly #challenges = new ChallengeLimit();
   readonly #trace: Trace | undefined;
-  #state: TcpState = 'LISTEN';
-  /** From ESTABLISHED until our FIN is queued: a SYN flood makes no sessions. */
-  #session: Session | undefined;
-  #endOfInputTold = false;
+  #state: TcpState;
+  /** Until our FIN is queued. */
+  #application: Application | undefined;
   #ackNow = false;
   /** A closed window was probed: open it by any step. */
   #windowProbed = false;
-  #synAckTimeouts = 0;
-  /** -1 once the SYN-ACK was sent again and measures nothing. */
-  #synAckSentUs: Micros = -1;
   #discardedBytes = 0;
-  #challengesSinceUs: Micros = 0;
-  #challenges = 0;
 
-  /** `syn` is the segment that opens the connection; `open` answers it. */
-  constructor(config: ConnectionConfig, syn: Segment) {
+  /**
+   * A connection whose handshake is done but for `establish`. `before` is the state it comes from: SYN-RECEIVED, or LISTEN
+   * with a SYN cookie. `ecn`: what config.negotiated says, unless the peer fell back.
+   */
+  constructor(nowUs: Micros, config: ConnectionConfig, timestamps: Timestamps, ecn: boolean, before: TcpState) {
+    const { iss, irs, ownMss, negotiated, settings, pathMss } = config;
     this.config = config;
     this.serial = config.serial;
     this.#trace = config.trace;
-    this.#irs = syn.seq;
-    this.#scaled = syn.windowScale >= 0;
-    this.#sendShift = this.#scaled ? Math.min(syn.windowScale, MAX_WINDOW_SCALE) : 0;
-    // RFC 9293 §3.7.1: Eff.snd.MSS; we send no options beside the SYN's.
-    const peerMss = syn.mss < 0 ? DEFAULT_SEND_MSS : Math.max(limits.tcp.minSendMss, syn.mss);
-    this.#receiver = new Receiver(syn.seq, this.#scaled, config.ownMss);
-    const mss = Math.min(peerMss, config.ownMss);
-    this.#path = new Path(mss, config.pathMss);
-    this.#sender = new Sender(config.iss, Math.min(mss, config.pathMss?.mss ?? mss), this.timers);
-    this.#sender.updateWindow(syn.window, syn.seq, 0);
+    this.#state = before;
+    this.#timestamps = timestamps;
+    this.#ecn = ecn;
+    this.#ecnEcho = new EcnEcho(ecn);
+    const { sendMss, receiveShift, sack } = negotiated;
+    const optionBytes = negotiated.timestamps ? TIMESTAMPS_BYTES : 0;
+    this.#receiver = new Receiver(irs, receiveShift, settings.receiveWindowBytes, ownMss, sack);
+    this.#path = new Path(sendMss, pathMss, optionBytes);
+    this.#sender = new Sender(iss, Math.min(sendMss, (pathMss?.mss ?? ownMss) - optionBytes), this.timers);
+    this.#sender.updateWindow(config.synWindow, irs, 0);
+    this.#transmitter = new Transmitter(config, this.#receiver, this.#sender, timestamps, ecn, this.#ecnEcho);
+    this.#liveness = new Liveness(nowUs, settings, this.timers);
   }
 
   get state(): TcpState {
@@ -98,23 +100,51 @@ export class Connection implements HeapEntry, SegmentWriter {
     return this.#sender.max;
   }
 
-  /** Answers the SYN (§3.10.7.2). */
-  open(nowUs: Micros): void {
-    this.#enter(nowUs, 'SYN-RECEIVED');
-    this.#synAckSentUs = nowUs;
-    this.#writeSynAck(nowUs);
-    this.timers.set(TIMER_RETRANSMIT, nowUs + this.#sender.rtt.rtoUs);
+  /** Whether a SYN of the same 4-tuple has a clock that is ahead of this connection's (RFC 6191 §2). */
+  isNewer(syn: Segment): boolean {
+    return this.#timestamps.isNewer(syn);
+  }
+
+  nextDeadlineUs(): Micros {
+    return this.timers.nextDeadlineUs();
+  }
+
+  /**
+   * The ACK of our SYN has come: ESTABLISHED, and whatever else the segment carries. `synAckSentUs` is -1 when it was sent
+   * more than once, or when only a cookie remembers it.
+   */
+  establish(nowUs: Micros, segment: Segment, bytes: Uint8Array, synAckSentUs: Micros, synAckTimeouts: number): void {
+    this.#sender.established(nowUs, synAckSentUs, synAckTimeouts);
+    this.#sender.updateWindow(segment.window << this.config.negotiated.sendShift, segment.seq, segment.ack);
+    this.#timestamps.update(nowUs, segment);
+    this.#enter(nowUs, 'ESTABLISHED');
+    const session = this.config.createSession(nowUs, this.config.flow);
+    this.#application = new Application(session, this.#receiver, this.#sender, this.timers);
+    if (this.#ecnEcho.receive(segment)) this.#ackNow = true;
+    if (segmentLength(segment) > 0 && !this.#text(nowUs, segment, bytes)) return;
+    this.#settle(nowUs);
   }
 
   /** A segment of this connection (§3.10.7.4). `bytes` is valid during the call only. */
   receive(nowUs: Micros, segment: Segment, bytes: Uint8Array): void {
     const { seq, flags } = segment;
 
-    // First, check the sequence number. A closed window still lets the acknowledgment of a probe through.
+    // First, the timestamp and the sequence number, in the order of RFC 7323 §5.3. RST is exempt from both of its rules.
+    if ((flags & RST) === 0) {
+      if (this.#timestamps.isMissing(segment)) {
+        this.#drop(nowUs, segment, 'no timestamps option');
+        return;
+      }
+      if (this.#timestamps.isOld(nowUs, segment)) {
+        this.#unacceptable(nowUs, segment, 'timestamp is old (PAWS)');
+        return;
+      }
+    }
+    // A closed window still lets the acknowledgment of a probe through.
     const length = segmentLength(segment);
     const probe = length > 0 && this.#receiver.wnd === 0 && seq === this.#receiver.nxt;
     if (!probe && !this.#receiver.acceptable(seq, length)) {
-      this.#unacceptable(nowUs, segment);
+      this.#unacceptable(nowUs, segment, 'not in the receive window');
       return;
     }
 
@@ -127,8 +157,7 @@ export class Connection implements HeapEntry, SegmentWriter {
 
     // Third, security: not used. Fourth, the SYN bit.
     if ((flags & SYN) !== 0) {
-      if (this.#state === 'SYN-RECEIVED') this.#end(nowUs, 'another SYN in SYN-RECEIVED');
-      else this.#challenge(nowUs, segment, 'SYN on a synchronized connection');
+      this.#challenge(nowUs, segment, 'SYN on a synchronized connection');
       return;
     }
 
@@ -138,9 +167,13 @@ export class Connection implements HeapEntry, SegmentWriter {
       return;
     }
     if (!this.#acknowledgment(nowUs, segment)) return;
+    // RFC 7323 §4.3 (2) comes here, where a forged acknowledgment has been found out.
+    this.#timestamps.update(nowUs, segment);
+    this.#liveness.heard(nowUs);
+    if (this.#ecnEcho.receive(segment)) this.#ackNow = true;
 
-    // Sixth, the URG bit: urgent data is delivered where it stands (RFC 6093 §6 recommends no more). Seventh and eighth,
-    // text and FIN.
+    // Sixth, the URG bit: urgent data is delivered where it stands, as RFC 6093 §4 and §6 recommend; the pointer is not
+    // looked at. Seventh and eighth, text and FIN.
     if (length > 0) {
       if (probe) {
         this.#drop(nowUs, segment, 'receive window is closed');
@@ -151,12 +184,19 @@ export class Connection implements HeapEntry, SegmentWriter {
     this.#settle(nowUs);
   }
 
-  /** A timer has expired; `nowUs` is its deadline. */
-  fire(nowUs: Micros, kind: number): void {
+  /** The first timer that is due at `deadlineUs`, which is the next deadline, has expired. */
+  fireFirst(deadlineUs: Micros): void {
+    const kind = this.timers.popDue(deadlineUs);
+    this.#fire(deadlineUs, kind);
+    if (this.timers.deadlineUs(kind) <= deadlineUs) {
+      throw new Error(`timer ${kind} of ${this.config.flow} re-armed at its own deadline ${deadlineUs}`);
+    }
+  }
+
+  #fire(nowUs: Micros, kind: number): void {
     switch (kind) {
       case TIMER_RETRANSMIT:
-        if (this.#state === 'SYN-RECEIVED') this.#synAckTimeout(nowUs);
-        else if (!this.#sender.retransmitTimeout(nowUs, this))
+        if (!this.#sender.retransmitTimeout(nowUs, this))
           this.#end(nowUs, this.#path.explain('retransmission limit reached'));
         return;
       case TIMER_PERSIST:
@@ -169,21 +209,22 @@ export class Connection implements HeapEntry, SegmentWriter {
         if (this.#state === 'FIN-WAIT-2') this.#end(nowUs, 'the peer did not close in FIN-WAIT-2');
         else this.#enter(nowUs, 'CLOSED');
         return;
+      case TIMER_KEEP_ALIVE:
+        this.#keepAliveTimeout(nowUs);
+        return;
+      case TIMER_USER:
+        this.#end(nowUs, this.#path.explain('user timeout: data not acknowledged'));
+        return;
       default:
-        this.#session?.advance(nowUs);
+        this.#application?.session.advance(nowUs);
         this.#settle(nowUs);
     }
   }
 
   /** The server shuts down: the session is asked to finish. */
   close(nowUs: Micros): void {
-    if (this.#state === 'SYN-RECEIVED') {
-      writeReset(nowUs, this.config, this.#sender.max);
-      this.#end(nowUs, 'server closed');
-      return;
-    }
-    if (!this.#session) return;
-    this.#session.close(nowUs);
+    if (!this.#application) return;
+    this.#application.session.close(nowUs);
     this.#settle(nowUs);
   }
 
@@ -194,18 +235,13 @@ export class Connection implements HeapEntry, SegmentWriter {
 
   /** An ICMP error that quotes a segment of this connection. */
   icmpError(nowUs: Micros, error: TransportError): TransportVerdict {
-    const verdict = this.#path.icmpError(nowUs, error, this.#state, this.#sender, this);
-    if (verdict === 'connection ended') this.#end(nowUs, error.what);
-    return verdict;
+    return this.#path.icmpError(nowUs, error, this.#sender, this);
   }
 
   // ---- SegmentWriter ----
 
   write(nowUs: Micros, seq: number, distance: number, length: number, flags: number): void {
-    const ack = this.#receiver.nxt;
-    const window = this.#receiver.advertise();
-    writeSegment(nowUs, this.config, seq, ack, ACK | flags, window, this.#sender.queue, distance, length);
-    this.#ackNow = false;
+    if (this.#transmitter.write(nowUs, seq, distance, length, flags)) this.#ackNow = false;
     this.timers.clear(TIMER_DELAYED_ACK);
   }
 
@@ -226,29 +262,24 @@ export class Connection implements HeapEntry, SegmentWriter {
 
   // ---- the steps of §3.10.7.4 ----
 
-  /** Outside the window: answered by an ACK, unless it is a RST. */
-  #unacceptable(nowUs: Micros, segment: Segment): void {
+  /** Outside the window, or old by its timestamp: answered by an ACK, unless it is a RST. */
+  #unacceptable(nowUs: Micros, segment: Segment, reason: string): void {
     const { flags } = segment;
     if ((flags & RST) !== 0) {
       this.#drop(nowUs, segment, 'RST outside the window');
       return;
     }
-    if (this.#state === 'SYN-RECEIVED' && (flags & (SYN | ACK)) === SYN && segment.seq === this.#irs) {
-      // The same SYN again: our SYN-ACK was lost. A bare ACK, as the RFC has it, would not help a peer in SYN-SENT.
-      this.#drop(nowUs, segment, 'duplicate SYN');
-      this.#resendSynAck(nowUs);
-      return;
-    }
+    this.#receiver.reject(segment.seq, segment.payloadLength);
     // A lost ACK of ours makes the peer send its FIN again.
     if (this.#state === 'TIME-WAIT' && (flags & FIN) !== 0) this.timers.set(TIMER_CLOSE, nowUs + TIME_WAIT_US);
     // A closed window is probed from outside of it, too: Linux sends the octet before it without text.
-    if (this.#receiver.wnd === 0 && this.#session) this.#receiver.offer(this.#session.room(), true);
+    if (this.#receiver.wnd === 0 && this.#application) this.#receiver.offer(this.#application.session.room(), true);
     if (segment.payloadLength > 0 || (flags & FIN) !== 0) {
-      this.#drop(nowUs, segment, 'not in the receive window');
+      this.#drop(nowUs, segment, reason);
       this.#writeAck(nowUs);
     } else {
       // Segments without text are answered sparingly, or two confused peers would send each other ACKs for ever.
-      this.#challenge(nowUs, segment, 'not in the receive window');
+      this.#challenge(nowUs, segment, reason);
     }
   }
 
@@ -256,18 +287,6 @@ export class Connection implements HeapEntry, SegmentWriter {
   #acknowledgment(nowUs: Micros, segment: Segment): boolean {
     const sender = this.#sender;
     const { ack, seq } = segment;
-    if (this.#state === 'SYN-RECEIVED') {
-      if (!seqGt(ack, sender.una) || seqGt(ack, sender.max)) {
-        this.#drop(nowUs, segment, 'acknowledges something not sent');
-        writeReset(nowUs, this.config, ack);
-        return false;
-      }
-      sender.established(nowUs, this.#synAckSentUs, this.#synAckTimeouts);
-      sender.updateWindow(segment.window << this.#sendShift, seq, ack);
-      this.#enter(nowUs, 'ESTABLISHED');
-      this.#session = this.config.createSession(nowUs, this.config.flow);
-      return true;
-    }
     // RFC 5961 §5: neither what was never sent nor what is older than the largest window.
     const ahead = seqDiff(ack, sender.una);
     if (seqGt(ack, sender.max) || ahead < -sender.maxWnd) {
@@ -275,9 +294,10 @@ export class Connection implements HeapEntry, SegmentWriter {
       return false;
     }
     sender.unansweredProbes = 0;
-    const window = segment.window << this.#sendShift;
+    const window = segment.window << this.config.negotiated.sendShift;
     if (ahead > 0) sender.acknowledge(nowUs, ack);
     else if (ahead === 0 && this.#isDuplicate(segment, window)) sender.duplicate();
+    if (this.#ecn && (segment.flags & ECE) !== 0 && ahead >= 0) sender.congestionMarked();
     if (ahead >= 0) {
       const newer = seqDiff(seq, sender.wl1);
       if (newer > 0 || (newer === 0 && seqLte(sender.wl2, ack))) sender.updateWindow(window, seq, ack);
@@ -314,9 +334,10 @@ export class Connection implements HeapEntry, SegmentWriter {
     }
     if (this.#sender.finQueued) {
       // §3.6.1 (SHLD-3) resets a peer that sends on after a full close. What it sent before it saw our FIN must not cost
-      // it the data that it has not read yet, so an amount of it is thrown away in peace.
+      // it the data that it has not read yet, so an amount of it is thrown away in peace, as HTTP servers do above their
+      // TCP (RFC 9112 §9.6). Linux resets at once (RFC 2525 §2.17): `lingerBytes` of 0.
       this.#discardedBytes += segment.payloadLength;
-      if (this.#discardedBytes > limits.tcp.discardAfterCloseBytes) {
+      if (this.#discardedBytes > this.config.settings.lingerBytes) {
         this.#abort(nowUs, 'data after close');
         return false;
       }
@@ -325,7 +346,7 @@ export class Connection implements HeapEntry, SegmentWriter {
     const arrival = receiver.accept(
       nowUs,
       // After a full close nothing is delivered; the receiver asks for a session all the same.
-      this.#session ?? NO_SESSION,
+      this.#application?.session ?? NO_SESSION,
       bytes,
       segment.payloadStart,
       segment.seq,
@@ -334,7 +355,7 @@ export class Connection implements HeapEntry, SegmentWriter {
     );
     if (arrival === 'reassembly-full') this.#drop(nowUs, segment, 'out-of-order queue is full');
     // RFC 5681 §4.2: at once when a gap shows or closes, so that the peer's loss recovery hears of it.
-    if (arrival !== 'in-order' || receiver.pieces > 0) this.#ackNow = true;
+    if (arrival !== 'in-order' || receiver.pieces > 0 || receiver.sack?.duplicatePending) this.#ackNow = true;
     if (receiver.finished) {
       this.#ackNow = true;
       this.#peerFinished(nowUs);
@@ -354,10 +375,10 @@ export class Connection implements HeapEntry, SegmentWriter {
   /** After every event: the session reads and is read, then whatever may leave does. */
   #settle(nowUs: Micros): void {
     const { state } = this;
-    if (state === 'CLOSED' || state === 'LISTEN' || state === 'SYN-RECEIVED') return;
-    const session = this.#session;
-    if (session && !this.#serve(nowUs, session)) return;
-    this.#receiver.offer(this.#session ? this.#session.room() : 0, this.#windowProbed);
+    if (state === 'CLOSED') return;
+    const application = this.#application;
+    if (application && !this.#serve(nowUs, application)) return;
+    this.#receiver.offer(this.#application ? this.#application.session.room() : 0, this.#windowProbed);
     this.#windowProbed = false;
     this.#path.refresh(nowUs, this.#sender);
     if (state !== 'TIME-WAIT') this.#sender.send(nowUs, this);
@@ -365,54 +386,32 @@ export class Connection implements HeapEntry, SegmentWriter {
     else if (this.#receiver.unacknowledged > 0 && !this.timers.isSet(TIMER_DELAYED_ACK)) {
       this.timers.set(TIMER_DELAYED_ACK, nowUs + DELAYED_ACK_US);
     }
+    if (state !== 'TIME-WAIT') this.#liveness.watch(nowUs, this.#sender);
   }
 
-  /** Feeds and empties the session until it has nothing more to do now. False: the connection has ended. */
-  #serve(nowUs: Micros, session: Session): boolean {
-    const receiver = this.#receiver;
-    const sender = this.#sender;
-    for (;;) {
-      receiver.feed(nowUs, session);
-      if (receiver.finished && receiver.queue.length === 0 && !this.#endOfInputTold) {
-        this.#endOfInputTold = true;
-        session.endOfInput(nowUs);
-      }
-      while (sender.wantsMore) {
-        const bytes = session.take(nowUs, limits.tcp.takeBytes);
-        if (bytes.length === 0) break;
-        sender.queue.push(bytes);
-      }
-      // Taking may have made room, and being given bytes may have made something due at once.
-      if (this.#advanceIfDue(nowUs, session)) continue;
-      if (receiver.queue.length === 0 || receiver.discarding || session.room() <= 0) break;
-    }
-    if (session.state === 'aborted') {
+  /** False: the connection has ended. */
+  #serve(nowUs: Micros, application: Application): boolean {
+    application.serve(nowUs);
+    const { state } = application.session;
+    if (state === 'aborted') {
       this.#abort(nowUs, 'session aborted');
       return false;
     }
-    if (session.state !== 'open' && !receiver.discarding) receiver.discard();
-    if (session.state === 'closed') this.#queueFin(nowUs);
-    return true;
-  }
-
-  /** Arms the session's timer. A deadline that is not in the future is served now; it must then lie in the future. */
-  #advanceIfDue(nowUs: Micros, session: Session): boolean {
-    const deadlineUs = session.nextDeadlineUs();
-    if (deadlineUs === undefined) this.timers.clear(TIMER_SESSION);
-    else if (deadlineUs > nowUs) this.timers.set(TIMER_SESSION, deadlineUs);
-    else {
-      session.advance(nowUs);
-      const next = session.nextDeadlineUs();
-      if (next !== undefined && next <= nowUs) throw new Error(`session deadline ${next} is not after ${nowUs}`);
-      return true;
+    if (state !== 'closed') return true;
+    // §3.6.1 (SHLD-3), too: what was received and never read may be lost, and the peer is to know.
+    this.#discardedBytes = this.#receiver.unreadBytes;
+    if (this.#discardedBytes > this.config.settings.lingerBytes) {
+      this.#abort(nowUs, 'closed with unread data');
+      return false;
     }
-    return false;
+    this.#queueFin(nowUs);
+    return true;
   }
 
   /** The session has ended in order: our FIN follows the last byte (§3.10.4). */
   #queueFin(nowUs: Micros): void {
     this.#sender.finQueued = true;
-    this.#session = undefined;
+    this.#application = undefined;
     this.timers.clear(TIMER_SESSION);
     this.#enter(nowUs, this.#state === 'CLOSE-WAIT' ? 'LAST-ACK' : 'FIN-WAIT-1');
   }
@@ -427,7 +426,7 @@ export class Connection implements HeapEntry, SegmentWriter {
 
   /** We end it: RST, then as `#end` (§3.10.5). */
   #abort(nowUs: Micros, reason: string): void {
-    writeReset(nowUs, this.config, this.#sender.ackSeq);
+    this.#transmitter.reset(nowUs, this.#sender.ackSeq);
     this.#end(nowUs, reason);
   }
 
@@ -447,32 +446,18 @@ export class Connection implements HeapEntry, SegmentWriter {
   /** A connection that only waits holds no data and no session. */
   #release(): void {
     this.timers.clearAll();
-    this.#session = undefined;
+    this.#application = undefined;
     this.#sender.release();
     this.#receiver.discard();
   }
 
   // ---- segments without text ----
 
-  #synAckTimeout(nowUs: Micros): void {
-    if (this.#synAckTimeouts >= limits.tcp.synAckRetransmissions) {
-      this.#end(nowUs, this.#path.explain('SYN-ACK not acknowledged'));
-      return;
-    }
-    this.#synAckTimeouts++;
-    this.#sender.rtt.backOff();
-    this.#resendSynAck(nowUs);
-    this.timers.set(TIMER_RETRANSMIT, nowUs + this.#sender.rtt.rtoUs);
-  }
-
-  #resendSynAck(nowUs: Micros): void {
-    this.#synAckSentUs = -1;
-    this.retransmitting(nowUs, 'syn-ack', this.config.iss, 0);
-    this.#writeSynAck(nowUs);
-  }
-
-  #writeSynAck(nowUs: Micros): void {
-    writeSynAck(nowUs, this.config, this.#receiver.nxt, this.#receiver.wnd, this.#scaled ? RECEIVE_WINDOW_SCALE : -1);
+  #keepAliveTimeout(nowUs: Micros): void {
+    const verdict = this.#liveness.keepAliveTimeout(nowUs, this.#sender);
+    // SHLD-12: a number that was acknowledged, without text, makes the peer say where it is. It ends as Linux ends it.
+    if (verdict === 'probe') this.write(nowUs, seqAdd(this.#sender.una, -1), 0, 0, 0);
+    else if (verdict === 'dead') this.#abort(nowUs, 'keep-alive probes unanswered');
   }
 
   #writeAck(nowUs: Micros): void {
@@ -482,11 +467,7 @@ export class Connection implements HeapEntry, SegmentWriter {
   /** RFC 5961 §3 to §5: tell the peer where we are; it knows whether the segment was its own. Limited as §7 says. */
   #challenge(nowUs: Micros, segment: Segment, reason: string): void {
     this.#drop(nowUs, segment, reason);
-    if (nowUs - this.#challengesSinceUs >= MICROS_PER_SECOND) {
-      this.#challengesSinceUs = nowUs;
-      this.#challenges = 0;
-    }
-    if (this.#challenges++ < limits.tcp.challengeAcksPerSecond) this.#writeAck(nowUs);
+    if (this.#challenges.allow(nowUs)) this.#writeAck(nowUs);
   }
 
   #drop(nowUs: Micros, segment: Segment, reason: string): void {
@@ -501,15 +482,3 @@ export class Connection implements HeapEntry, SegmentWriter {
     });
   }
 }
-
-/** Stands in for the session after a full close, when the receiver throws everything away. */
-const NO_SESSION: Session = {
-  receive: () => undefined,
-  endOfInput: () => undefined,
-  take: () => new Uint8Array(0),
-  room: () => 0,
-  advance: () => undefined,
-  nextDeadlineUs: () => undefined,
-  close: () => undefined,
-  state: 'closed',
-};

@@ -1,5 +1,6 @@
-// The TCP of one host: which connection a segment belongs to, LISTEN (RFC 9293 §3.10.7.2) and CLOSED (§3.10.7.1), the
-// bounds of its tables, names and initial sequence numbers of new connections, and the timers of all in one order.
+// The TCP of one host: which connection a segment belongs to, LISTEN (RFC 9293 §3.10.7.2) and CLOSED (§3.10.7.1), the SYN
+// queue and its cookies, the bounds of the tables, and the timers of all in one order. There is no queue of connections to
+// be accepted: a session is made when the handshake is done, so that limits.tcp.connections is that bound, too.
 
 import { ParseError } from '../bytes/reader.js';
 import { type Address, formatHost } from '../ip/address.js';
@@ -8,22 +9,26 @@ import type { RandomSource } from '../random.js';
 import { DeadlineHeap } from '../time.js';
 import type { TcpState, Trace } from '../trace.js';
 import type { Micros, SessionFactory } from '../types.js';
+import { MAX_UNSCALED_WINDOW, type TcpSettings } from './config.js';
 import { Connection } from './connection.js';
+import { type Flow, FlowCounters, FlowTable } from './flows.js';
 import { initialSequenceNumber } from './isn.js';
-import type { PathMss, TcpOutput, TransportError, TransportVerdict } from './output.js';
+import { effectiveSendMss, type Negotiated, negotiate } from './negotiate.js';
 import {
-  ACK,
-  decodeSegment,
-  emptySegment,
-  FIN,
-  RST,
-  type Segment,
-  SYN,
-  segmentLength,
-  TCP_HEADER_BYTES,
-  writeTcpHeader,
-} from './segment.js';
+  type ConnectionConfig,
+  type Ends,
+  type PathMss,
+  type TcpOutput,
+  type TransportError,
+  type TransportVerdict,
+  writeReset,
+  writeSynAck,
+} from './output.js';
+import { ACK, decodeSegment, ECN_CE, emptySegment, FIN, RST, type Segment, SYN, segmentLength } from './segment.js';
 import { seqAdd, seqGt } from './seq.js';
+import { COOKIE_LIFETIME_US, cookieTimestamp, makeCookie, openCookie, optionsOfTimestamp } from './syn-cookie.js';
+import { SynReceived } from './syn-received.js';
+import { Timestamps, timestampClock, timestampOffset } from './timestamps.js';
 
 /** How far a connection's ISS lies beyond all that its predecessor of the same 4-tuple used. */
 const ISS_STEP = 65_536;
@@ -37,6 +42,7 @@ export interface EndpointConfig {
   readonly pathMss: (nowUs: Micros, remoteAddress: Address) => PathMss | undefined;
   /** Port -> what listens there. */
   readonly services: ReadonlyMap<number, SessionFactory>;
+  readonly settings: TcpSettings;
 }
 
 export interface EndpointDeps {
@@ -49,17 +55,16 @@ export class Endpoint {
   readonly #config: EndpointConfig;
   readonly #deps: EndpointDeps;
   readonly #trace: Trace | undefined;
-  /** Remote address -> (remote port, local port) -> connection. */
-  readonly #flows = new Map<Address, Map<number, Connection>>();
-  /** All of them, in the order of their serials. */
-  readonly #connections = new Set<Connection>();
+  readonly #flows = new FlowTable();
+  /** All of them, in the order in which they were made or established. */
+  readonly #connections = new Set<Flow>();
   /** Those in TIME-WAIT, the oldest first. */
   readonly #timeWait = new Set<Connection>();
-  readonly #timers = new DeadlineHeap<Connection>();
+  readonly #timers = new DeadlineHeap<Flow>();
   readonly #names = new FlowCounters();
-  /** Packets come in runs: the connection that the last one belonged to. */
-  #last: Connection | undefined;
   #synReceived = 0;
+  /** When the last SYN cookie was sent. */
+  #cookieUs: Micros = Number.NEGATIVE_INFINITY;
   #nextSerial = 0;
   #closing = false;
   /** Every segment is decoded into this one. */
@@ -86,12 +91,8 @@ export class Endpoint {
       const connection = this.#timers.first();
       if (connection === undefined || connection.deadlineUs > nowUs) return;
       const deadlineUs = connection.deadlineUs;
-      const kind = connection.timers.popDue(deadlineUs);
       const before = connection.state;
-      connection.fire(deadlineUs, kind);
-      if (connection.timers.deadlineUs(kind) <= deadlineUs) {
-        throw new Error(`timer ${kind} of ${connection.config.flow} re-armed at its own deadline ${deadlineUs}`);
-      }
+      connection.fireFirst(deadlineUs);
       this.#after(deadlineUs, connection, before);
     }
   }
@@ -107,19 +108,23 @@ export class Endpoint {
       return;
     }
     segment.ecn = ecn;
-    const connection = this.#find(remoteAddress, segment.sourcePort, segment.destinationPort);
-    if (connection === undefined) {
-      this.#withoutConnection(nowUs, remoteAddress, segment);
+    const flow = this.#flows.find(remoteAddress, segment.sourcePort, segment.destinationPort);
+    if (flow === undefined) {
+      this.#withoutConnection(nowUs, remoteAddress, segment, bytes);
       return;
     }
-    if (this.#reopens(connection, segment)) {
-      this.#open(nowUs, remoteAddress, segment, connection);
+    if (flow instanceof Connection && this.#reopens(flow, segment)) {
+      this.#open(nowUs, remoteAddress, segment, flow);
       return;
     }
-    if (this.#trace) this.#traceIn(nowUs, segment, remoteAddress, connection.config.flow);
-    const before = connection.state;
-    connection.receive(nowUs, segment, bytes);
-    this.#after(nowUs, connection, before);
+    if (this.#trace) this.#traceIn(nowUs, segment, remoteAddress, flow.config.flow);
+    const before = flow.state;
+    if (flow instanceof Connection) flow.receive(nowUs, segment, bytes);
+    else if (flow.receive(nowUs, segment) === 'established') {
+      this.#establish(nowUs, flow, segment, bytes);
+      return;
+    }
+    this.#after(nowUs, flow, before);
   }
 
   /**
@@ -128,7 +133,7 @@ export class Endpoint {
    */
   icmpError(nowUs: Micros, error: TransportError): TransportVerdict {
     const { remoteAddress, remotePort, localPort } = error;
-    const connection = this.#flows.get(remoteAddress)?.get(portKey(remotePort, localPort));
+    const connection = this.#flows.find(remoteAddress, remotePort, localPort);
     if (connection === undefined) return 'ignored: no such connection';
     const before = connection.state;
     const verdict = connection.icmpError(nowUs, error);
@@ -148,17 +153,18 @@ export class Endpoint {
 
   // ---- LISTEN and CLOSED ----
 
-  #withoutConnection(nowUs: Micros, remoteAddress: Address, segment: Segment): void {
+  #withoutConnection(nowUs: Micros, remoteAddress: Address, segment: Segment, bytes: Uint8Array): void {
     const { flags } = segment;
     const listening = !this.#closing && this.#config.services.has(segment.destinationPort);
     if (listening && (flags & (SYN | ACK | RST | FIN)) === SYN) {
-      const refusal = this.#refusal();
-      if (refusal === undefined) {
-        this.#open(nowUs, remoteAddress, segment, undefined);
-        return;
-      }
-      if (this.#trace) this.#traceIn(nowUs, segment, remoteAddress, undefined);
-      this.#dropped(nowUs, refusal, segment);
+      this.#listen(nowUs, remoteAddress, segment);
+      return;
+    }
+    if (
+      listening &&
+      (flags & (ACK | SYN | RST)) === ACK &&
+      this.#openFromCookie(nowUs, remoteAddress, segment, bytes)
+    ) {
       return;
     }
     if (this.#trace) this.#traceIn(nowUs, segment, remoteAddress, undefined);
@@ -169,22 +175,39 @@ export class Endpoint {
     else this.#dropped(nowUs, 'neither SYN nor ACK, or SYN with FIN', segment);
   }
 
-  /** Why no connection can be made now. */
+  /** Text on a SYN is not taken, and comes again behind the handshake (§3.10.7.2 would queue it; TCP fast open is not done). */
+  #listen(nowUs: Micros, remoteAddress: Address, syn: Segment): void {
+    const refusal = this.#refusal();
+    if (refusal === undefined) {
+      this.#open(nowUs, remoteAddress, syn, undefined);
+      return;
+    }
+    if (this.#trace) this.#traceIn(nowUs, syn, remoteAddress, undefined);
+    if (this.#tableFull || !this.#config.settings.synCookies) this.#dropped(nowUs, refusal, syn);
+    else this.#sendCookie(nowUs, remoteAddress, syn, refusal);
+  }
+
+  get #tableFull(): boolean {
+    return this.openFlows >= limits.tcp.connections;
+  }
+
+  /** Why nothing can be remembered of a SYN now. */
   #refusal(): string | undefined {
     if (this.#synReceived >= limits.tcp.synReceived) return 'backlog full: too many connections in SYN-RECEIVED';
-    if (this.openFlows >= limits.tcp.connections) return 'connection table full';
+    if (this.#tableFull) return 'connection table full';
     return undefined;
   }
 
   /**
    * RFC 9293 §3.6.1 (MAY-2): a SYN beyond what the old connection received may open a new one straight from TIME-WAIT.
-   * That a late duplicate SYN returns to TIME-WAIT is left out, as in Linux: the sequence number rules it out.
+   * That a late duplicate SYN returns to TIME-WAIT is left out, as in Linux: the sequence number rules it out, or the
+   * timestamp does (RFC 6191 §2).
    */
   #reopens(connection: Connection, segment: Segment): boolean {
     return (
       connection.state === 'TIME-WAIT' &&
       (segment.flags & (SYN | ACK | RST | FIN)) === SYN &&
-      seqGt(segment.seq, connection.rcvNxt) &&
+      (seqGt(segment.seq, connection.rcvNxt) || connection.isNewer(segment)) &&
       !this.#closing &&
       this.#refusal() === undefined
     );
@@ -192,118 +215,179 @@ export class Endpoint {
 
   /** Makes a connection for a SYN; `old` is one of the same 4-tuple in TIME-WAIT that it replaces. */
   #open(nowUs: Micros, remoteAddress: Address, syn: Segment, old: Connection | undefined): void {
-    const { localAddress, mss, pathMss, services } = this.#config;
-    const { output, random } = this.#deps;
-    const { sourcePort: remotePort, destinationPort: localPort } = syn;
-    const local = `${formatHost(localAddress(remoteAddress))}:${localPort}`;
-    const remote = `${formatHost(remoteAddress)}:${remotePort}`;
-    const tuple = `${remote}>${local}`;
+    const { random } = this.#deps;
+    const ends = this.#ends(remoteAddress, syn);
+    const tuple = `${ends.remote}>${ends.local}`;
     let iss = initialSequenceNumber(random, tuple, nowUs);
     // §3.6.1: larger than the largest number that was used before; the clock alone cannot promise that above 250 kB/s.
     if (old !== undefined && !seqGt(iss, old.sndMax)) iss = seqAdd(old.sndMax, ISS_STEP);
-    const connection = new Connection(
-      {
-        serial: this.#nextSerial++,
-        flow: `${tuple}#${this.#names.next(remoteAddress, remotePort, localPort)}`,
-        local,
-        remote,
-        remoteAddress,
-        remotePort,
-        localPort,
-        iss,
-        ownMss: mss(remoteAddress),
-        pathMss: pathMss(nowUs, remoteAddress),
-        createSession: services.get(localPort)!,
-        output,
-        trace: this.#trace,
-      },
-      syn,
-    );
-    if (this.#trace) this.#traceIn(nowUs, syn, remoteAddress, connection.config.flow);
+    const negotiated = negotiate(syn, this.#config.settings, this.#config.mss(remoteAddress));
+    const config = this.#connectionConfig(nowUs, ends, tuple, iss, syn.seq, negotiated, syn.window);
+    const offset = negotiated.timestamps ? timestampOffset(random, tuple) : 0;
+    const timestamps = new Timestamps(negotiated.timestamps, offset, nowUs, syn.tsVal, seqAdd(syn.seq, 1));
+    const flow = new SynReceived(nowUs, config, timestamps);
+    if (this.#trace) this.#traceIn(nowUs, syn, remoteAddress, config.flow);
     if (old !== undefined) {
       old.forget(nowUs);
       this.#after(nowUs, old, 'TIME-WAIT');
     }
+    this.#insert(flow);
+    flow.open(nowUs);
+    this.#after(nowUs, flow, 'LISTEN');
+  }
+
+  /** The ACK of a SYN-ACK has come: a connection takes the place of the entry. */
+  #establish(nowUs: Micros, syn: SynReceived, segment: Segment, bytes: Uint8Array): void {
+    const connection = new Connection(nowUs, syn.config, syn.timestamps, syn.ecn, 'SYN-RECEIVED');
+    this.#synReceived--;
+    this.#timers.update(syn, Number.POSITIVE_INFINITY);
+    this.#connections.delete(syn);
     this.#insert(connection);
-    connection.open(nowUs);
+    connection.establish(nowUs, segment, bytes, syn.synAckSentUs, syn.synAckTimeouts);
     this.#after(nowUs, connection, 'LISTEN');
+  }
+
+  // ---- SYN cookies ----
+
+  /** Answers a SYN and remembers nothing. Without timestamps only the MSS comes back (as in Linux). */
+  #sendCookie(nowUs: Micros, remoteAddress: Address, syn: Segment, refusal: string): void {
+    if (nowUs - this.#cookieUs >= COOKIE_LIFETIME_US) {
+      const synReceived = this.#synReceived;
+      this.#trace?.(nowUs, { layer: 'tcp', kind: 'cookies', severity: 'warning', reason: refusal, synReceived });
+    }
+    this.#cookieUs = nowUs;
+    const { random } = this.#deps;
+    const ownMss = this.#config.mss(remoteAddress);
+    const ends = this.#ends(remoteAddress, syn);
+    const tuple = `${ends.remote}>${ends.local}`;
+    const { timestamps, sack, ecn, sendShift, receiveShift } = negotiate(syn, this.#config.settings, ownMss);
+    const clock = timestamps ? timestampClock(nowUs, timestampOffset(random, tuple)) : 0;
+    writeSynAck(nowUs, ends, {
+      seq: makeCookie(random, tuple, nowUs, syn.seq, syn.mss),
+      ack: seqAdd(syn.seq, 1),
+      window: MAX_UNSCALED_WINDOW,
+      mss: ownMss,
+      receiveShift: timestamps ? receiveShift : -1,
+      sack: timestamps && sack,
+      timestamps,
+      tsVal: timestamps ? cookieTimestamp(clock, receiveShift < 0 ? -1 : sendShift, sack, ecn) : 0,
+      tsEcr: syn.tsVal,
+      ecn: timestamps && ecn,
+    });
+  }
+
+  /** Makes a connection of an ACK that carries one of our cookies. False: it carries none. */
+  #openFromCookie(nowUs: Micros, remoteAddress: Address, segment: Segment, bytes: Uint8Array): boolean {
+    if (nowUs - this.#cookieUs > COOKIE_LIFETIME_US) return false;
+    const { random } = this.#deps;
+    const { settings } = this.#config;
+    const ends = this.#ends(remoteAddress, segment);
+    const tuple = `${ends.remote}>${ends.local}`;
+    const irs = seqAdd(segment.seq, -1);
+    const iss = seqAdd(segment.ack, -1);
+    const mss = openCookie(random, tuple, nowUs, irs, iss);
+    if (mss < 0) return false;
+    if (this.#tableFull) {
+      if (this.#trace) this.#traceIn(nowUs, segment, remoteAddress, undefined);
+      this.#dropped(nowUs, 'connection table full', segment);
+      return true;
+    }
+    const timestamps = settings.timestamps && segment.hasTimestamps;
+    const offset = timestamps ? timestampOffset(random, tuple) : 0;
+    const { shift, sack, ecn } = optionsOfTimestamp(segment.tsEcr);
+    const negotiated: Negotiated = {
+      sendMss: effectiveSendMss(mss, this.#config.mss(remoteAddress), timestamps),
+      sendShift: timestamps ? Math.max(0, shift) : 0,
+      receiveShift: timestamps && shift >= 0 ? settings.windowScale : -1,
+      sack: timestamps && sack && settings.sack,
+      timestamps,
+      ecn: timestamps && ecn && settings.ecn,
+    };
+    const config = this.#connectionConfig(nowUs, ends, tuple, iss, irs, negotiated, 0);
+    const clock = new Timestamps(timestamps, offset, nowUs, segment.tsVal, segment.seq);
+    const connection = new Connection(nowUs, config, clock, negotiated.ecn, 'LISTEN');
+    if (this.#trace) this.#traceIn(nowUs, segment, remoteAddress, config.flow);
+    this.#insert(connection);
+    connection.establish(nowUs, segment, bytes, -1, 0);
+    this.#after(nowUs, connection, 'LISTEN');
+    return true;
+  }
+
+  // ---- what segments and connections are made of ----
+
+  #ends(remoteAddress: Address, segment: Segment): Ends {
+    const { sourcePort: remotePort, destinationPort: localPort } = segment;
+    return {
+      flow: undefined,
+      local: `${formatHost(this.#config.localAddress(remoteAddress))}:${localPort}`,
+      remote: `${formatHost(remoteAddress)}:${remotePort}`,
+      remoteAddress,
+      remotePort,
+      localPort,
+      output: this.#deps.output,
+      trace: this.#trace,
+    };
+  }
+
+  #connectionConfig(
+    nowUs: Micros,
+    ends: Ends,
+    tuple: string,
+    iss: number,
+    irs: number,
+    negotiated: Negotiated,
+    synWindow: number,
+  ): ConnectionConfig {
+    const { mss, pathMss, services, settings } = this.#config;
+    const { remoteAddress, remotePort, localPort } = ends;
+    return {
+      ...ends,
+      serial: this.#nextSerial++,
+      flow: `${tuple}#${this.#names.next(remoteAddress, remotePort, localPort)}`,
+      iss,
+      irs,
+      ownMss: mss(remoteAddress),
+      pathMss: pathMss(nowUs, remoteAddress),
+      negotiated,
+      synWindow,
+      settings,
+      createSession: services.get(localPort)!,
+    };
   }
 
   /** RFC 9293 §3.10.7.1. */
   #reset(nowUs: Micros, remoteAddress: Address, segment: Segment): void {
-    const { output } = this.#deps;
-    const { sourcePort, destinationPort } = segment;
     const acknowledged = (segment.flags & ACK) !== 0;
     const seq = acknowledged ? segment.ack : 0;
     const ack = acknowledged ? 0 : seqAdd(segment.seq, segmentLength(segment));
-    const flags = acknowledged ? RST : RST | ACK;
-    const bytes = output.begin();
-    writeTcpHeader(bytes, output.payloadStart, destinationPort, sourcePort, seq, ack, TCP_HEADER_BYTES, flags, 0);
-    this.#trace?.(nowUs, {
-      layer: 'tcp',
-      kind: 'segment',
-      dir: 'out',
-      src: `${formatHost(this.#config.localAddress(remoteAddress))}:${destinationPort}`,
-      dst: `${formatHost(remoteAddress)}:${sourcePort}`,
-      seq,
-      ack,
-      flags,
-      window: 0,
-      length: 0,
-    });
-    output.send(nowUs, remoteAddress, TCP_HEADER_BYTES);
+    writeReset(nowUs, this.#ends(remoteAddress, segment), undefined, seq, ack, acknowledged ? RST : RST | ACK);
   }
 
   // ---- tables ----
 
-  #find(remoteAddress: Address, remotePort: number, localPort: number): Connection | undefined {
-    const last = this.#last;
-    if (last !== undefined) {
-      const { config } = last;
-      if (
-        config.remotePort === remotePort &&
-        config.remoteAddress === remoteAddress &&
-        config.localPort === localPort
-      ) {
-        return last;
-      }
-    }
-    const found = this.#flows.get(remoteAddress)?.get(portKey(remotePort, localPort));
-    if (found !== undefined) this.#last = found;
-    return found;
+  #insert(flow: Flow): void {
+    this.#flows.set(flow);
+    this.#connections.add(flow);
   }
 
-  #insert(connection: Connection): void {
-    const { remoteAddress, remotePort, localPort } = connection.config;
-    let ofAddress = this.#flows.get(remoteAddress);
-    if (ofAddress === undefined) {
-      ofAddress = new Map();
-      this.#flows.set(remoteAddress, ofAddress);
-    }
-    ofAddress.set(portKey(remotePort, localPort), connection);
-    this.#connections.add(connection);
-  }
-
-  #remove(connection: Connection): void {
-    const { remoteAddress, remotePort, localPort } = connection.config;
-    const ofAddress = this.#flows.get(remoteAddress);
-    ofAddress?.delete(portKey(remotePort, localPort));
-    if (ofAddress?.size === 0) this.#flows.delete(remoteAddress);
-    this.#connections.delete(connection);
-    if (this.#last === connection) this.#last = undefined;
+  #remove(flow: Flow): void {
+    this.#flows.delete(flow);
+    this.#connections.delete(flow);
   }
 
   /** Keeps counts, tables and the order of timers in step with what an event did to a connection. */
-  #after(nowUs: Micros, connection: Connection, before: TcpState): void {
+  #after(nowUs: Micros, connection: Flow, before: TcpState): void {
     const { state } = connection;
     if (state !== before) {
       if (before === 'SYN-RECEIVED') this.#synReceived--;
       if (state === 'SYN-RECEIVED') this.#synReceived++;
-      if (before === 'TIME-WAIT') this.#timeWait.delete(connection);
-      if (state === 'TIME-WAIT') this.#timeWait.add(connection);
+      if (connection instanceof Connection) {
+        if (before === 'TIME-WAIT') this.#timeWait.delete(connection);
+        if (state === 'TIME-WAIT') this.#timeWait.add(connection);
+      }
       if (state === 'CLOSED') this.#remove(connection);
     }
-    this.#timers.update(connection, connection.timers.nextDeadlineUs());
+    this.#timers.update(connection, connection.nextDeadlineUs());
     if (this.#timeWait.size > limits.tcp.timeWait) {
       const oldest = this.#timeWait.values().next().value!;
       oldest.forget(nowUs);
@@ -336,40 +420,10 @@ export class Endpoint {
       length: segment.payloadLength,
       ...(segment.mss >= 0 && { mss: segment.mss }),
       ...(segment.windowScale >= 0 && { windowScale: segment.windowScale }),
+      ...(segment.sackPermitted && { sackPermitted: true as const }),
+      ...(segment.hasTimestamps && { tsVal: segment.tsVal, tsEcr: segment.tsEcr }),
+      ...(segment.sackBlocks > 0 && { sack: Array.from(segment.sackEdges.subarray(0, 2 * segment.sackBlocks)) }),
+      ...(segment.ecn === ECN_CE && { congestionExperienced: true as const }),
     });
-  }
-}
-
-function portKey(remotePort: number, localPort: number): number {
-  return remotePort * 0x1_0000 + localPort;
-}
-
-/**
- * How often each 4-tuple was seen: the k in `...#k`, which keeps the random draws of its connections apart. A page of
- * counters for each (remote address, local port), 256 kB; beyond `limits.tcp.flowNamePages` the oldest page is given up,
- * and pages made from then on begin above every count in it, so that a name never comes twice.
- */
-class FlowCounters {
-  readonly #pages = new Map<Address, Uint32Array>();
-  #floor = 0;
-
-  next(remoteAddress: Address, remotePort: number, localPort: number): number {
-    const key =
-      typeof remoteAddress === 'number' ? remoteAddress * 0x1_0000 + localPort : `${remoteAddress} ${localPort}`;
-    let page = this.#pages.get(key);
-    if (page === undefined) {
-      if (this.#pages.size >= limits.tcp.flowNamePages) this.#giveUpOldest();
-      page = new Uint32Array(0x1_0000).fill(this.#floor);
-      this.#pages.set(key, page);
-    }
-    return page[remotePort]!++;
-  }
-
-  #giveUpOldest(): void {
-    for (const [key, page] of this.#pages) {
-      for (const count of page) if (count > this.#floor) this.#floor = count;
-      this.#pages.delete(key);
-      return;
-    }
   }
 }

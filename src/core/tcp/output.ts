@@ -1,11 +1,26 @@
 // How segments of a connection leave: written in place in the stack's buffer, told to the trace, handed over (RFC 9293
-// §3.1). Which segments leave, and when, is decided in connection.ts and send.ts.
+// §3.1). Which segments leave, and when, is decided in connection.ts, syn-received.ts and send.ts.
 
 import type { ByteQueue } from '../bytes/queue.js';
 import type { Address } from '../ip/address.js';
 import type { Trace } from '../trace.js';
 import type { Micros, SessionFactory } from '../types.js';
-import { ACK, RST, SYN, TCP_HEADER_BYTES, writeSynOptions, writeTcpHeader } from './segment.js';
+import type { TcpSettings } from './config.js';
+import type { Negotiated } from './negotiate.js';
+import {
+  ACK,
+  ECE,
+  ECN_NOT_ECT,
+  MAX_SACK_BLOCKS,
+  RST,
+  SYN,
+  TCP_HEADER_BYTES,
+  TIMESTAMPS_BYTES,
+  writeSackBlocks,
+  writeSynOptions,
+  writeTcpHeader,
+  writeTimestamps,
+} from './segment.js';
 
 /** Where the stack lets segments be written. A segment is written at `begin()[payloadStart]` and leaves by `send`. */
 export interface TcpOutput {
@@ -44,32 +59,56 @@ export type TransportVerdict =
   | 'ignored: sequence number not in flight'
   | 'ignored: no larger segments are sent';
 
-/** What a connection is made of. */
-export interface ConnectionConfig {
-  /** Orders timers of equal deadlines among connections. */
-  readonly serial: number;
-  /** `10.0.0.1:49152>10.0.0.2:443#k` */
-  readonly flow: string;
+/** The two ends of a segment and the way out. */
+export interface Ends {
+  /** `10.0.0.1:49152>10.0.0.2:443#k`; undefined while there is no connection. */
+  readonly flow: string | undefined;
   /** `address:port`, for the trace. */
   readonly local: string;
   readonly remote: string;
   readonly remoteAddress: Address;
   readonly remotePort: number;
   readonly localPort: number;
+  readonly output: TcpOutput;
+  readonly trace: Trace | undefined;
+}
+
+/** What a connection is made of. */
+export interface ConnectionConfig extends Ends {
+  /** Orders timers of equal deadlines among connections. */
+  readonly serial: number;
+  readonly flow: string;
   readonly iss: number;
+  readonly irs: number;
   /** The largest segment text that fits the MTU, which is also the MSS we offer. */
   readonly ownMss: number;
   /** What is known of the path from earlier connections. */
   readonly pathMss?: PathMss | undefined;
+  readonly negotiated: Negotiated;
+  /** The window of the SYN, which is not scaled. */
+  readonly synWindow: number;
+  readonly settings: TcpSettings;
   readonly createSession: SessionFactory;
-  readonly output: TcpOutput;
-  readonly trace: Trace | undefined;
+}
+
+/** The options of the next segment without SYN: one object for each connection, filled anew. */
+export interface SegmentOptions {
+  timestamps: boolean;
+  tsVal: number;
+  tsEcr: number;
+  sackBlocks: number;
+  readonly sackEdges: Uint32Array;
+}
+
+export function emptyOptions(timestamps: boolean): SegmentOptions {
+  return { timestamps, tsVal: 0, tsEcr: 0, sackBlocks: 0, sackEdges: new Uint32Array(2 * MAX_SACK_BLOCKS) };
 }
 
 /** A segment with `length` bytes of `queue` that begin `distance` behind its front. */
 export function writeSegment(
   nowUs: Micros,
-  config: ConnectionConfig,
+  ends: Ends,
+  options: SegmentOptions,
   seq: number,
   ack: number,
   flags: number,
@@ -77,64 +116,103 @@ export function writeSegment(
   queue: ByteQueue,
   distance: number,
   length: number,
+  ecn: number,
 ): void {
-  const { output, localPort, remotePort } = config;
+  const { output, localPort, remotePort } = ends;
   const bytes = output.begin();
   const at = output.payloadStart;
-  writeTcpHeader(bytes, at, localPort, remotePort, seq, ack, TCP_HEADER_BYTES, flags, window);
-  if (length > 0) queue.copyTo(bytes, at + TCP_HEADER_BYTES, distance, length);
-  if (config.trace) traceOut(nowUs, config, seq, ack, flags, window, length, -1);
-  output.send(nowUs, config.remoteAddress, TCP_HEADER_BYTES + length);
+  let headerLength = TCP_HEADER_BYTES;
+  if (options.timestamps) {
+    writeTimestamps(bytes, at + headerLength, options.tsVal, options.tsEcr);
+    headerLength += TIMESTAMPS_BYTES;
+  }
+  if (options.sackBlocks > 0) {
+    headerLength += writeSackBlocks(bytes, at + headerLength, options.sackEdges, options.sackBlocks);
+  }
+  writeTcpHeader(bytes, at, localPort, remotePort, seq, ack, headerLength, flags, window);
+  if (length > 0) queue.copyTo(bytes, at + headerLength, distance, length);
+  if (ends.trace) traceOut(nowUs, ends, seq, ack, flags, window, length, options, undefined);
+  output.send(nowUs, ends.remoteAddress, headerLength + length, ecn);
 }
 
-/** <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>. A `windowScale` of -1 leaves that option out; `window` is not scaled. */
-export function writeSynAck(
+/** What a SYN-ACK says. A `receiveShift` of -1 leaves window scaling out; `window` is not scaled. */
+export interface SynAck {
+  readonly seq: number;
+  readonly ack: number;
+  readonly window: number;
+  readonly mss: number;
+  readonly receiveShift: number;
+  readonly sack: boolean;
+  readonly timestamps: boolean;
+  readonly tsVal: number;
+  readonly tsEcr: number;
+  readonly ecn: boolean;
+}
+
+/** <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>. RFC 3168 §6.1.1: with ECE but not CWR to agree to ECN, and never in an ECT packet. */
+export function writeSynAck(nowUs: Micros, ends: Ends, synAck: SynAck): void {
+  const { output, localPort, remotePort } = ends;
+  const { seq, ack, window, mss, receiveShift, sack, timestamps, tsVal, tsEcr } = synAck;
+  const bytes = output.begin();
+  const at = output.payloadStart;
+  const optionsAt = at + TCP_HEADER_BYTES;
+  const headerLength =
+    TCP_HEADER_BYTES + writeSynOptions(bytes, optionsAt, mss, receiveShift, sack, timestamps, tsVal, tsEcr);
+  const flags = SYN | ACK | (synAck.ecn ? ECE : 0);
+  writeTcpHeader(bytes, at, localPort, remotePort, seq, ack, headerLength, flags, window);
+  if (ends.trace) traceOut(nowUs, ends, seq, ack, flags, window, 0, undefined, synAck);
+  output.send(nowUs, ends.remoteAddress, headerLength, ECN_NOT_ECT);
+}
+
+/** <SEQ><CTL=RST>, with the timestamps where they were agreed on (RFC 7323 §3.2); TSecr is 0 without ACK. */
+export function writeReset(
   nowUs: Micros,
-  config: ConnectionConfig,
-  ack: number,
-  window: number,
-  windowScale: number,
+  ends: Ends,
+  options: SegmentOptions | undefined,
+  seq: number,
+  ack = 0,
+  flags = RST,
 ): void {
-  const { output, localPort, remotePort, iss, ownMss } = config;
+  const { output, localPort, remotePort } = ends;
   const bytes = output.begin();
   const at = output.payloadStart;
-  const headerLength = TCP_HEADER_BYTES + writeSynOptions(bytes, at + TCP_HEADER_BYTES, ownMss, windowScale);
-  writeTcpHeader(bytes, at, localPort, remotePort, iss, ack, headerLength, SYN | ACK, window);
-  if (config.trace) traceOut(nowUs, config, iss, ack, SYN | ACK, window, 0, windowScale);
-  output.send(nowUs, config.remoteAddress, headerLength);
-}
-
-/** <SEQ><CTL=RST>. */
-export function writeReset(nowUs: Micros, config: ConnectionConfig, seq: number): void {
-  const { output, localPort, remotePort } = config;
-  writeTcpHeader(output.begin(), output.payloadStart, localPort, remotePort, seq, 0, TCP_HEADER_BYTES, RST, 0);
-  if (config.trace) traceOut(nowUs, config, seq, 0, RST, 0, 0, -1);
-  output.send(nowUs, config.remoteAddress, TCP_HEADER_BYTES);
+  const timestamps = options?.timestamps === true;
+  const headerLength = TCP_HEADER_BYTES + (timestamps ? TIMESTAMPS_BYTES : 0);
+  if (timestamps) writeTimestamps(bytes, at + TCP_HEADER_BYTES, options.tsVal, options.tsEcr);
+  writeTcpHeader(bytes, at, localPort, remotePort, seq, ack, headerLength, flags, 0);
+  if (ends.trace) traceOut(nowUs, ends, seq, ack, flags, 0, 0, options, undefined);
+  output.send(nowUs, ends.remoteAddress, headerLength, ECN_NOT_ECT);
 }
 
 function traceOut(
   nowUs: Micros,
-  config: ConnectionConfig,
+  ends: Ends,
   seq: number,
   ack: number,
   flags: number,
   window: number,
   length: number,
-  windowScale: number,
+  options: SegmentOptions | undefined,
+  synAck: SynAck | undefined,
 ): void {
-  config.trace?.(nowUs, {
+  const timestamps = synAck ?? options;
+  const blocks = options?.sackBlocks ?? 0;
+  ends.trace?.(nowUs, {
     layer: 'tcp',
     kind: 'segment',
     dir: 'out',
-    flow: config.flow,
-    src: config.local,
-    dst: config.remote,
+    ...(ends.flow !== undefined && { flow: ends.flow }),
+    src: ends.local,
+    dst: ends.remote,
     seq,
     ack,
     flags,
     window,
     length,
-    ...((flags & SYN) !== 0 && { mss: config.ownMss }),
-    ...(windowScale >= 0 && { windowScale }),
+    ...(synAck && { mss: synAck.mss }),
+    ...(synAck && synAck.receiveShift >= 0 && { windowScale: synAck.receiveShift }),
+    ...(synAck?.sack && { sackPermitted: true }),
+    ...(timestamps?.timestamps && { tsVal: timestamps.tsVal, tsEcr: timestamps.tsEcr }),
+    ...(blocks > 0 && options && { sack: Array.from(options.sackEdges.subarray(0, 2 * blocks)) }),
   });
 }

@@ -1,15 +1,12 @@
 // The receiving half of a connection: RCV.NXT, the window and its right edge, out-of-order pieces, and what waits for a
-// session without room (RFC 9293 §3.8.6, §3.10.7.4 seventh and eighth). SACK blocks could be read off the pieces; none are sent.
+// session without room (RFC 9293 §3.8.6, §3.10.7.4 seventh and eighth). What is told of the pieces is in sack.ts.
 
 import { ByteQueue } from '../bytes/queue.js';
 import { limits } from '../limits.js';
 import type { Micros, Session } from '../types.js';
+import { MAX_UNSCALED_WINDOW } from './config.js';
+import { SackBlocks } from './sack.js';
 import { seqAdd, seqDiff, seqGt, seqLt } from './seq.js';
-
-/** Shift of our window when the peer scales too: 65,535 << 3 is the largest window we offer (RFC 7323 §2.3). */
-export const RECEIVE_WINDOW_SCALE = 3;
-
-const MAX_UNSCALED_WINDOW = 65_535;
 
 /** Bytes beyond a gap, `[seq, end)`; the copies belong to the list. */
 interface Piece {
@@ -34,11 +31,16 @@ export class Receiver {
   finished = false;
   /** Nobody reads any more: text is acknowledged and thrown away (§3.6.1). */
   discarding = false;
+  /** What a session that closed had not read. */
+  unreadBytes = 0;
+  /** What is to be said of the pieces; undefined when SACK was not agreed on. */
+  readonly sack: SackBlocks | undefined;
   #pieces: Piece[] = [];
   /** Where the peer's FIN stands, once a segment that carries it was accepted. */
   #finSeq = -1;
   readonly #shift: number;
   readonly #limit: number;
+  readonly #queueLimit: number;
   readonly #ownMss: number;
   /** The largest segment seen: two of them are due an ACK even when the peer's options make them smaller than our MSS. */
   #segmentBytes: number;
@@ -48,11 +50,16 @@ export class Receiver {
   /** The session was short of room since the window was last advertised. */
   #starved = false;
 
-  /** `scaled`: both sides sent the window scale option. `ownMss`: what we offered. */
-  constructor(irs: number, scaled: boolean, ownMss: number) {
+  /**
+   * `shift`: of our windows, -1 when the two sides do not scale. `largestWindow`: the config's. `ownMss`: what we offered.
+   * `sack`: both sides do.
+   */
+  constructor(irs: number, shift: number, largestWindow: number, ownMss: number, sack: boolean) {
     this.nxt = seqAdd(irs, 1);
-    this.#shift = scaled ? RECEIVE_WINDOW_SCALE : 0;
-    this.#limit = scaled ? limits.tcp.receiveWindowBytes : MAX_UNSCALED_WINDOW;
+    this.#shift = Math.max(0, shift);
+    this.#limit = Math.min(largestWindow, MAX_UNSCALED_WINDOW * 2 ** this.#shift);
+    this.#queueLimit = this.#limit + limits.tcp.receiveQueueSlackBytes;
+    this.sack = sack ? new SackBlocks() : undefined;
     this.#ownMss = ownMss;
     this.#segmentBytes = Math.min(536, ownMss);
     // RFC 7323 §2.2: the window of a SYN-ACK is not scaled. There is no session yet whose room could be asked.
@@ -105,6 +112,8 @@ export class Receiver {
     if (count > this.#segmentBytes) this.#segmentBytes = Math.min(count, this.#ownMss);
     const old = seqDiff(this.nxt, first);
     if (old > 0) {
+      // RFC 2883 §4.1: the part that came before.
+      if (count > 0) this.sack?.duplicate(seq, old < count ? this.nxt : seqAdd(seq, count));
       first = this.nxt;
       from += old;
       count -= old;
@@ -120,8 +129,10 @@ export class Receiver {
     if (count < 0) count = 0;
     if (first !== this.nxt) return this.#hold(bytes, from, first, count);
 
+    if (this.sack !== undefined && this.#pieces.length > 0) this.#noteOverlap(this.sack, seqAdd(first, count));
     if (count > 0) this.#deliver(nowUs, session, bytes, from, count);
     const filled = this.#pieces.length > 0 && this.#joinPieces(nowUs, session);
+    if (this.sack?.pending) this.#advanceSack(this.sack);
     if (this.#finSeq === this.nxt && !this.finished) {
       this.finished = true;
       this.nxt = seqAdd(this.nxt, 1);
@@ -129,6 +140,13 @@ export class Receiver {
       if (seqGt(this.nxt, this.edge)) this.edge = this.nxt;
     }
     return filled ? 'filled-gap' : 'in-order';
+  }
+
+  /** Text [seq, seq + length) is not acceptable. What of it lies before RCV.NXT has come before (RFC 2883 §4.1). */
+  reject(seq: number, length: number): void {
+    if (length === 0 || !seqLt(seq, this.nxt)) return;
+    const end = seqAdd(seq, length);
+    this.sack?.duplicate(seq, seqLt(end, this.nxt) ? end : this.nxt);
   }
 
   /** Hands waiting bytes to the session while it has room. */
@@ -139,15 +157,17 @@ export class Receiver {
       const bytes = this.queue.front(room);
       session.receive(nowUs, bytes);
       this.queue.drop(bytes.length);
-      if (session.state !== 'open') this.discard();
+      if (session.state !== 'open') this.discard(session.state === 'closed');
     }
   }
 
-  /** From here on text is thrown away. */
-  discard(): void {
+  /** From here on text is thrown away. `unread`: it waited for somebody who has not said that no more is wanted. */
+  discard(unread = false): void {
+    if (unread && !this.discarding) this.unreadBytes = this.queue.length;
     this.discarding = true;
     this.queue.clear();
     this.#pieces = [];
+    this.sack?.clear();
   }
 
   /**
@@ -184,8 +204,9 @@ export class Receiver {
     // A scaled window cannot express every edge. Rounding up keeps the visible edge from moving left (SHLD-14); it is
     // given up when a peer has made use of the rounding for so long that the queue reaches its bound.
     const units = Math.min(MAX_UNSCALED_WINDOW, (this.wnd + (1 << this.#shift) - 1) >>> this.#shift);
-    if (this.queue.length + (units << this.#shift) > limits.tcp.receiveQueueBytes) return this.wnd >>> this.#shift;
-    const visible = seqAdd(this.nxt, units << this.#shift);
+    const bytes = units * 2 ** this.#shift;
+    if (this.queue.length + bytes > this.#queueLimit) return this.wnd >>> this.#shift;
+    const visible = seqAdd(this.nxt, bytes);
     if (seqGt(visible, this.edge)) this.edge = visible;
     return units;
   }
@@ -196,7 +217,7 @@ export class Receiver {
     if (this.discarding) return;
     if (this.queue.length === 0 && session.room() > 0) {
       session.receive(nowUs, bytes.subarray(start, start + count));
-      if (session.state !== 'open') this.discard();
+      if (session.state !== 'open') this.discard(session.state === 'closed');
     } else {
       this.queue.push(bytes.subarray(start, start + count));
     }
@@ -225,20 +246,59 @@ export class Receiver {
     // Most segments belong at the end, so look from there for the last piece that begins at or before this one.
     let index = this.#pieces.length;
     while (index > 0 && seqGt(this.#pieces[index - 1]!.seq, first)) index--;
-    if (index > 0 && seqGt(this.#pieces[index - 1]!.end, first)) first = this.#pieces[index - 1]!.end;
+    // The first contiguous part of it that is there already (RFC 2883 §4.1), empty at first.
+    let againFrom = seq;
+    let againTo = seq;
+    if (index > 0 && seqGt(this.#pieces[index - 1]!.end, first)) {
+      first = this.#pieces[index - 1]!.end;
+      againTo = first;
+    }
     while (seqLt(first, end)) {
       const next = this.#pieces[index];
       const until = next !== undefined && seqLt(next.seq, end) ? next.seq : end;
       if (seqLt(first, until)) {
-        if (this.#pieces.length >= limits.tcp.reassemblyPieces) return 'reassembly-full';
+        if (this.#pieces.length >= limits.tcp.reassemblyPieces) {
+          if (first !== seq) this.sack?.held(seq, first);
+          return 'reassembly-full';
+        }
         const at = start + seqDiff(first, seq);
         this.#pieces.splice(index, 0, { seq: first, end: until, bytes: bytes.slice(at, at + seqDiff(until, first)) });
         index++;
       }
       if (next === undefined || until === end) break;
+      if (againFrom === againTo) againFrom = next.seq;
+      if (againFrom === next.seq || againTo === next.seq) againTo = next.end;
       first = next.end;
       index++;
     }
+    const { sack } = this;
+    if (sack === undefined) return 'out-of-order';
+    if (againFrom !== againTo) sack.duplicate(againFrom, seqLt(againTo, end) ? againTo : end);
+    sack.held(seq, end);
     return 'out-of-order';
+  }
+
+  /** Text from RCV.NXT to `end` has come: the pieces that it reaches into have come twice. */
+  #noteOverlap(sack: SackBlocks, end: number): void {
+    const from = this.#pieces[0]!.seq;
+    let to = from;
+    for (const piece of this.#pieces) {
+      if (piece.seq !== to || !seqLt(to, end)) break;
+      to = piece.end;
+    }
+    if (to !== from) sack.duplicate(from, seqLt(to, end) ? to : end);
+  }
+
+  /** Takes what RCV.NXT has reached out of the blocks; when some were forgotten, others that are held take their place. */
+  #advanceSack(sack: SackBlocks): void {
+    sack.advance(this.nxt);
+    if (!sack.incomplete) return;
+    sack.forgotten = false;
+    for (let i = 0; i < this.#pieces.length; ) {
+      const left = this.#pieces[i]!.seq;
+      let right = this.#pieces[i++]!.end;
+      while (this.#pieces[i]?.seq === right) right = this.#pieces[i++]!.end;
+      sack.remember(left, right);
+    }
   }
 }

@@ -18,8 +18,8 @@ export const CWR = 0x80;
 export const TCP_HEADER_BYTES = 20;
 /** Where the checksum stands, from the segment's start. */
 export const CHECKSUM_OFFSET = 16;
-/** MSS, no-operation, window scale. */
-export const SYN_OPTIONS_BYTES = 8;
+/** Two no-operations and the option (RFC 7323 appendix A). */
+export const TIMESTAMPS_BYTES = 12;
 
 const OPTION_END = 0;
 const OPTION_NO_OPERATION = 1;
@@ -55,9 +55,14 @@ export interface Segment {
   /** TSval and TSecr; they mean something when `hasTimestamps`. */
   tsVal: number;
   tsEcr: number;
-  /** ECN codepoint of the packet that it came in (RFC 3168 §5): 0 not-ECT, 1 ECT(1), 2 ECT(0), 3 CE. Not read from the segment. */
+  /** The ECN field of the packet that brought it (RFC 3168 §5): 0 not ECT, 1 ECT(1), 2 ECT(0), 3 CE. The receiver's caller sets it. */
   ecn: number;
 }
+
+/** Codepoints of the ECN field (RFC 3168 §5). */
+export const ECN_NOT_ECT = 0;
+export const ECN_ECT0 = 2;
+export const ECN_CE = 3;
 
 export function emptySegment(): Segment {
   return {
@@ -77,7 +82,7 @@ export function emptySegment(): Segment {
     hasTimestamps: false,
     tsVal: 0,
     tsEcr: 0,
-    ecn: 0,
+    ecn: ECN_NOT_ECT,
   };
 }
 
@@ -193,16 +198,73 @@ export function writeTcpHeader(
   bytes[at + 19] = 0;
 }
 
-/** Writes the options of a SYN at `at` and gives their length: 4 or 8 bytes (a `windowScale` of -1 is left out). */
-export function writeSynOptions(bytes: Uint8Array, at: number, mss: number, windowScale: number): number {
-  bytes[at] = OPTION_MSS;
-  bytes[at + 1] = 4;
-  bytes[at + 2] = mss >>> 8;
-  bytes[at + 3] = mss;
-  if (windowScale < 0) return 4;
-  bytes[at + 4] = OPTION_NO_OPERATION;
-  bytes[at + 5] = OPTION_WINDOW_SCALE;
-  bytes[at + 6] = 3;
-  bytes[at + 7] = windowScale;
-  return SYN_OPTIONS_BYTES;
+/**
+ * Writes the options of a SYN at `at` and gives their length, 4 to 20 bytes. A `windowScale` of -1 is left out. The order
+ * is Linux's: MSS, SACK-permitted, timestamps, no-operation, window scale.
+ */
+export function writeSynOptions(
+  bytes: Uint8Array,
+  at: number,
+  mss: number,
+  windowScale: number,
+  sackPermitted = false,
+  timestamps = false,
+  tsVal = 0,
+  tsEcr = 0,
+): number {
+  let to = at;
+  bytes[to++] = OPTION_MSS;
+  bytes[to++] = 4;
+  bytes[to++] = mss >>> 8;
+  bytes[to++] = mss;
+  if (timestamps || sackPermitted) {
+    // SACK-permitted stands where the timestamps' no-operations would, or behind two of them.
+    const both = timestamps && sackPermitted;
+    bytes[to++] = both ? OPTION_SACK_PERMITTED : OPTION_NO_OPERATION;
+    bytes[to++] = both ? 2 : OPTION_NO_OPERATION;
+    if (timestamps) to = putTimestamps(bytes, to, tsVal, tsEcr);
+    else {
+      bytes[to++] = OPTION_SACK_PERMITTED;
+      bytes[to++] = 2;
+    }
+  }
+  if (windowScale >= 0) {
+    bytes[to++] = OPTION_NO_OPERATION;
+    bytes[to++] = OPTION_WINDOW_SCALE;
+    bytes[to++] = 3;
+    bytes[to++] = windowScale;
+  }
+  return to - at;
+}
+
+/** Writes the timestamps option of a segment without SYN at `at`: TIMESTAMPS_BYTES. */
+export function writeTimestamps(bytes: Uint8Array, at: number, tsVal: number, tsEcr: number): void {
+  bytes[at] = OPTION_NO_OPERATION;
+  bytes[at + 1] = OPTION_NO_OPERATION;
+  putTimestamps(bytes, at + 2, tsVal, tsEcr);
+}
+
+/** Writes a SACK option with the first `blocks` pairs of `edges` at `at` and gives its length, padding included. */
+export function writeSackBlocks(bytes: Uint8Array, at: number, edges: Uint32Array, blocks: number): number {
+  bytes[at] = OPTION_NO_OPERATION;
+  bytes[at + 1] = OPTION_NO_OPERATION;
+  bytes[at + 2] = OPTION_SACK;
+  bytes[at + 3] = 2 + 8 * blocks;
+  let to = at + 4;
+  for (let i = 0; i < 2 * blocks; i++) to = putU32(bytes, to, edges[i]!);
+  return to - at;
+}
+
+function putTimestamps(bytes: Uint8Array, at: number, tsVal: number, tsEcr: number): number {
+  bytes[at] = OPTION_TIMESTAMPS;
+  bytes[at + 1] = 10;
+  return putU32(bytes, putU32(bytes, at + 2, tsVal), tsEcr);
+}
+
+function putU32(bytes: Uint8Array, at: number, value: number): number {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+  return at + 4;
 }

@@ -8,7 +8,7 @@ import type { TimerTable } from '../time.js';
 import type { Micros } from '../types.js';
 import { Congestion } from './congestion.js';
 import { MAX_RTO_US, RttEstimator } from './rtt.js';
-import { FIN, PSH } from './segment.js';
+import { CWR, FIN, PSH } from './segment.js';
 import { seqAdd, seqDiff, seqGt, seqGte, seqLt } from './seq.js';
 
 /** Timer kinds of a connection; at one instant the smaller fires first. */
@@ -18,7 +18,11 @@ export const TIMER_DELAYED_ACK = 2;
 /** TIME-WAIT, and the wait for the peer's FIN in FIN-WAIT-2. */
 export const TIMER_CLOSE = 3;
 export const TIMER_SESSION = 4;
-export const TIMER_KINDS = 5;
+/** RFC 9293 §3.8.4. */
+export const TIMER_KEEP_ALIVE = 5;
+/** RFC 9293 §3.10.8. */
+export const TIMER_USER = 6;
+export const TIMER_KINDS = 7;
 
 export type RetransmitReason = 'rto' | 'syn-ack' | 'fast' | 'probe' | 'path-mtu';
 
@@ -64,6 +68,7 @@ export class Sender {
   #timedAtUs = -1;
   #timedEnd = 0;
   #lastSentUs: Micros = 0;
+  #cwrPending = false;
 
   constructor(iss: number, mss: number, timers: TimerTable) {
     this.una = iss;
@@ -140,6 +145,11 @@ export class Sender {
   /** A duplicate ACK as RFC 5681 §2 defines it. */
   duplicate(): void {
     this.congestion.duplicate(this.una, this.max, this.inFlight);
+  }
+
+  /** ECE has come (RFC 3168 §6.1.2): answered once for a window of data, and the next new segment says so. */
+  congestionMarked(): void {
+    if (this.congestion.marked(this.una, this.max, this.inFlight)) this.#cwrPending = true;
   }
 
   /** SND.WND from a segment that passed the SND.WL1/WL2 test. */
@@ -258,7 +268,10 @@ export class Sender {
       this.#timedAtUs = nowUs;
       this.#timedEnd = end;
     }
-    out.write(nowUs, seq, this.inFlight, length, (fin ? FIN : 0) | (last && length > 0 ? PSH : 0));
+    // RFC 3168 §6.1.2: CWR stands on new text only, so that its loss is noticed.
+    const cwr = this.#cwrPending && length > 0 && seq === this.max;
+    if (cwr) this.#cwrPending = false;
+    out.write(nowUs, seq, this.inFlight, length, (fin ? FIN : 0) | (last && length > 0 ? PSH : 0) | (cwr ? CWR : 0));
     this.nxt = end;
     if (seqGt(end, this.max)) this.max = end;
     this.#lastSentUs = nowUs;

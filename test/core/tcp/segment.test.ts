@@ -6,11 +6,12 @@ import { ParseError } from '../../../src/core/bytes/reader.js';
 import { initialSequenceNumber } from '../../../src/core/tcp/isn.js';
 import {
   decodeSegment,
-  SYN_OPTIONS_BYTES,
   segmentLength,
   TCP_HEADER_BYTES,
+  writeSackBlocks,
   writeSynOptions,
   writeTcpHeader,
+  writeTimestamps,
 } from '../../../src/core/tcp/segment.js';
 import { seqAdd, seqDiff, seqGt, seqGte, seqLt, seqLte, seqWithin } from '../../../src/core/tcp/seq.js';
 import { concat, equalBytes, hex } from '../../support/bytes.js';
@@ -47,13 +48,38 @@ test('reads a SYN and its options', () => {
 
 test('what is written is what was read', () => {
   const bytes = new Uint8Array(30).fill(0xee);
-  assert.is(writeSynOptions(bytes, 1 + TCP_HEADER_BYTES, 1460, 7), SYN_OPTIONS_BYTES);
+  assert.is(writeSynOptions(bytes, 1 + TCP_HEADER_BYTES, 1460, 7), 8);
   writeTcpHeader(bytes, 1, 49_152, 443, 0xffff_ff00, 0, 28, 0x02, 64_240);
   equalBytes(bytes.subarray(1, 29), SYN_SEGMENT);
   assert.is(bytes[0], 0xee);
   assert.is(bytes[29], 0xee);
   assert.is(writeSynOptions(bytes, 20, 536, -1), 4);
   equalBytes(bytes.subarray(20, 24), hex('02040218'));
+});
+
+test("the options of a SYN stand in Linux's order", () => {
+  const bytes = new Uint8Array(20);
+  assert.is(writeSynOptions(bytes, 0, 1460, 7, true, true, 0x01020304, 0x05060708), 20);
+  equalBytes(bytes, hex('020405b4 0402 080a 01020304 05060708 01030307'));
+  assert.is(writeSynOptions(bytes, 0, 1460, 7, false, true, 1, 2), 20);
+  equalBytes(bytes, hex('020405b4 0101 080a 00000001 00000002 01030307'));
+  assert.is(writeSynOptions(bytes, 0, 1460, -1, true), 8);
+  equalBytes(bytes.subarray(0, 8), hex('020405b4 01010402'));
+});
+
+test('timestamps and SACK blocks fill what a header has room for', () => {
+  const bytes = new Uint8Array(60);
+  writeTimestamps(bytes, 20, 0xffff_fffe, 7);
+  const edges = Uint32Array.of(1, 2, 3, 4, 0xffff_fff0, 0x10);
+  assert.is(writeSackBlocks(bytes, 32, edges, 3), 28);
+  writeTcpHeader(bytes, 0, 1, 2, 3, 4, 60, 0x10, 5);
+  const segment = decodeSegment(bytes, 0, 60);
+  assert.ok(segment.hasTimestamps);
+  assert.is(segment.tsVal, 0xffff_fffe);
+  assert.is(segment.tsEcr, 7);
+  assert.is(segment.sackBlocks, 3);
+  assert.equal([...segment.sackEdges.subarray(0, 6)], [...edges]);
+  assert.is(segment.payloadLength, 0);
 });
 
 test('reads text behind other options, and forgets the options of the segment before', () => {

@@ -1,0 +1,87 @@
+// The tables of endpoint.ts: connections by their 4-tuples, and how often a 4-tuple was seen. What belongs in them, and
+// their bounds, are decided there.
+
+import type { Address } from '../ip/address.js';
+import { limits } from '../limits.js';
+import type { Connection } from './connection.js';
+import type { SynReceived } from './syn-received.js';
+
+export type Flow = Connection | SynReceived;
+
+/** By remote address, remote port and local port. */
+export class FlowTable {
+  readonly #flows = new Map<Address, Map<number, Flow>>();
+  /** Packets come in runs: what the last one belonged to. */
+  #last: Flow | undefined;
+
+  find(remoteAddress: Address, remotePort: number, localPort: number): Flow | undefined {
+    const last = this.#last;
+    if (last !== undefined) {
+      const { config } = last;
+      if (
+        config.remotePort === remotePort &&
+        config.remoteAddress === remoteAddress &&
+        config.localPort === localPort
+      ) {
+        return last;
+      }
+    }
+    const found = this.#flows.get(remoteAddress)?.get(portKey(remotePort, localPort));
+    if (found !== undefined) this.#last = found;
+    return found;
+  }
+
+  /** In place of another of the same 4-tuple, if there is one. */
+  set(flow: Flow): void {
+    const { remoteAddress, remotePort, localPort } = flow.config;
+    let ofAddress = this.#flows.get(remoteAddress);
+    if (ofAddress === undefined) {
+      ofAddress = new Map();
+      this.#flows.set(remoteAddress, ofAddress);
+    }
+    ofAddress.set(portKey(remotePort, localPort), flow);
+    this.#last = flow;
+  }
+
+  delete(flow: Flow): void {
+    const { remoteAddress, remotePort, localPort } = flow.config;
+    const ofAddress = this.#flows.get(remoteAddress);
+    ofAddress?.delete(portKey(remotePort, localPort));
+    if (ofAddress?.size === 0) this.#flows.delete(remoteAddress);
+    if (this.#last === flow) this.#last = undefined;
+  }
+}
+
+function portKey(remotePort: number, localPort: number): number {
+  return remotePort * 0x1_0000 + localPort;
+}
+
+/**
+ * How often each 4-tuple was seen: the k in `...#k`, which keeps the random draws of its connections apart. A page of
+ * counters for each (remote address, local port), 256 kB; beyond `limits.tcp.flowNamePages` the oldest page is given up,
+ * and pages made from then on begin above every count in it, so that a name never comes twice.
+ */
+export class FlowCounters {
+  readonly #pages = new Map<Address, Uint32Array>();
+  #floor = 0;
+
+  next(remoteAddress: Address, remotePort: number, localPort: number): number {
+    const key =
+      typeof remoteAddress === 'number' ? remoteAddress * 0x1_0000 + localPort : `${remoteAddress} ${localPort}`;
+    let page = this.#pages.get(key);
+    if (page === undefined) {
+      if (this.#pages.size >= limits.tcp.flowNamePages) this.#giveUpOldest();
+      page = new Uint32Array(0x1_0000).fill(this.#floor);
+      this.#pages.set(key, page);
+    }
+    return page[remotePort]!++;
+  }
+
+  #giveUpOldest(): void {
+    for (const [key, page] of this.#pages) {
+      for (const count of page) if (count > this.#floor) this.#floor = count;
+      this.#pages.delete(key);
+      return;
+    }
+  }
+}

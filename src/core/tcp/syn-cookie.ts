@@ -1,0 +1,63 @@
+// SYN cookies (RFC 4987 §3.6): when the SYN queue is full, all that a connection needs to begin is put into what the peer
+// sends back: the MSS into the sequence number, the other options into the low bits of the timestamp, as Linux does.
+
+import { limits } from '../limits.js';
+import type { RandomSource } from '../random.js';
+import { MICROS_PER_SECOND } from '../time.js';
+import type { Micros } from '../types.js';
+
+/** What the peer may have offered: the largest of these that is not more is used. Ethernet, PPPoE, IPv6 and tunnels, jumbo frames. */
+const MSS_TABLE = [536, 1200, 1220, 1300, 1400, 1440, 1460, 8940] as const;
+
+const MINUTE_US = 60 * MICROS_PER_SECOND;
+/** A cookie that was sent by then is void now. */
+export const COOKIE_LIFETIME_US = limits.tcp.synCookieMinutes * MINUTE_US;
+
+/** Timestamp bits 0 to 3: the window scale, 15 for none; 4: SACK; 5: ECN. */
+const OPTION_BITS = 0x3f;
+const NO_SCALE = 0x0f;
+const SACK_BIT = 0x10;
+const ECN_BIT = 0x20;
+
+/**
+ * The ISS that stands for a SYN with `irs` and `mss` of the 4-tuple `tuple`. Not predictable (RFC 6528 asks for that), as a
+ * draw is in it, and ahead of an earlier one of the 4-tuple as far as the peer's own ISN is.
+ */
+export function makeCookie(random: RandomSource, tuple: string, nowUs: Micros, irs: number, mss: number): number {
+  let index = 0;
+  for (let i = 0; i < MSS_TABLE.length; i++) if (MSS_TABLE[i]! <= mss) index = i;
+  return (secretOf(random, tuple, minuteOf(nowUs)) + irs + index) >>> 0;
+}
+
+/** The MSS in a cookie that we sent lately; -1 when `cookie` is none. */
+export function openCookie(random: RandomSource, tuple: string, nowUs: Micros, irs: number, cookie: number): number {
+  const now = minuteOf(nowUs);
+  const oldest = Math.max(0, now - limits.tcp.synCookieMinutes + 1);
+  for (let minute = now; minute >= oldest; minute--) {
+    const index = (cookie - irs - secretOf(random, tuple, minute)) >>> 0;
+    if (index < MSS_TABLE.length) return MSS_TABLE[index]!;
+  }
+  return -1;
+}
+
+/** A TSval that is not after `clock`, at most 64 ms before it, and carries the options. `shift` is the peer's, -1: none. */
+export function cookieTimestamp(clock: number, shift: number, sack: boolean, ecn: boolean): number {
+  const options = (shift < 0 ? NO_SCALE : shift) | (sack ? SACK_BIT : 0) | (ecn ? ECN_BIT : 0);
+  const value = ((clock & ~OPTION_BITS) | options) >>> 0;
+  return value > clock ? (value - OPTION_BITS - 1) >>> 0 : value;
+}
+
+/** The same bits of an echoed TSval, without our clock's offset having been taken out. */
+export function optionsOfTimestamp(value: number): { shift: number; sack: boolean; ecn: boolean } {
+  const shift = value & NO_SCALE;
+  return { shift: shift === NO_SCALE ? -1 : shift, sack: (value & SACK_BIT) !== 0, ecn: (value & ECN_BIT) !== 0 };
+}
+
+function minuteOf(nowUs: Micros): number {
+  return Math.floor(nowUs / MINUTE_US);
+}
+
+function secretOf(random: RandomSource, tuple: string, minute: number): number {
+  const f = random.bytes(tuple, `syn-cookie ${minute}`, 4);
+  return ((f[0]! << 24) | (f[1]! << 16) | (f[2]! << 8) | f[3]!) >>> 0;
+}
