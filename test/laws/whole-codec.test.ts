@@ -72,7 +72,7 @@ test('IPv4 packets', () => {
     const packet = decodePacket(frame);
     assert.is(packet.totalLength, frame.length);
     const header = new Uint8Array(20);
-    writeIpv4Header(header, packet.totalLength, packet.protocol, packet.source, packet.destination);
+    writeIpv4Header(header, 0, packet.totalLength, packet.protocol, packet.source, packet.destination);
     if (dir === 'out') equalBytes(header, frame.subarray(0, 20), 'our own header');
     else {
       // The peer's identification, TTL and checksum are its own; everything else is what we would write.
@@ -110,7 +110,9 @@ test('TCP segments', () => {
     writeTcpHeader(written, 0, sourcePort, destinationPort, seq, ack, headerLength, flags, window);
     equalBytes(written.subarray(0, 16), frame.subarray(20, 36), 'header up to the checksum');
     if (dir === 'out' && (flags & SYN) !== 0) {
-      assert.is(writeSynOptions(written, 20, mss, windowScale), headerLength - 20);
+      const { sackPermitted, hasTimestamps, tsVal, tsEcr } = segment;
+      const length = writeSynOptions(written, 20, mss, windowScale, sackPermitted, hasTimestamps, tsVal, tsEcr);
+      assert.is(length, headerLength - 20);
       equalBytes(written.subarray(20), frame.subarray(40, segment.payloadStart), 'options');
     }
     assert.is(segment.payloadStart + segment.payloadLength, frame.length);
