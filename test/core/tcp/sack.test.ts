@@ -3,6 +3,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { limits } from '../../../src/core/limits.js';
+import { SackBlocks } from '../../../src/core/tcp/sack.js';
 import { MAX_SACK_BLOCKS } from '../../../src/core/tcp/segment.js';
 import { runScript } from '../../support/packet-script.js';
 
@@ -95,6 +96,22 @@ test('a fifth block pushes out the oldest, which comes back when there is room (
     0.109 < . 201:211(10) ack 1 win 65535
     0.109 > . 1:1(0) ack 211 <sack 901:1201 701:801 501:601 301:401>
   `);
+});
+
+test('of more blocks than fit again the rest stays forgotten until there is room for it', () => {
+  const blocks = new SackBlocks();
+  const edges = new Uint32Array(2 * MAX_SACK_BLOCKS);
+  for (const left of [10, 30, 50, 70, 90]) blocks.held(left, left + 10);
+  assert.ok(blocks.forgotten);
+  blocks.advance(45);
+  assert.ok(blocks.incomplete);
+  blocks.forgotten = false;
+  for (const left of [50, 110, 130]) blocks.remember(left, left + 10);
+  assert.ok(blocks.forgotten && !blocks.incomplete);
+  assert.is(blocks.collect(edges, MAX_SACK_BLOCKS), MAX_SACK_BLOCKS);
+  assert.equal([...edges], [90, 100, 70, 80, 50, 60, 110, 120]);
+  blocks.clear();
+  assert.not(blocks.pending);
 });
 
 test('beside timestamps there is room for three blocks (RFC 2018 §3)', () => {
