@@ -3,11 +3,13 @@
 // `-mode` into four switches, `--no-x` into x = false for any x, and an option's missing value into true.
 
 import { type CAC, cac } from 'cac';
+import type { FaultPlan } from '../core/faults.js';
 import { IPV6_MIN_MTU } from '../core/ip/packet6.js';
 import { limits } from '../core/limits.js';
 import type { Layer } from '../core/trace.js';
 import type { ColorFlag } from './colors.js';
 import { COMMANDS, type CommandName, type CommandSpec, GLOBAL_OPTIONS, type OptionSpec } from './commands.js';
+import { faultPlan } from './fault.js';
 import { helpText } from './help.js';
 import {
   checkTunAddresses,
@@ -59,6 +61,8 @@ export interface ServeOptions extends DisplayOptions {
   /** The same two for IPv6, in a /64 network; undefined: IPv4 only. `required`: it was asked for, and is not left out in silence. */
   readonly ip6: { readonly localIp: string; readonly remoteIp: string; readonly required: boolean } | undefined;
   readonly mtu: number;
+  /** Mode tun; undefined: a perfect wire. */
+  readonly faults: FaultPlan | undefined;
   /** 32 bytes; undefined: fresh ones are to be drawn. */
   readonly seed: Uint8Array | undefined;
   readonly record: string | undefined;
@@ -117,7 +121,7 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
 }
 
 /** Options that only matter in some modes; elsewhere they are named in a notice and otherwise ignored, as in the original. */
-const TUN_ONLY = ['dev', 'local-ip', 'remote-ip', 'subnet', 'local-ip6', 'remote-ip6', 'ip6', 'mtu'];
+const TUN_ONLY = ['dev', 'local-ip', 'remote-ip', 'subnet', 'local-ip6', 'remote-ip6', 'ip6', 'mtu', 'fault'];
 const NOT_IN_STD = ['seed', 'layers', 'pause'];
 
 function serveOptions(given: Given, env: Env): { options: ServeOptions; notices: string[] } {
@@ -144,6 +148,7 @@ function serveOptions(given: Given, env: Env): { options: ServeOptions; notices:
     prefixLength: given.value('subnet', prefixLength) ?? 24,
     ip6: ip6Options(given, mtu, inTun ? notices : undefined),
     mtu,
+    faults: given.has('fault') ? faultPlan('--fault', given.texts('fault')) : undefined,
     seed: given.value('seed', seedBytes),
     record: given.value('record', fileName),
     keylog: given.value('keylog', fileName) ?? (env.SSLKEYLOGFILE || undefined),
@@ -290,6 +295,8 @@ interface Given {
   readonly positional: readonly string[];
   has(name: string): boolean;
   on(name: string): boolean;
+  /** Every value of an option that may be given several times. */
+  texts(name: string): readonly string[];
   value<Value>(name: string, read: (option: string, text: string) => Value): Value | undefined;
 }
 
@@ -302,6 +309,7 @@ function readWithCac(spec: CommandSpec, options: readonly string[], positional: 
     positional: read['--'] as readonly string[],
     has: (name) => read[key(name)] !== undefined,
     on: (name) => [read[key(name)]].flat().at(-1) === true,
+    texts: (name) => [read[key(name)] ?? []].flat().map((text) => String(text).slice(1)),
     value(name, toValue) {
       const found: unknown = read[key(name)];
       if (found === undefined) return undefined;

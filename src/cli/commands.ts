@@ -104,6 +104,14 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: 'ip6', description: 'answer over IPv6 as well; --no-ip6: IPv4 only', defaultText: 'when the host can' },
       { name: 'mtu', value: 'BYTES', description: 'MTU of the TUN device', defaultText: '1500' },
       {
+        name: 'fault',
+        value: 'LIST',
+        description:
+          'a bad wire between device and stack, any of: drop=2%, dup=1%, reorder=5%, corrupt=0.5%, delay=20ms, ' +
+          'jitter=5ms, rate=10mbit, in|out|both; joined by commas; once more for the other direction',
+        defaultText: 'none',
+      },
+      {
         name: 'seed',
         value: 'SEED',
         description: '64 hex digits, or any text (hashed with SHA-256): the same seed and input give the same bytes',
@@ -130,6 +138,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       'wirebench --mode tcp --port 8443        then: curl -k https://127.0.0.1:8443/',
       'wirebench --mode tcp --record run.pcapng --seed lecture-3',
       'wirebench --mode tcp --pause tls,http2',
+      'sudo wirebench --fault drop=3%,delay=10ms,both --seed lecture-4 --record lossy.pcapng',
     ],
   },
   {

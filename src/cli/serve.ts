@@ -6,13 +6,15 @@ import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { frameRecorder, keyLogLine, streamRecorder } from '../bench/recorders.js';
 import { RECORDING_FORMAT, RecordingWriter } from '../bench/recording.js';
+import type { FaultCounts } from '../core/faults.js';
 import { createSite } from '../core/http/site.js';
+import { createRandomSource } from '../core/random.js';
 import type { Trace } from '../core/trace.js';
 import { assembleStack, assembleStreams, type RunConfig, type RunIdentity } from '../io/assemble.js';
 import { type Clock, createClock } from '../io/clock.js';
 import { EXIT, FileError } from '../io/errors.js';
-import { runTun } from '../io/live-tun.js';
-import { loadCredential } from '../io/node-crypto.js';
+import { runTun, type TunRun } from '../io/live-tun.js';
+import { loadCredential, nodeCrypto } from '../io/node-crypto.js';
 import type { Loop } from '../io/run.js';
 import { runSockets } from '../io/sockets.js';
 import { runStd } from '../io/std.js';
@@ -41,7 +43,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   const recording = options.record === undefined ? undefined : openRecording(options.record, identity);
   const trace = joinTraces(shown.trace, recording, keyLog);
 
-  const { loop, listening } = await start(options, identity, clock, trace, recording, shown.pauser);
+  const { loop, listening, wire } = await start(options, identity, clock, trace, recording, shown.pauser);
   say(`listening on ${listening}`);
   let interrupted = false;
   const onSignal = (): void => {
@@ -61,6 +63,8 @@ export async function serve(options: ServeOptions): Promise<number> {
     // What was recorded before an error is kept.
     recording?.close();
   }
+  if (wire?.in) say(`faults in: ${counted(wire.in.counts)}`);
+  if (wire?.out) say(`faults out: ${counted(wire.out.counts)}`);
   if (options.record !== undefined)
     say(`recorded in ${options.record}; run it again: wirebench replay ${options.record}`);
   return interrupted ? EXIT.interrupted : EXIT.ok;
@@ -68,6 +72,14 @@ export async function serve(options: ServeOptions): Promise<number> {
 
 function say(text: string): void {
   process.stderr.write(`wirebench: ${text}\n`);
+}
+
+function counted(counts: FaultCounts): string {
+  const { frames, dropped, duplicated, reordered, corrupted, overflowed } = counts;
+  return (
+    `${frames} frames, of them ${dropped} dropped, ${duplicated} duplicated, ${reordered} reordered, ` +
+    `${corrupted} corrupted, ${overflowed} lost to a full queue`
+  );
 }
 
 function configOf(options: ServeOptions, certificate: string, key: string): RunConfig {
@@ -90,7 +102,7 @@ async function start(
   trace: Trace | undefined,
   recording: RecordingWriter | undefined,
   presenter: Parameters<typeof runTun>[0]['presenter'],
-): Promise<{ loop: Loop; listening: string }> {
+): Promise<{ loop: Loop; listening: string; wire?: TunRun['wire'] }> {
   const shared = { clock, ...(presenter && { presenter }) };
   const ports = [...identity.config.plainPorts, ...identity.config.tlsPorts];
   const { tlsPort, plainPort } = options;
@@ -106,8 +118,12 @@ async function start(
     if (options.ip6 && !device.ip6) say(`${device.name} takes no IPv6 address; --no-ip6 leaves it out`);
     const stack = assembleStack(identity, trace);
     const recorder = recording && frameRecorder(recording);
+    const faults = options.faults && {
+      plan: options.faults,
+      random: createRandomSource(nodeCrypto, identity.seed),
+    };
     return {
-      loop: runTun({ ...shared, stack, device, ...(recorder && { recorder }) }),
+      ...runTun({ ...shared, stack, device, ...(recorder && { recorder }), ...(faults && { faults }) }),
       listening: `${options.remoteIp}${device.ip6 ? ` and ${options.ip6?.remoteIp}` : ''} ${spoken}, through TUN device ${device.name}`,
     };
   }

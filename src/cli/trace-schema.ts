@@ -106,12 +106,25 @@ export const TRACE_FIELDS = {
   'tcp.retransmit': {
     severity: '`warning`',
     flow: FLOW,
-    reason: '`rto`, `syn-ack`, `fast`, `probe` or `path-mtu`',
+    reason: '`rto`, `fast`, `sack`, `rack`, `tlp`, `path-mtu`, `probe` or `syn-ack`',
     seq: 'first sequence number sent again',
     length: 'payload bytes',
     rtoUs: 'retransmission timeout in microseconds',
     cwnd: 'congestion window in bytes',
     ssthresh: 'slow start threshold in bytes; null: not limited',
+  },
+  'tcp.congestion': {
+    flow: FLOW,
+    state: '`open`, `disorder`, `recovery`, `loss` or `cwr`',
+    reason:
+      '`round` (once a round trip), `reordering`, `fast`, `sack`, `rack`, `rto`, `tlp`, `ecn`, `recovered`, `reneged`, `undo-eifel`, `undo-frto` or `undo-dsack`',
+    cwnd: 'congestion window in bytes',
+    ssthresh: 'slow start threshold in bytes',
+    flight: 'bytes sent and not acknowledged',
+    srttUs: 'smoothed round-trip time in microseconds; -1 before the first measurement',
+    rttvarUs: 'its variation in microseconds',
+    rtoUs: 'retransmission timeout in microseconds',
+    window: "the peer's window in bytes, scaled",
   },
   'tcp.abort': { severity: '`error`', flow: FLOW, reason: 'why the connection was reset' },
   'tls.record': {

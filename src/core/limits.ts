@@ -56,6 +56,11 @@ export const limits = {
     reassemblyPieces: 1024,
     /** Bytes taken from the session and not yet acknowledged. */
     sendBufferBytes: 1_048_576,
+    /**
+     * Segments between SND.UNA and SND.NXT, and so what an ACK can make us look through (CVE-2019-11477, "SACK panic"):
+     * a full send buffer of 256-byte segments. Old ones may be cut in two, up to twice as many.
+     */
+    segmentsInFlight: 4096,
     /** What the session is asked for in one call. */
     takeBytes: 65_536,
     /** A peer's MSS below this is taken as this (CVE-2019-11479); Linux has the same floor. */
@@ -173,6 +178,12 @@ export const limits = {
     emptyReads: 16,
     /** What `receive` is willing to get at once. */
     roomBytes: 262_144,
+  },
+  faults: {
+    /** Bytes that wait before a bottleneck when nothing else is said: a thousand full packets. */
+    queueBytes: 1_500_000,
+    /** Frames on their way in one direction: half a second of full packets at 800 Mbit/s. Beyond it they are lost. */
+    heldFrames: 32_768,
   },
   /** tcp mode: streams that the operating system's TCP carries. */
   streams: {

@@ -176,12 +176,36 @@ export type TcpEvent =
       readonly kind: 'retransmit';
       readonly severity: 'warning';
       readonly flow: string;
-      readonly reason: 'rto' | 'syn-ack' | 'fast' | 'probe' | 'path-mtu';
+      /**
+       * rto: the timer. fast: duplicate ACKs. sack: RFC 6675. rack, tlp: RFC 8985. path-mtu: too large for the path.
+       * probe: of a closed window. syn-ack: the handshake.
+       */
+      readonly reason: 'rto' | 'syn-ack' | 'fast' | 'sack' | 'rack' | 'tlp' | 'path-mtu' | 'probe';
       readonly seq: number;
       readonly length: number;
       readonly rtoUs: Micros;
       readonly cwnd: number;
       readonly ssthresh: number;
+    }
+  | {
+      readonly layer: 'tcp';
+      /** When the state of recovery changes, at each loss event, and else once a round trip: what a congestion plot needs. */
+      readonly kind: 'congestion';
+      readonly flow: string;
+      readonly state: 'open' | 'disorder' | 'recovery' | 'loss' | 'cwr';
+      /** round, reordering, fast, sack, rack, rto, tlp, ecn, recovered, reneged, undo-eifel, undo-frto, undo-dsack */
+      readonly reason: string;
+      /** Bytes. */
+      readonly cwnd: number;
+      readonly ssthresh: number;
+      /** Sent and not acknowledged, SACKed and lost bytes included. */
+      readonly flight: number;
+      /** -1 before the first measurement. */
+      readonly srttUs: Micros;
+      readonly rttvarUs: Micros;
+      readonly rtoUs: Micros;
+      /** The peer's, in bytes, scaled. */
+      readonly window: number;
     }
   | {
       readonly layer: 'tcp';

@@ -1,5 +1,8 @@
-// A stack on a TUN device: frames in, stamped and recorded; frames out, recorded and written.
+// A stack on a TUN device: frames in, stamped and recorded; frames out, recorded and written. With faults, the bad wire of
+// core/faults.ts lies between the device and the recording, so that a replay needs none of it.
 
+import { type FaultPlan, FaultyStack } from '../core/faults.js';
+import type { RandomSource } from '../core/random.js';
 import type { Stack } from '../core/types.js';
 import type { Clock } from './clock.js';
 import { Loop, type Presenter } from './run.js';
@@ -18,14 +21,34 @@ export interface TunRunOptions {
   readonly clock: Clock;
   readonly recorder?: FrameRecorder;
   readonly presenter?: Presenter;
+  readonly faults?: TunFaults;
+}
+
+export interface TunFaults {
+  readonly plan: FaultPlan;
+  readonly random: RandomSource;
+}
+
+/** A run, and what its faults did so far. */
+export interface TunRun {
+  readonly loop: Loop;
+  readonly wire: FaultyStack | undefined;
 }
 
 /** Frames read in one go before outputs, timers and the rest of the process get their turn. */
 const FRAMES_PER_TURN = 256;
 const LARGEST_FRAME_BYTES = 65_536;
 
-export function runTun(options: TunRunOptions): Loop {
-  const { stack, device, clock, recorder, presenter } = options;
+export function runTun(options: TunRunOptions): TunRun {
+  const { device, clock, recorder, presenter, faults } = options;
+  const wire =
+    faults &&
+    new FaultyStack(options.stack, faults.plan, faults.random, (atUs, direction, frame) =>
+      recorder?.packet(atUs, direction, frame),
+    );
+  const stack = wire ?? options.stack;
+  /** Where frames are recorded that pass between device and stack as they are. */
+  const passing = wire === undefined ? recorder : undefined;
   const buffer = new Uint8Array(LARGEST_FRAME_BYTES);
   let view = buffer;
 
@@ -35,7 +58,7 @@ export function runTun(options: TunRunOptions): Loop {
     {
       flush() {
         for (let out = stack.poll(); out !== undefined; out = stack.poll()) {
-          recorder?.packet(out.atUs, 'out', out.frame);
+          passing?.packet(out.atUs, 'out', out.frame);
           device.write(out.frame);
         }
       },
@@ -57,7 +80,7 @@ export function runTun(options: TunRunOptions): Loop {
         if (length === 0) break;
         if (view.length !== length) view = buffer.subarray(0, length);
         const atUs = loop.begin();
-        recorder?.packet(atUs, 'in', view);
+        passing?.packet(atUs, 'in', view);
         stack.receive(atUs, view);
         loop.finish();
       }
@@ -68,5 +91,5 @@ export function runTun(options: TunRunOptions): Loop {
   }
 
   device.startReading(onReadable);
-  return loop;
+  return { loop, wire };
 }

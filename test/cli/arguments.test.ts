@@ -38,6 +38,7 @@ const DEFAULTS: ServeOptions = {
   prefixLength: 24,
   ip6: { localIp: 'fd00::1', remoteIp: 'fd00::2', required: false },
   mtu: 1500,
+  faults: undefined,
   seed: undefined,
   record: undefined,
   keylog: undefined,

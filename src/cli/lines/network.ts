@@ -76,6 +76,17 @@ export function tcpLine(event: TcpEvent, level: Level): Line {
         `retransmit (${event.reason}) seq=${event.seq} len=${event.length} rto=${secondsText(event.rtoUs)}`,
         level >= VERBOSE ? [`cwnd: ${event.cwnd}`, `ssthresh: ${event.ssthresh}`] : [],
       );
+    case 'congestion':
+      return plain(
+        `congestion ${event.state} (${event.reason}) cwnd=${event.cwnd} flight=${event.flight}`,
+        level >= VERBOSE
+          ? [
+              `ssthresh: ${event.ssthresh}`,
+              `srtt: ${event.srttUs < 0 ? 'none' : secondsText(event.srttUs)}, rttvar: ${secondsText(event.rttvarUs)}, rto: ${secondsText(event.rtoUs)}`,
+              `peer's window: ${event.window}`,
+            ]
+          : [],
+      );
     case 'abort':
       return failure(`aborted: ${printable(event.reason)}`);
     default:

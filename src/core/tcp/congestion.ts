@@ -1,148 +1,122 @@
-// Congestion control: slow start and congestion avoidance (RFC 5681), the initial window of ten segments (RFC 6928),
-// limited transmit (RFC 3042), fast retransmit and recovery as NewReno has it (RFC 6582). Bytes throughout. Nothing is
-// sent here; SACK-based recovery and other controllers are left out.
+// The congestion window: slow start (RFC 5681 §3.1), the initial window of ten segments (RFC 6928), restart after idle
+// (RFC 5681 §4.1), reduction and its undoing. How it grows in congestion avoidance and by how much it falls is a rule of
+// its own: cubic.ts or reno.ts. When it falls is decided in recovery.ts. Bytes throughout.
 
 import { limits } from '../limits.js';
-import { seqDiff } from './seq.js';
+import type { Micros } from '../types.js';
+import { Cubic } from './cubic.js';
+import { Reno } from './reno.js';
 
-const DUPLICATE_ACK_THRESHOLD = 3;
+export type CongestionControl = 'cubic' | 'reno';
+
+/** What differs between congestion controls. */
+export interface WindowRule {
+  readonly name: CongestionControl;
+  /** Bytes by which cwnd grows in congestion avoidance. `srttUs` is -1 before the first measurement. */
+  increase(nowUs: Micros, ackedBytes: number, cwnd: number, mss: number, srttUs: Micros): number;
+  /** A loss or a congestion mark: the new ssthresh. */
+  reduce(cwnd: number, flightBytes: number, mss: number): number;
+  /** The retransmission timer has expired, behind `reduce` if that was due. */
+  timedOut(): void;
+  /** An ACK came while cwnd was not what held the sender back. */
+  notLimited(nowUs: Micros): void;
+  /** The latest `reduce` was in error. */
+  undo(): void;
+}
 
 export class Congestion {
-  #mss: number;
+  /** The largest segment. Windows are in bytes and stay when it changes. */
+  mss: number;
   cwnd: number;
   /** RFC 5681 §3.1: arbitrarily high at first. */
   ssthresh: number = limits.tcp.sendBufferBytes;
-  /** Set when the first unacknowledged segment is to be sent again at once; whoever sends it clears it. */
-  retransmitNow = false;
-  #duplicateAcks = 0;
-  #inRecovery = false;
-  /** The last octet sent when loss was last detected; it means something in recovery and while #guarded. */
-  #recover = 0;
-  /** RFC 6582 §3.2 step 2: no second fast retransmit for one window. A flag, because `recover` grows stale as numbers wrap. */
-  #guarded = false;
-  /** Bytes acknowledged since cwnd last grew in congestion avoidance. */
-  #bytesAcked = 0;
-  /** A mark has reduced the window when `#reducedEnd` was the next to be sent. */
-  #reduced = false;
-  #reducedEnd = 0;
+  readonly #rule: WindowRule;
+  /** cwnd and ssthresh before the reduction; 0: nothing to go back to. */
+  #priorCwnd = 0;
+  #priorSsthresh = 0;
 
-  constructor(mss: number) {
-    this.#mss = mss;
+  constructor(mss: number, control: CongestionControl = 'reno') {
+    this.mss = mss;
+    this.#rule = control === 'cubic' ? new Cubic() : new Reno();
     this.cwnd = initialWindow(mss);
   }
 
-  /** The size of a segment has changed; windows are in bytes and stay. */
-  setMss(mss: number): void {
-    this.#mss = mss;
-  }
-
-  get inRecovery(): boolean {
-    return this.#inRecovery;
-  }
-
-  /** RFC 3042: one new segment for each of the first two duplicate ACKs, beyond cwnd. */
-  get limitedTransmitBytes(): number {
-    return this.#inRecovery || this.#duplicateAcks >= DUPLICATE_ACK_THRESHOLD ? 0 : this.#duplicateAcks * this.#mss;
+  get control(): CongestionControl {
+    return this.#rule.name;
   }
 
   /** RFC 6928 §2: the SYN-ACK timed out more than once, so the path does lose packets: begin with one segment. */
   startAfterSynLoss(): void {
-    this.cwnd = this.#mss;
+    this.cwnd = this.mss;
   }
 
   /** RFC 5681 §4.1: nothing was sent for longer than the RTO, so the old window says nothing any more. */
   restartAfterIdle(): void {
-    this.cwnd = Math.min(this.cwnd, initialWindow(this.#mss));
+    this.cwnd = Math.min(this.cwnd, initialWindow(this.mss));
   }
 
-  /** `ackedBytes` of new data are acknowledged up to `una`; `flightBytes` are still out. */
-  acknowledge(ackedBytes: number, una: number, flightBytes: number): void {
-    // How far the last acknowledged octet lies beyond `recover`.
-    const beyond = seqDiff(una - 1, this.#recover);
-    if (this.#inRecovery) {
-      if (beyond < 0) this.#partialAcknowledgment(ackedBytes);
-      else this.#endRecovery(flightBytes);
+  /**
+   * `ackedBytes` of new data are acknowledged, of `flightBytes` that were out. A window that was not used says nothing
+   * about the path and does not grow (RFC 7661 §4; as Linux judges it: half of it in slow start).
+   */
+  acknowledged(nowUs: Micros, ackedBytes: number, flightBytes: number, srttUs: Micros): void {
+    const { mss, cwnd } = this;
+    const slowStart = cwnd < this.ssthresh;
+    if (slowStart ? 2 * flightBytes <= cwnd : flightBytes + mss <= cwnd) {
+      this.#rule.notLimited(nowUs);
       return;
     }
-    this.#duplicateAcks = 0;
-    if (this.#guarded && beyond > 0) this.#guarded = false;
-    if (this.cwnd < this.ssthresh) {
-      // RFC 5681 §3.1 (2): by what is acknowledged, not by ACKs, so that splitting ACKs gains nothing.
-      this.#grow(Math.min(ackedBytes, this.#mss));
-      return;
+    // RFC 5681 §3.1 (2): by what is acknowledged, not by ACKs, so that splitting ACKs gains nothing.
+    if (slowStart) this.#grow(Math.min(ackedBytes, mss));
+    else this.#grow(this.#rule.increase(nowUs, ackedBytes, cwnd, mss, srttUs));
+  }
+
+  /** Loss or a congestion mark. `keepPrior`: what undo goes back to is an earlier reduction of the same episode. */
+  reduce(flightBytes: number, keepPrior: boolean): void {
+    if (!keepPrior || this.#priorCwnd === 0) {
+      this.#priorCwnd = this.cwnd;
+      this.#priorSsthresh = this.ssthresh;
     }
-    this.#bytesAcked += ackedBytes;
-    if (this.#bytesAcked >= this.cwnd) {
-      this.#bytesAcked -= this.cwnd;
-      this.#grow(this.#mss);
-    }
+    // RFC 5681 §3.1 (4) wants what is in flight; RFC 3042 §2, that what limited transmit sent beyond cwnd not count.
+    this.ssthresh = this.#rule.reduce(this.cwnd, Math.min(flightBytes, this.cwnd), this.mss);
   }
 
-  /** A duplicate ACK (RFC 5681 §2) for `una`; `max` is the next sequence number never sent. */
-  duplicate(una: number, max: number, flightBytes: number): void {
-    if (this.#inRecovery) {
-      // RFC 5681 §3.2 step 4: another segment has left the network.
-      this.#grow(this.#mss);
-      return;
-    }
-    this.#duplicateAcks++;
-    if (this.#duplicateAcks !== DUPLICATE_ACK_THRESHOLD) return;
-    if (this.#guarded && seqDiff(una - 1, this.#recover) <= 0) return;
-    this.#inRecovery = true;
-    this.#guarded = true;
-    this.#recover = (max - 1) >>> 0;
-    this.ssthresh = this.#halfOf(flightBytes);
-    this.cwnd = this.ssthresh + DUPLICATE_ACK_THRESHOLD * this.#mss;
-    this.retransmitNow = true;
+  /** RFC 5681 §3.1 (5): the loss window is one segment. */
+  timedOut(): void {
+    this.cwnd = this.mss;
+    this.#rule.timedOut();
   }
 
-  /** A congestion mark was echoed. False when the window was reduced for this flight already (RFC 3168 §6.1.2). */
-  marked(una: number, max: number, flightBytes: number): boolean {
-    if (this.#inRecovery || (this.#reduced && seqDiff(una, this.#reducedEnd) <= 0)) return false;
-    this.#reduced = true;
-    this.#reducedEnd = max;
-    this.ssthresh = this.#halfOf(flightBytes);
-    this.cwnd = this.ssthresh;
-    this.#bytesAcked = 0;
-    return true;
+  /** A window set from outside: rate reduction. */
+  set(cwnd: number): void {
+    this.cwnd = Math.min(limits.tcp.sendBufferBytes, Math.max(this.mss, cwnd));
   }
 
-  /** The retransmission timer expired; `first` when this segment had not timed out before. */
-  timeout(first: boolean, max: number, flightBytes: number): void {
-    if (first) this.ssthresh = this.#halfOf(flightBytes);
-    this.cwnd = this.#mss;
-    this.#bytesAcked = 0;
-    this.#duplicateAcks = 0;
-    this.#inRecovery = false;
-    this.retransmitNow = false;
-    // RFC 6582 §3.2 step 4.
-    this.#guarded = true;
-    this.#recover = (max - 1) >>> 0;
+  /**
+   * The reduction was a mistake. RFC 9438 §4.9.2 goes back to the whole of the former window; after a timeout RFC 4015
+   * §3.4 goes on from `window` and slow starts up to the former one, so that no burst leaves.
+   */
+  undo(window: number): void {
+    if (this.#priorCwnd === 0) return;
+    const threshold = Math.max(this.#priorSsthresh, this.ssthresh);
+    if (this.cwnd < this.#priorCwnd) this.#rule.undo();
+    this.cwnd = Math.max(this.cwnd, Math.min(this.#priorCwnd, window));
+    this.ssthresh = this.cwnd < this.#priorCwnd ? Math.max(threshold, this.#priorCwnd) : threshold;
+    this.#priorCwnd = 0;
   }
 
-  /** RFC 6582 §3.2 step 3: the next hole is at the left edge; send it, and deflate by what has left the network. */
-  #partialAcknowledgment(ackedBytes: number): void {
-    this.cwnd = Math.max(this.#mss, this.cwnd - ackedBytes);
-    if (ackedBytes >= this.#mss) this.#grow(this.#mss);
-    this.retransmitNow = true;
+  /** Nothing of the last reduction can turn out to be a mistake any more. */
+  settle(): void {
+    this.#priorCwnd = 0;
   }
 
-  /** RFC 6582 §3.2 step 3 (1): no burst at the end of recovery. */
-  #endRecovery(flightBytes: number): void {
-    this.cwnd = Math.min(this.ssthresh, Math.max(flightBytes, this.#mss) + this.#mss);
-    this.#inRecovery = false;
-    this.#duplicateAcks = 0;
-    this.#bytesAcked = 0;
+  get canUndo(): boolean {
+    return this.#priorCwnd > 0;
   }
 
   /** The send buffer bounds what can be in flight, so a larger window would mean nothing. */
   #grow(bytes: number): void {
     this.cwnd = Math.min(limits.tcp.sendBufferBytes, this.cwnd + bytes);
-  }
-
-  /** RFC 5681 §3.1 (4). */
-  #halfOf(flightBytes: number): number {
-    return Math.max(flightBytes >>> 1, 2 * this.#mss);
   }
 }
 

@@ -12,6 +12,8 @@ import { Liveness } from './liveness.js';
 import type { ConnectionConfig, TransportError, TransportVerdict } from './output.js';
 import { Path } from './path.js';
 import { Receiver } from './receive.js';
+import type { CongestionReason } from './recovery.js';
+import { reportCongestion, reportRetransmit } from './report.js';
 import { ACK, ECE, FIN, RST, type Segment, SYN, segmentLength, TIMESTAMPS_BYTES } from './segment.js';
 import {
   type RetransmitReason,
@@ -22,11 +24,13 @@ import {
   TIMER_KEEP_ALIVE,
   TIMER_KINDS,
   TIMER_PERSIST,
+  TIMER_PROBE,
+  TIMER_REORDERING,
   TIMER_RETRANSMIT,
   TIMER_SESSION,
   TIMER_USER,
 } from './send.js';
-import { seqAdd, seqDiff, seqGt, seqLte } from './seq.js';
+import { seqAdd, seqDiff, seqGt } from './seq.js';
 import type { Timestamps } from './timestamps.js';
 import { Transmitter } from './transmit.js';
 
@@ -81,7 +85,17 @@ export class Connection implements HeapEntry, SegmentWriter {
     const optionBytes = negotiated.timestamps ? TIMESTAMPS_BYTES : 0;
     this.#receiver = new Receiver(irs, receiveShift, settings.receiveWindowBytes, ownMss, sack);
     this.#path = new Path(sendMss, pathMss, optionBytes);
-    this.#sender = new Sender(iss, Math.min(sendMss, (pathMss?.mss ?? ownMss) - optionBytes), this.timers);
+    this.#sender = new Sender(
+      iss,
+      {
+        mss: Math.min(sendMss, (pathMss?.mss ?? ownMss) - optionBytes),
+        sack,
+        timestamps: negotiated.timestamps,
+        congestion: settings.congestion,
+        recovery: settings.recovery,
+      },
+      this.timers,
+    );
     this.#sender.updateWindow(config.synWindow, irs, 0);
     this.#transmitter = new Transmitter(config, this.#receiver, this.#sender, timestamps, ecn, this.#ecnEcho);
     this.#liveness = new Liveness(nowUs, settings, this.timers);
@@ -202,6 +216,12 @@ export class Connection implements HeapEntry, SegmentWriter {
       case TIMER_PERSIST:
         if (!this.#sender.persistTimeout(nowUs, this)) this.#end(nowUs, 'zero-window probes unanswered');
         return;
+      case TIMER_REORDERING:
+        this.#sender.reorderingTimeout(nowUs, this);
+        return;
+      case TIMER_PROBE:
+        this.#sender.probeTimeout(nowUs, this);
+        return;
       case TIMER_DELAYED_ACK:
         this.#writeAck(nowUs);
         return;
@@ -246,18 +266,11 @@ export class Connection implements HeapEntry, SegmentWriter {
   }
 
   retransmitting(nowUs: Micros, reason: RetransmitReason, seq: number, length: number): void {
-    this.#trace?.(nowUs, {
-      layer: 'tcp',
-      kind: 'retransmit',
-      severity: 'warning',
-      flow: this.config.flow,
-      reason,
-      seq,
-      length,
-      rtoUs: this.#sender.rtt.rtoUs,
-      cwnd: this.#sender.congestion.cwnd,
-      ssthresh: this.#sender.congestion.ssthresh,
-    });
+    if (this.#trace) reportRetransmit(this.#trace, nowUs, this.config.flow, this.#sender, reason, seq, length);
+  }
+
+  congestion(nowUs: Micros, reason: CongestionReason): void {
+    if (this.#trace) reportCongestion(this.#trace, nowUs, this.config.flow, this.#sender, reason);
   }
 
   // ---- the steps of §3.10.7.4 ----
@@ -286,34 +299,19 @@ export class Connection implements HeapEntry, SegmentWriter {
   /** False: the segment is not to be processed any further. */
   #acknowledgment(nowUs: Micros, segment: Segment): boolean {
     const sender = this.#sender;
-    const { ack, seq } = segment;
+    const { ack } = segment;
     // RFC 5961 §5: neither what was never sent nor what is older than the largest window.
     const ahead = seqDiff(ack, sender.una);
     if (seqGt(ack, sender.max) || ahead < -sender.maxWnd) {
       this.#challenge(nowUs, segment, 'acknowledgment out of range');
       return false;
     }
-    sender.unansweredProbes = 0;
-    const window = segment.window << this.config.negotiated.sendShift;
-    if (ahead > 0) sender.acknowledge(nowUs, ack);
-    else if (ahead === 0 && this.#isDuplicate(segment, window)) sender.duplicate();
     if (this.#ecn && (segment.flags & ECE) !== 0 && ahead >= 0) sender.congestionMarked();
-    if (ahead >= 0) {
-      const newer = seqDiff(seq, sender.wl1);
-      if (newer > 0 || (newer === 0 && seqLte(sender.wl2, ack))) sender.updateWindow(window, seq, ack);
-    }
+    const window = segment.window << this.config.negotiated.sendShift;
+    const echoAgeMs = this.#timestamps.enabled ? this.#timestamps.echoAge(nowUs, segment) : -1;
+    sender.acknowledge(nowUs, segment, window, echoAgeMs);
     if (sender.finAcknowledged) this.#finAcknowledged(nowUs);
     return this.#state !== 'CLOSED';
-  }
-
-  /** RFC 5681 §2: data is out, the segment says nothing but the same acknowledgment and the same window again. */
-  #isDuplicate(segment: Segment, window: number): boolean {
-    return (
-      this.#sender.max !== this.#sender.una &&
-      segment.payloadLength === 0 &&
-      (segment.flags & FIN) === 0 &&
-      window === this.#sender.wnd
-    );
   }
 
   #finAcknowledged(nowUs: Micros): void {

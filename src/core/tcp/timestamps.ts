@@ -65,6 +65,11 @@ export class Timestamps {
     return (Math.floor(nowUs / MICROS_PER_MILLI) - ticks + 1) * MICROS_PER_MILLI - 1;
   }
 
+  /** Ticks since we sent what `segment` echoes; negative for an echo of nothing we have sent yet. */
+  echoAge(nowUs: Micros, segment: Segment): number {
+    return seqDiff(this.value(nowUs), segment.tsEcr);
+  }
+
   /** PAWS, §5.3 R1. The caller has let RST pass. */
   isOld(nowUs: Micros, segment: Segment): boolean {
     return (

@@ -146,10 +146,11 @@ test('a peer that shrinks its window gets no new data, and the old within its wi
     0.110 < . 1:1(0) ack 1001 win 500
     0.310 > . 1001:1501(500) ack 1
     0.320 < . 1:1(0) ack 1501 win 5000
-    0.320 > . 1501:2501(1000) ack 1
-    0.330 < . 1:1(0) ack 2501 win 5000
-    0.330 > . 2501:3501(1000) ack 1
-    0.330 > P. 3501:4001(500) ack 1
+    0.320 > P. 3001:4001(1000) ack 1      # F-RTO (RFC 5682 §2.1 step 2b) tries new data first
+    0.330 < . 1:1(0) ack 1501 win 5000
+    0.330 > . 1501:2001(500) ack 1        # and has its answer: they are lost
+    0.340 < . 1:1(0) ack 2001 win 5000
+    0.340 > . 2001:3001(1000) ack 1
   `);
 });
 
@@ -409,11 +410,19 @@ test('a session behind a closed window is asked for one helping only', () => {
 });
 
 test('the send buffer takes no more than its bound, however wide the windows are', () => {
-  const sender = new Sender(1, 1460, new TimerTable(TIMER_KINDS));
+  const options = {
+    mss: 1460,
+    sack: true,
+    timestamps: false,
+
+    congestion: 'cubic',
+    recovery: 'rack',
+  } as const;
+  const sender = new Sender(1, options, new TimerTable(TIMER_KINDS));
   sender.established(0, 0, 0);
   sender.updateWindow(1 << 30, 1, 1);
   sender.congestion.cwnd = 1 << 30;
-  const writer = { write: () => undefined, retransmitting: () => undefined };
+  const writer = { write: () => undefined, retransmitting: () => undefined, congestion: () => undefined };
   let taken = 0;
   while (sender.wantsMore) {
     sender.queue.push(new Uint8Array(limits.tcp.takeBytes));
