@@ -5,6 +5,7 @@
 import { type FaultPlan, type FaultSettings, NO_FAULTS } from '../../src/core/faults.js';
 import { limits } from '../../src/core/limits.js';
 import { createStack } from '../../src/core/stack.js';
+import type { TcpConfig } from '../../src/core/tcp/config.js';
 import type { Micros, Session, Stack } from '../../src/core/types.js';
 import { testRandom } from '../../test/support/bytes.js';
 import { World } from '../../test/support/network.js';
@@ -201,7 +202,7 @@ function startServer(fuzzCase: TcpCase): Server {
     });
     return server.session;
   };
-  const config = { localAddress: SERVER, mtu, services: new Map([[80, create]]), tcp: JSON.parse(knobs) as object };
+  const config = { localAddress: SERVER, mtu, services: new Map([[80, create]]), tcp: JSON.parse(knobs) as TcpConfig };
   server.stack = createStack(config, { random: fastRandomSource(seed) });
   return server as Server;
 }
@@ -321,7 +322,8 @@ function runCase(fuzzCase: TcpCase, log?: (line: string) => void): Verdict {
 function checkBounds(session: StubSession | undefined, peer: Peer): void {
   if (session === undefined) return;
   const waiting = peer.acknowledged - session.received;
-  if (waiting > limits.tcp.receiveQueueBytes) throw new Error(`${waiting} bytes wait for the session`);
+  if (waiting > limits.tcp.receiveWindowBytes + limits.tcp.receiveQueueSlackBytes)
+    throw new Error(`${waiting} bytes wait for the session`);
   const ahead = session.sent - peer.received;
   const most = limits.tcp.sendBufferBytes + limits.tcp.takeBytes;
   if (ahead > most) throw new Error(`the session was asked for ${ahead} bytes beyond what arrived; ${most} at most`);
