@@ -25,11 +25,12 @@ export interface RecordingManifest {
 }
 
 /**
- * close: the server was told to shut down, a timed input of the run. end: the last time that was advanced to.
+ * close: the server was told to shut down. abort: what was still open was reset. Both are timed inputs of the run.
+ * end: the last time that was advanced to.
  * Other names are passed on as they are; `detail` is JSON and not looked into here.
  */
 export interface RunEvent {
-  readonly event: 'close' | 'end' | (string & {});
+  readonly event: 'close' | 'abort' | 'end' | (string & {});
   readonly atUs: Micros;
   readonly detail?: unknown;
 }

@@ -111,6 +111,7 @@ export async function replayRecording(file: string, options: ReplayOptions = {})
       case 'event':
         if (item.atUs > lastUs) lastUs = item.atUs;
         if (item.event === 'close') run!.close(item.atUs);
+        else if (item.event === 'abort') run!.abort(item.atUs);
         else run!.advance(item.atUs);
         if (item.event === 'end') complete = true;
         if (await after()) return result(true);
@@ -123,7 +124,7 @@ export async function replayRecording(file: string, options: ReplayOptions = {})
     // A recording that was cut at a block's edge has no end event; what our timers still sent is due by its last time.
     run!.advance(lastUs);
     await after();
-    comparison.end();
+    comparison.end(complete);
   }
   return result(false);
 }
@@ -165,10 +166,12 @@ class Comparison {
     this.#pair();
   }
 
-  end(): void {
+  end(complete: boolean): void {
     const recorded = this.#recorded[this.#recordedHead];
     const replayed = this.#replayed[this.#replayedHead];
     if (recorded === undefined && replayed === undefined) return;
+    // What the last input caused was not written any more when the recorder was killed, or its disk full.
+    if (recorded === undefined && !complete) return;
     this.#found(recorded === undefined ? 'extra' : 'missing', recorded, replayed);
     this.#options.onPair?.(recorded, replayed);
   }
@@ -222,6 +225,7 @@ interface Run {
   input(packet: RecordedPacket, comparison: Comparison): void;
   advance(atUs: number): void;
   close(atUs: number): void;
+  abort(atUs: number): void;
   drain(comparison: Comparison): void;
 }
 
@@ -263,6 +267,10 @@ class StackRun implements Run {
 
   close(atUs: number): void {
     this.#stack.close(atUs);
+  }
+
+  abort(atUs: number): void {
+    this.#stack.abort(atUs);
   }
 
   drain(comparison: Comparison): void {
@@ -307,6 +315,10 @@ class StreamsRun implements Run {
     this.#streams.close(atUs);
   }
 
+  abort(atUs: number): void {
+    this.#streams.abort(atUs);
+  }
+
   drain(comparison: Comparison): void {
     for (const { atUs, data } of this.#accepting) this.#out(comparison, atUs, data);
     this.#accepting = [];
@@ -328,7 +340,7 @@ class StreamsRun implements Run {
       if (!(error instanceof ParseError)) throw error;
       // It acknowledges what was recorded and is not sent any more: that is the difference, and the file is good.
       if (comparison.lacks) {
-        comparison.end();
+        comparison.end(true);
         return undefined;
       }
       throw new CaptureError(

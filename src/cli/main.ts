@@ -21,8 +21,9 @@ async function main(argv: readonly string[]): Promise<number> {
       return EXIT.ok;
     case 'serve':
       for (const notice of parsed.notices) process.stderr.write(`wirebench: ${notice}\n`);
-      return serve(parsed.options);
+      return serve(parsed.options, outputLost);
     case 'replay':
+      void outputLost.then((code) => process.exit(code));
       return replay(parsed.options);
     default:
       return parsed satisfies never;
@@ -51,17 +52,29 @@ function explain(error: unknown): { lines: readonly string[]; code: number } {
   };
 }
 
-// A reader that closes the pipe early (`| head`) wants no more: that is no error of ours. A live run ends in order then,
-// and says so by a listener of its own.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE' && process.stdout.listenerCount('error') > 1) return;
-  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.internal);
+function complain(error: unknown): number {
+  const { lines, code } = explain(error);
+  for (const line of lines) process.stderr.write(`wirebench: ${line}\n`);
+  return code;
+}
+
+/** A reader that closes the pipe early (`| head`) wants no more: that is no error of ours. */
+const outputLost = new Promise<number>((resolve) => {
+  let lost = false;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (lost) return;
+    lost = true;
+    const what = `cannot be written (${error.code ?? error.message})`;
+    resolve(error.code === 'EPIPE' ? EXIT.ok : complain(new FileError('standard output', what, 'make room for it')));
+  });
 });
+// Nobody is left to be told.
+process.stderr.on('error', () => {});
+// Node's own answer would be exit code 1, which here means that a comparison failed.
+process.on('uncaughtException', (error) => process.exit(complain(error)));
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const { lines, code } = explain(error);
-  for (const line of lines) process.stderr.write(`wirebench: ${line}\n`);
-  process.exitCode = code;
+  process.exitCode = complain(error);
 }

@@ -16,9 +16,9 @@ import { EXIT, FileError } from '../io/errors.js';
 import { runTun, type TunRun } from '../io/live-tun.js';
 import { loadCredential, nodeCrypto } from '../io/node-crypto.js';
 import type { Loop } from '../io/run.js';
-import { freePort, runSockets } from '../io/sockets.js';
+import { type Listeners, listenOn, runSockets } from '../io/sockets.js';
 import { runStd } from '../io/std.js';
-import { openTun } from '../io/tun.js';
+import { openTun, type TunDevice } from '../io/tun.js';
 import type { ServeOptions } from './arguments.js';
 import { createOutput } from './output.js';
 import { createShown } from './show.js';
@@ -26,16 +26,31 @@ import { version } from './version.js';
 
 const TEST_KEYS = fileURLToPath(new URL('../../../fixtures/keys/', import.meta.url));
 const TEST_CERTIFICATE = `${TEST_KEYS}server.cert.pem`;
+/** What a killed process may lose of its recording. */
+const SAVE_INTERVAL_MS = 500;
 
-export async function serve(options: ServeOptions): Promise<number> {
+/** `outputLost` resolves with an exit code when the standard output cannot be written any more: the run then ends. */
+export async function serve(options: ServeOptions, outputLost: Promise<number>): Promise<number> {
   const { certificate, key } = readKeys(options);
   if (options.mode === 'std') return serveStd(options, certificate, key);
-  return serveOurs(await withRealPorts(options), certificate, key);
+  // Before a file is touched: when the port is in use, an earlier recording of that name is not overwritten.
+  const place = await openPlace(options);
+  try {
+    return await serveAt(place, options, certificate, key, outputLost);
+  } finally {
+    place.close();
+  }
 }
 
-async function serveOurs(options: ServeOptions, certificate: string, key: string): Promise<number> {
+async function serveAt(
+  place: Place,
+  options: ServeOptions,
+  certificate: string,
+  key: string,
+  outputLost: Promise<number>,
+): Promise<number> {
   const clock = createClock();
-  const config = configOf(options, certificate, key);
+  const config = configOf(place, options, certificate, key);
   const seed = options.seed ?? new Uint8Array(randomBytes(32));
   const identity: RunIdentity = { config, seed, startUnixUs: clock.startUnixUs };
 
@@ -47,29 +62,31 @@ async function serveOurs(options: ServeOptions, certificate: string, key: string
   const recording = options.record === undefined ? undefined : openRecording(options.record, identity);
   const trace = joinTraces(shown.trace, recording, keyLog);
 
-  const { loop, listening, wire } = await start(options, identity, clock, trace, recording, shown.pauser);
-  say(`listening on ${listening}`);
-  if (options.cert === undefined) sayTestCertificate();
-  let interrupted = false;
-  const stop = (): void => {
+  const { loop, wire } = start(options, place, identity, clock, trace, recording, shown.pauser);
+  let code: number | undefined;
+  const stop = (why: number): void => {
+    code ??= why;
     shown.pauser?.cancel();
     loop.stop();
   };
-  const onSignal = (): void => {
-    interrupted = true;
-    stop();
-  };
+  const onSignal = (): void => stop(EXIT.interrupted);
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  // Nobody reads the log any more (`| head`): the run ends in order, so that its recording is whole.
-  process.stdout.on('error', stop);
+  void outputLost.then((why) => {
+    if (why === EXIT.ok) say('nobody reads the log any more: ending');
+    stop(why);
+  });
   const saver = recording && setInterval(() => loop.guard(() => recording.flush()), SAVE_INTERVAL_MS);
+  say(`listening on ${describePlace(place, config, options)}`);
+  if (options.cert === undefined) sayTestCertificate();
   try {
     await loop.done;
   } finally {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
     clearInterval(saver);
+    // A run that failed during a pause: nobody is asked any more.
+    shown.pauser?.cancel();
     shown.end();
     keyLog?.close();
     // What was recorded before an error is kept.
@@ -79,11 +96,84 @@ async function serveOurs(options: ServeOptions, certificate: string, key: string
   if (wire?.out) say(`faults out: ${counted(wire.out.counts)}`);
   if (options.record !== undefined)
     say(`recorded in ${options.record}; run it again: wirebench replay ${options.record}`);
-  return interrupted ? EXIT.interrupted : EXIT.ok;
+  return code ?? EXIT.ok;
 }
 
-/** What a killed process may lose of its recording. */
-const SAVE_INTERVAL_MS = 500;
+/** Where peers come in: a TUN device, or ports of this system. */
+type Place =
+  | { readonly mode: 'tun'; readonly device: TunDevice; close(): void }
+  | { readonly mode: 'tcp'; readonly listeners: Listeners; close(): void };
+
+async function openPlace(options: ServeOptions): Promise<Place> {
+  if (options.mode === 'tun') {
+    const device = await openTun({
+      name: options.device,
+      hostAddress: options.localIp,
+      prefixLength: options.prefixLength,
+      mtu: options.mtu,
+      ...(options.ip6 && { hostAddress6: options.ip6.localIp, requireIp6: options.ip6.required }),
+    });
+    if (options.ip6 && !device.ip6) say(`${device.name} takes no IPv6 address; --no-ip6 leaves it out`);
+    return { mode: 'tun', device, close: () => device.close() };
+  }
+  const { plainPort, tlsPort } = options;
+  const listeners = await listenOn(options.host, plainPort === undefined ? [tlsPort] : [tlsPort, plainPort]);
+  return { mode: 'tcp', listeners, close: () => listeners.close() };
+}
+
+function configOf(place: Place, options: ServeOptions, certificate: string, key: string): RunConfig {
+  const asked = options.plainPort === undefined ? [options.tlsPort] : [options.tlsPort, options.plainPort];
+  const [tlsPort, ...plainPorts] = place.mode === 'tcp' ? place.listeners.ports : asked;
+  return {
+    mode: place.mode,
+    ...(place.mode === 'tun' && { address: options.remoteIp, mtu: options.mtu }),
+    ...(place.mode === 'tun' && options.ip6 && { address6: options.ip6.remoteIp }),
+    plainPorts,
+    tlsPorts: [tlsPort!],
+    certificate,
+    key,
+  };
+}
+
+function describePlace(place: Place, config: RunConfig, options: ServeOptions): string {
+  const spoken = [
+    ...config.plainPorts.map((port) => `port ${port} (HTTP/1.1)`),
+    ...config.tlsPorts.map((port) => `port ${port} (TLS: h2, http/1.1)`),
+  ].join(', ');
+  return place.mode === 'tun'
+    ? `${options.remoteIp}${place.device.ip6 ? ` and ${options.ip6?.remoteIp}` : ''} ${spoken}, through TUN device ${place.device.name}`
+    : `${options.host} ${spoken}, on this system's own TCP`;
+}
+
+function start(
+  options: ServeOptions,
+  place: Place,
+  identity: RunIdentity,
+  clock: Clock,
+  trace: Trace | undefined,
+  recording: RecordingWriter | undefined,
+  presenter: Parameters<typeof runTun>[0]['presenter'],
+): { loop: Loop; wire?: TunRun['wire'] } {
+  const shared = { clock, ...(presenter && { presenter }) };
+  if (place.mode === 'tun') {
+    const recorder = recording && frameRecorder(recording);
+    const stack = assembleStack(identity, trace);
+    const faults = options.faults && {
+      plan: options.faults,
+      random: createRandomSource(nodeCrypto, identity.seed),
+    };
+    return runTun({
+      ...shared,
+      stack,
+      device: place.device,
+      ...(recorder && { recorder }),
+      ...(faults && { faults }),
+    });
+  }
+  const recorder = recording && streamRecorder(recording);
+  const streams = assembleStreams(identity, trace);
+  return { loop: runSockets({ ...shared, streams, listeners: place.listeners, ...(recorder && { recorder }) }) };
+}
 
 function say(text: string): void {
   process.stderr.write(`wirebench: ${text}\n`);
@@ -97,87 +187,30 @@ function counted(counts: FaultCounts): string {
   );
 }
 
-function configOf(options: ServeOptions, certificate: string, key: string): RunConfig {
-  const tun = options.mode === 'tun';
-  return {
-    mode: tun ? 'tun' : 'tcp',
-    ...(tun && { address: options.remoteIp, mtu: options.mtu }),
-    ...(tun && options.ip6 && { address6: options.ip6.remoteIp }),
-    plainPorts: options.plainPort === undefined ? [] : [options.plainPort],
-    tlsPorts: [options.tlsPort],
-    certificate,
-    key,
-  };
-}
-
-async function start(
-  options: ServeOptions,
-  identity: RunIdentity,
-  clock: Clock,
-  trace: Trace | undefined,
-  recording: RecordingWriter | undefined,
-  presenter: Parameters<typeof runTun>[0]['presenter'],
-): Promise<{ loop: Loop; listening: string; wire?: TunRun['wire'] }> {
-  const shared = { clock, ...(presenter && { presenter }) };
-  const ports = [...identity.config.plainPorts, ...identity.config.tlsPorts];
-  const { tlsPort, plainPort } = options;
-  const spoken = `${plainPort === undefined ? '' : `port ${plainPort} (HTTP/1.1), `}port ${tlsPort} (TLS: h2, http/1.1)`;
-  if (options.mode === 'tun') {
-    const device = await openTun({
-      name: options.device,
-      hostAddress: options.localIp,
-      prefixLength: options.prefixLength,
-      mtu: options.mtu,
-      ...(options.ip6 && { hostAddress6: options.ip6.localIp, requireIp6: options.ip6.required }),
-    });
-    if (options.ip6 && !device.ip6) say(`${device.name} takes no IPv6 address; --no-ip6 leaves it out`);
-    const stack = assembleStack(identity, trace);
-    const recorder = recording && frameRecorder(recording);
-    const faults = options.faults && {
-      plan: options.faults,
-      random: createRandomSource(nodeCrypto, identity.seed),
-    };
-    return {
-      ...runTun({ ...shared, stack, device, ...(recorder && { recorder }), ...(faults && { faults }) }),
-      listening: `${options.remoteIp}${device.ip6 ? ` and ${options.ip6?.remoteIp}` : ''} ${spoken}, through TUN device ${device.name}`,
-    };
-  }
-  const streams = assembleStreams(identity, trace);
-  const recorder = recording && streamRecorder(recording);
-  const loop = await runSockets({ ...shared, streams, host: options.host, ports, ...(recorder && { recorder }) });
-  return { loop, listening: `${options.host} ${spoken}, on this system's own TCP` };
-}
-
-async function serveStd(given: ServeOptions, certificatePem: string, keyPem: string): Promise<number> {
-  const options = await withRealPorts(given);
+async function serveStd(options: ServeOptions, certificatePem: string, keyPem: string): Promise<number> {
   const { plainPort, tlsPort, host } = options;
   const server = await runStd({
     handler: createSite(),
     host,
-    tlsPorts: [tlsPort],
-    plainPorts: plainPort === undefined ? [] : [plainPort],
+    tlsPort,
+    plainPort,
     certificatePem,
     keyPem,
   });
-  say(`listening on ${host} port ${tlsPort} (Node's own TLS and HTTP)`);
-  if (options.cert === undefined) sayTestCertificate();
-  await new Promise<void>((resolve) => {
+  const stopped = new Promise<void>((resolve) => {
     process.once('SIGINT', resolve);
     process.once('SIGTERM', resolve);
   });
+  const plain = server.plainPort === undefined ? '' : `port ${server.plainPort} (HTTP/1.1), `;
+  say(`listening on ${host} ${plain}port ${server.tlsPort} (TLS: h2, http/1.1), by Node's own TLS and HTTP`);
+  if (options.cert === undefined) sayTestCertificate();
+  await stopped;
   await server.stop();
   return EXIT.interrupted;
 }
 
 function sayTestCertificate(): void {
   say(`the bundled test certificate is used; its key is public. Clients: curl --cacert ${TEST_CERTIFICATE}`);
-}
-
-/** Port 0 asks for any free one. It is found before the run, because the ports are part of what the run is made of. */
-async function withRealPorts(options: ServeOptions): Promise<ServeOptions> {
-  const tlsPort = options.tlsPort === 0 ? await freePort(options.host) : options.tlsPort;
-  const plainPort = options.plainPort === 0 ? await freePort(options.host) : options.plainPort;
-  return { ...options, tlsPort, plainPort };
 }
 
 function readKeys(options: ServeOptions): { certificate: string; key: string } {
@@ -225,18 +258,22 @@ interface KeyLog {
 }
 
 function openKeyLog(file: string): KeyLog {
+  const unwritable = (error: unknown): FileError =>
+    new FileError(file, `cannot be written (${(error as NodeJS.ErrnoException).code})`, 'name another --keylog file');
   let fd: number;
   try {
     fd = openSync(file, 'a', 0o600);
   } catch (error) {
-    throw new FileError(
-      file,
-      `cannot be written (${(error as NodeJS.ErrnoException).code})`,
-      'name another --keylog file',
-    );
+    throw unwritable(error);
   }
   return {
-    line: (text) => void writeSync(fd, `${text}\n`),
+    line(text) {
+      try {
+        writeSync(fd, `${text}\n`);
+      } catch (error) {
+        throw unwritable(error);
+      }
+    },
     close: () => closeSync(fd),
   };
 }

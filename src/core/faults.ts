@@ -240,6 +240,13 @@ export class FaultyStack implements Stack {
     this.#collectArrived();
   }
 
+  abort(nowUs: Micros): void {
+    this.advance(nowUs);
+    this.#stack.abort(this.#nowUs);
+    this.#drain();
+    this.#collectArrived();
+  }
+
   /** A last frame that is still on its way counts as a flow: a run must not end before it has left. */
   get openFlows(): number {
     const leaving = this.out !== undefined && this.out.held > 0 ? 1 : 0;

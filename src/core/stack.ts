@@ -145,6 +145,11 @@ class IpStack implements Stack {
     this.#tcp.close(this.#nowUs);
   }
 
+  abort(nowUs: Micros): void {
+    this.advance(nowUs);
+    this.#tcp.abort(this.#nowUs);
+  }
+
   get openFlows(): number {
     return this.#tcp.openFlows;
   }

@@ -143,6 +143,16 @@ export class Streams {
     }
   }
 
+  /** Resets what is still open: the run ends now. */
+  abort(nowUs: Micros): void {
+    this.advance(nowUs);
+    this.#closing = true;
+    for (const stream of [...this.#streams.values()]) {
+      this.#outputs.push({ kind: 'reset', atUs: this.#nowUs, stream: stream.serial });
+      this.#forget(stream);
+    }
+  }
+
   /** The next thing to do, in order; drain after each call of another method. */
   poll(): StreamOutput | undefined {
     const output = this.#outputs[this.#outputHead];

@@ -49,6 +49,8 @@ export interface Stack {
   nextDeadlineUs(): Micros | undefined;
   /** Refuses new connections and closes the open ones in order. A timed input like any other: recordings hold it. */
   close(nowUs: Micros): void;
+  /** Resets what is still open: the run ends now. A timed input, too. */
+  abort(nowUs: Micros): void;
   /** Connections that are not yet closed. */
   readonly openFlows: number;
 }

@@ -5,13 +5,13 @@ import { type FaultPlan, FaultyStack } from '../core/faults.js';
 import type { RandomSource } from '../core/random.js';
 import type { Stack } from '../core/types.js';
 import type { Clock } from './clock.js';
-import { Loop, type Presenter } from './run.js';
+import { Loop, type Presenter, type RunEventKind } from './run.js';
 import type { TunDevice } from './tun.js';
 
 /** What a recording takes of a run in tun mode. `bytes` is valid during the call only. */
 export interface FrameRecorder {
   packet(atUs: number, direction: 'in' | 'out', bytes: Uint8Array): void;
-  event(kind: 'close' | 'end', atUs: number): void;
+  event(kind: RunEventKind, atUs: number): void;
   close(): void;
 }
 

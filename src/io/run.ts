@@ -8,6 +8,7 @@ export interface Machine {
   advance(nowUs: number): void;
   nextDeadlineUs(): number | undefined;
   close(nowUs: number): void;
+  abort(nowUs: number): void;
   readonly openFlows: number;
 }
 
@@ -18,11 +19,14 @@ export interface Outside {
   /** Nothing may come in until `startInput`. */
   stopInput(): void;
   startInput(): void;
-  /** A run event for the recording: `close` is a timed input, `end` the last time the core was advanced to. */
-  event(kind: 'close' | 'end', atUs: number): void;
+  /** A run event for the recording. */
+  event(kind: RunEventKind, atUs: number): void;
   /** Releases everything. */
   shut(): void;
 }
+
+/** `close` and `abort` are timed inputs of the core, `end` is the last time that it was advanced to. */
+export type RunEventKind = 'close' | 'abort' | 'end';
 
 /** Shows what an input caused before its outputs go out, and may wait for a person meanwhile. */
 export interface Presenter {
@@ -126,10 +130,12 @@ export class Loop {
       this.#end();
       return;
     }
-    const atUs = this.begin();
-    this.#machine.close(atUs);
-    this.#outside.event('close', atUs);
-    this.finish();
+    this.guard(() => {
+      const atUs = this.begin();
+      this.#machine.close(atUs);
+      this.#outside.event('close', atUs);
+      this.finish();
+    });
   }
 
   /** Ends the run with an error: what was recorded is kept. */
@@ -142,11 +148,12 @@ export class Loop {
     this.#paused = true;
     this.#clock.freeze();
     this.#outside.stopInput();
-    presenter.present().then(
-      (verdict) => {
+    presenter
+      .present()
+      .then((verdict) => {
         this.#clock.thaw();
-        this.#paused = false;
         if (this.#ended) return;
+        this.#paused = false;
         this.#outside.flush();
         if (verdict === 'quit') this.#end();
         else {
@@ -154,9 +161,8 @@ export class Loop {
           if (!this.#paused && this.#stopping && this.#machine.openFlows === 0) this.#end();
           else this.#arm();
         }
-      },
-      (error) => this.fail(error),
-    );
+      })
+      .catch((error) => this.fail(error));
   }
 
   #arm(): void {
@@ -184,15 +190,31 @@ export class Loop {
     this.#ended = true;
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     if (this.#grace !== undefined) clearTimeout(this.#grace);
+    const outside = this.#outside;
     let failure = error;
-    try {
-      this.#outside.stopInput();
-      this.#outside.event('end', this.#lastUs);
-      this.#outside.shut();
-    } catch (problem) {
-      failure ??= problem;
-    }
+    // Each step is tried whatever came of those before it: a full disk must not leave a port or a device open.
+    const attempt = (step: () => void): void => {
+      try {
+        step();
+      } catch (problem) {
+        failure ??= problem;
+      }
+    };
+    attempt(() => outside.stopInput());
+    // The outputs that a pause holds back belong to an input that is recorded already.
+    if (this.#paused) attempt(() => outside.flush());
+    if (failure === undefined && this.#machine.openFlows > 0) attempt(() => this.#abort());
+    attempt(() => outside.event('end', this.#lastUs));
+    attempt(() => outside.shut());
     if (failure === undefined) this.#settle.resolve();
     else this.#settle.reject(failure);
+  }
+
+  /** A peer whose server is gone without a word would wait for it without end. */
+  #abort(): void {
+    const atUs = this.begin();
+    this.#machine.abort(atUs);
+    this.#outside.event('abort', atUs);
+    this.#outside.flush();
   }
 }

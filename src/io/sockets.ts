@@ -5,21 +5,28 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { StreamInput, StreamOutput, Streams } from '../core/streams.js';
 import type { Clock } from './clock.js';
 import { DeviceError } from './errors.js';
-import { Loop, type Presenter } from './run.js';
+import { Loop, type Presenter, type RunEventKind } from './run.js';
 
 /** What a recording takes of a run in tcp mode. Bytes are valid during the call only. */
 export interface StreamRecorder {
   input(atUs: number, input: StreamInput): void;
   output(output: StreamOutput): void;
-  event(kind: 'close' | 'end', atUs: number): void;
+  event(kind: RunEventKind, atUs: number): void;
+  close(): void;
+}
+
+/** Ports that are listened on. Until `runSockets` takes them over, who connects is refused. */
+export interface Listeners {
+  /** In the order in which they were asked for; where that was 0, the one that the system chose. */
+  readonly ports: readonly number[];
+  readonly servers: readonly Server[];
   close(): void;
 }
 
 export interface SocketRunOptions {
   readonly streams: Streams;
   readonly clock: Clock;
-  readonly host: string;
-  readonly ports: readonly number[];
+  readonly listeners: Listeners;
   readonly recorder?: StreamRecorder;
   readonly presenter?: Presenter;
 }
@@ -31,23 +38,52 @@ interface Connection {
   acknowledgedBytes: number;
   acknowledgeScheduled: boolean;
   inputEnded: boolean;
-  readonly onWritten: () => void;
+  outputEnded: boolean;
+  readonly onWritten: (error?: Error | null) => void;
 }
 
-/** Listens on every port, then runs. Rejects with a DeviceError when a port cannot be had. */
-export async function runSockets(options: SocketRunOptions): Promise<Loop> {
-  const run = new SocketRun(options);
-  await run.listen();
-  return run.loop;
+/** Rejects with a DeviceError when a port cannot be had; none is kept then. */
+export async function listenOn(host: string, ports: readonly number[]): Promise<Listeners> {
+  const servers = ports.map(() => createServer({ allowHalfOpen: true, noDelay: true }));
+  const close = (): void => {
+    for (const server of servers) server.close();
+  };
+  const results = await Promise.allSettled(servers.map((server, index) => listening(server, host, ports[index]!)));
+  for (const result of results) {
+    if (result.status === 'fulfilled') continue;
+    close();
+    throw result.reason;
+  }
+  return { ports: servers.map((server) => (server.address() as AddressInfo).port), servers, close };
+}
+
+function listening(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.on('connection', refuse);
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
+    server.listen({ host, port }, () => {
+      server.removeAllListeners('error');
+      resolve();
+    });
+  });
+}
+
+function refuse(socket: Socket): void {
+  socket.on('error', () => {});
+  socket.resetAndDestroy();
+}
+
+/** Runs on the listeners, which are the run's own from here on. */
+export function runSockets(options: SocketRunOptions): Loop {
+  return new SocketRun(options).loop;
 }
 
 class SocketRun {
   readonly loop: Loop;
   readonly #options: SocketRunOptions;
-  readonly #servers: Server[] = [];
   readonly #connections = new Map<number, Connection>();
-  /** Inputs that came while a person looked at an earlier one. */
-  #waiting: StreamInput[] = [];
+  /** What came while a person looked at an earlier input. Nothing is read then, so this is a few calls a connection. */
+  #waiting: (() => void)[] = [];
   #opened = 0;
 
   constructor(options: SocketRunOptions) {
@@ -64,31 +100,23 @@ class SocketRun {
       },
       options.presenter,
     );
-  }
-
-  async listen(): Promise<void> {
-    try {
-      for (const port of this.#options.ports) this.#servers.push(await this.#listenOn(port));
-    } catch (error) {
-      for (const server of this.#servers) server.close();
-      throw error;
+    for (const server of options.listeners.servers) {
+      server.off('connection', refuse);
+      server.on('connection', (socket) => this.#accept(socket));
+      server.on('error', (error) => this.loop.fail(error));
     }
   }
 
-  #listenOn(port: number): Promise<Server> {
-    const { host } = this.#options;
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
-    return new Promise((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
-      server.listen({ host, port }, () => {
-        server.removeAllListeners('error');
-        server.on('error', (error) => this.loop.fail(error));
-        resolve(server);
-      });
-    });
-  }
-
   #accept(socket: Socket): void {
+    // 'close' follows an error; both ways ended and written out is the orderly case.
+    socket.on('error', () => {});
+    const { remoteAddress, remotePort } = socket;
+    const { address: localAddress, port: localPort } = socket.address() as Partial<AddressInfo>;
+    if (!remoteAddress || !remotePort || !localAddress || !localPort) {
+      // Reset before it was accepted: the system knows its ends no more, and nobody waits for an answer.
+      socket.destroy();
+      return;
+    }
     const stream = this.#opened++;
     const connection: Connection = {
       stream,
@@ -97,37 +125,32 @@ class SocketRun {
       acknowledgedBytes: 0,
       acknowledgeScheduled: false,
       inputEnded: false,
-      onWritten: () => this.#onWritten(connection),
+      outputEnded: false,
+      onWritten: (error) => {
+        // What could not be written is not acknowledged; 'close' follows.
+        if (!error) this.#onWritten(connection);
+      },
     };
     this.#connections.set(stream, connection);
+    if (this.loop.paused) socket.pause();
     socket.on('data', (bytes: Buffer) => this.#submit({ kind: 'data', stream, bytes }));
     socket.on('end', () => {
       connection.inputEnded = true;
       this.#submit({ kind: 'end', stream });
     });
-    // 'close' follows an error; both ways ended and written out is the orderly case.
-    socket.on('error', () => {});
     socket.on('close', (hadError) => {
       if (!this.#connections.has(stream)) return;
       if (hadError || !connection.inputEnded) this.#submit({ kind: 'reset', stream });
       this.#connections.delete(stream);
     });
-    const local = socket.address() as AddressInfo;
-    this.#submit({
-      kind: 'open',
-      stream,
-      localAddress: local.address ?? '0.0.0.0',
-      localPort: local.port ?? 0,
-      remoteAddress: socket.remoteAddress ?? '0.0.0.0',
-      remotePort: socket.remotePort ?? 0,
-    });
+    this.#submit({ kind: 'open', stream, localAddress, localPort, remoteAddress, remotePort });
   }
 
   #submit(input: StreamInput): void {
     const { loop } = this;
     if (loop.ended) return;
     if (loop.paused) {
-      this.#waiting.push(input);
+      this.#waiting.push(() => this.#submit(input));
       return;
     }
     try {
@@ -135,8 +158,9 @@ class SocketRun {
       if (input.kind === 'data' && connection && this.#acknowledge(connection)) {
         // Each input has its outputs before the next one comes: a recording says so by its order.
         loop.finish();
+        if (loop.ended) return;
         if (loop.paused) {
-          this.#waiting.push({ ...input, bytes: input.bytes.slice() });
+          this.#waiting.push(() => this.#submit(input));
           return;
         }
       }
@@ -164,25 +188,32 @@ class SocketRun {
     return true;
   }
 
+  /**
+   * An acknowledgement is worth an input of its own when the session waits for it, or when nothing is written any more:
+   * then it says that the peer's TCP has all of it.
+   */
   #onWritten(connection: Connection): void {
-    if (connection.acknowledgeScheduled || !this.#options.streams.isFull(connection.stream)) return;
+    const isDue = connection.outputEnded || this.#options.streams.isFull(connection.stream);
+    if (connection.acknowledgeScheduled || !isDue) return;
     // Through the event loop, not at once: a fast reader of a large body must not starve the others.
     connection.acknowledgeScheduled = true;
-    setImmediate(() => {
-      connection.acknowledgeScheduled = false;
-      if (this.loop.ended) return;
-      if (this.loop.paused) {
-        this.#onWritten(connection);
-        return;
-      }
-      try {
-        this.#acknowledge(connection);
-        this.loop.finish();
-        this.#regulate(connection);
-      } catch (error) {
-        this.loop.fail(error);
-      }
-    });
+    setImmediate(() => this.#acknowledgeWritten(connection));
+  }
+
+  #acknowledgeWritten(connection: Connection): void {
+    const { loop } = this;
+    if (loop.ended) return;
+    if (loop.paused) {
+      this.#waiting.push(() => this.#acknowledgeWritten(connection));
+      return;
+    }
+    connection.acknowledgeScheduled = false;
+    try {
+      if (this.#acknowledge(connection)) loop.finish();
+      this.#regulate(connection);
+    } catch (error) {
+      loop.fail(error);
+    }
   }
 
   /** Reads on, or not, as the session has room. */
@@ -205,15 +236,20 @@ class SocketRun {
         case 'data':
           connection.writtenBytes += output.bytes.length;
           socket.write(output.bytes, connection.onWritten);
+          // A timer's output may make room for what waits in the socket, and no event of the socket would say so.
+          this.#regulate(connection);
           break;
         case 'end':
-          socket.end();
+          connection.outputEnded = true;
+          socket.end(connection.onWritten);
           // What still comes is read and dropped, so that the peer's end is seen.
           socket.resume();
           break;
         case 'reset':
           this.#connections.delete(output.stream);
-          socket.resetAndDestroy();
+          // Behind our FIN there may be bytes on their way to a slow reader, which a reset would throw away.
+          if (socket.writableFinished) socket.destroy();
+          else socket.resetAndDestroy();
           break;
         default:
           output satisfies never;
@@ -228,28 +264,16 @@ class SocketRun {
   #resumeAll(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const input of waiting) this.#submit(input);
+    for (const handle of waiting) handle();
     if (!this.loop.paused) for (const connection of this.#connections.values()) this.#regulate(connection);
   }
 
   #shut(): void {
-    for (const server of this.#servers) server.close();
+    this.#options.listeners.close();
     for (const { socket } of this.#connections.values()) socket.destroy();
     this.#connections.clear();
     this.#options.recorder?.close();
   }
-}
-
-/** A port that nobody listens on now. */
-export function freePort(host: string): Promise<number> {
-  const server = createServer();
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, 0)));
-    server.listen({ host, port: 0 }, () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** Why a port cannot be had, as an error that says what to do. */

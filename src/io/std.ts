@@ -3,7 +3,7 @@
 
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
-import type { Server } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { BodySource, ConnectionInfo, Field, Handler, Request, Response } from '../core/http/message.js';
 import { listenError } from './sockets.js';
@@ -11,8 +11,9 @@ import { listenError } from './sockets.js';
 export interface StdOptions {
   readonly handler: Handler;
   readonly host: string;
-  readonly tlsPorts: readonly number[];
-  readonly plainPorts: readonly number[];
+  /** 0 lets the system choose. */
+  readonly tlsPort: number;
+  readonly plainPort: number | undefined;
   readonly certificatePem: string;
   readonly keyPem: string;
 }
@@ -24,16 +25,24 @@ const READ_BYTES = 16_384;
 /** The one suite that the rest of the project speaks, so that comparisons compare like with like. */
 const CIPHER = 'ECDHE-RSA-AES128-GCM-SHA256';
 
-/** Listens on every port; `stop` closes the servers and their connections. */
-export async function runStd(options: StdOptions): Promise<{ stop(): Promise<void> }> {
+export interface StdServer {
+  readonly tlsPort: number;
+  readonly plainPort: number | undefined;
+  /** Closes the servers and their connections. */
+  stop(): Promise<void>;
+}
+
+/** Listens on every port. Rejects with a DeviceError when one cannot be had. */
+export async function runStd(options: StdOptions): Promise<StdServer> {
   const listener = (request: NodeRequest, response: NodeResponse): void => answer(options.handler, request, response);
   const servers: Server[] = [];
-  const start = async (server: Server, port: number): Promise<void> => {
+  const start = async (server: Server, port: number): Promise<number> => {
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, options.host, port)));
       server.listen({ host: options.host, port }, resolve);
     });
     servers.push(server);
+    return (server.address() as AddressInfo).port;
   };
   const stop = async (): Promise<void> => {
     await Promise.all(
@@ -55,27 +64,26 @@ export async function runStd(options: StdOptions): Promise<{ stop(): Promise<voi
     return server;
   };
   try {
-    for (const port of options.tlsPorts) {
-      const server = createSecureServer(
-        {
-          allowHTTP1: true,
-          cert: options.certificatePem,
-          key: options.keyPem,
-          minVersion: 'TLSv1.2',
-          maxVersion: 'TLSv1.2',
-          ciphers: CIPHER,
-        },
-        listener,
-      );
-      server.on('sessionError', () => {});
-      await start(tracked(server as unknown as Server), port);
-    }
-    for (const port of options.plainPorts) await start(tracked(createHttpServer(listener)), port);
+    const secure = createSecureServer(
+      {
+        allowHTTP1: true,
+        cert: options.certificatePem,
+        key: options.keyPem,
+        minVersion: 'TLSv1.2',
+        maxVersion: 'TLSv1.2',
+        ciphers: CIPHER,
+      },
+      listener,
+    );
+    secure.on('sessionError', () => {});
+    const tlsPort = await start(tracked(secure as unknown as Server), options.tlsPort);
+    const wanted = options.plainPort;
+    const plainPort = wanted === undefined ? wanted : await start(tracked(createHttpServer(listener)), wanted);
+    return { tlsPort, plainPort, stop };
   } catch (error) {
     await stop();
     throw error;
   }
-  return { stop };
 }
 
 function answer(handler: Handler, request: NodeRequest, response: NodeResponse): void {
@@ -83,7 +91,8 @@ function answer(handler: Handler, request: NodeRequest, response: NodeResponse):
   response.on('error', () => {});
   const made = handler(describe(request));
   if (made.delayUs !== undefined && made.delayUs > 0) {
-    setTimeout(() => send(request, response, made), made.delayUs / 1000);
+    // An answer that is still to come does not keep the process when its server has stopped.
+    setTimeout(() => send(request, response, made), made.delayUs / 1000).unref();
   } else send(request, response, made);
 }
 
@@ -174,8 +183,7 @@ function pump(request: NodeRequest, response: NodeResponse, body: BodySource): v
         return;
       }
       if (bytes.length === 0) {
-        request.once('readable', next);
-        request.once('end', next);
+        wait(request, next);
         return;
       }
       // The handler's view is valid until its next read, Node's stream may keep it longer.
@@ -186,4 +194,15 @@ function pump(request: NodeRequest, response: NodeResponse, body: BodySource): v
     }
   };
   next();
+}
+
+/** Whichever comes first; the other is waited for no more. */
+function wait(request: NodeRequest, next: () => void): void {
+  const onEither = (): void => {
+    request.off('readable', onEither);
+    request.off('end', onEither);
+    next();
+  };
+  request.on('readable', onEither);
+  request.on('end', onEither);
 }

@@ -174,6 +174,7 @@ class EchoStack implements Stack {
     return this.#due[0]?.atUs;
   }
 
+  abort(): void {}
   close(nowUs: Micros): void {
     this.advance(nowUs);
     this.#out.push({ atUs: nowUs, frame: frame(99) });

@@ -344,6 +344,27 @@ test('closing the stack ends the flows in order, and refuses new ones', () => {
   assert.is(b.stack.openFlows, 0);
 });
 
+test('aborting the stack resets every flow with the sequence number that its peer expects', () => {
+  const b = bench(() => new StubSession({ source: 10 }));
+  const isses = [7001, 7002].map((port) => connect(b, port, 5, 100));
+  const half = parseTcpFrame(b.give(segment(7003, 5, 0, SYN), 150)[0]!);
+  b.stack.abort(200);
+  const resets: number[][] = [];
+  for (let out = b.stack.poll(); out; out = b.stack.poll()) {
+    const { destinationPort, flags, seq } = parseTcpFrame(out.frame);
+    assert.is(flags, RST);
+    resets.push([destinationPort, seq]);
+  }
+  assert.equal(resets, [
+    [7001, (isses[0]! + 11) >>> 0],
+    [7002, (isses[1]! + 11) >>> 0],
+    [7003, (half.seq + 1) >>> 0],
+  ]);
+  assert.is(b.stack.openFlows, 0);
+  assert.is(b.stack.nextDeadlineUs(), undefined);
+  assert.is(parseTcpFrame(b.give(segment(7004, 5, 0, SYN), 300)[0]!).flags, RST | ACK);
+});
+
 test('200 peers at once, each with its own bytes', () => {
   const sessions: StubSession[] = [];
   const b = bench(() => {

@@ -365,4 +365,17 @@ test('outputs that are not drained stay in order', () => {
   assert.equal(drain(), []);
 });
 
+test('abort resets what is open, the oldest first, and refuses what comes', () => {
+  const { streams, open, give, drain } = rig({ source: 2 * MOST }, { plan: [{ atUs: 500, verb: 'close', amount: 0 }] });
+  open(0, 0);
+  open(1, 1);
+  drain();
+  streams.abort(600);
+  assert.equal(drain(), ['500 end 1', '600 reset 0', '600 reset 1']);
+  assert.is(streams.openFlows, 0);
+  assert.is(streams.nextDeadlineUs(), undefined);
+  assert.equal(give(601, { kind: 'acknowledged', stream: 0, count: MOST }), []);
+  assert.equal(open(602, 2), ['602 reset 2']);
+});
+
 test.run();

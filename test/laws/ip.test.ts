@@ -39,6 +39,7 @@ function tcpInputs(seed: number): Sent[] {
     poll: () => stack.poll(),
     nextDeadlineUs: () => stack.nextDeadlineUs(),
     close: (nowUs) => stack.close(nowUs),
+    abort: (nowUs) => stack.abort(nowUs),
     openFlows: 0,
   };
   const peer = new TcpPeer({

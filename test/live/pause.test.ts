@@ -1,5 +1,6 @@
 // The pause, driven by a person's keys: tmux holds the terminal, curl is the client.
 
+import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { certificateFile, mainScript, run, withServer } from '../support/live.js';
@@ -21,8 +22,8 @@ class Terminal {
     return out.stdout;
   }
 
-  async start(command: string): Promise<void> {
-    await this.#tmux('new-session', '-d', '-x', '160', '-y', '50', command);
+  async start(...command: string[]): Promise<void> {
+    await this.#tmux('new-session', '-d', '-x', '160', '-y', '50', ...command);
     await this.#tmux('set-option', '-g', 'history-limit', '50000');
     await this.#tmux('set-option', '-g', 'remain-on-exit', 'on');
   }
@@ -58,14 +59,13 @@ class Terminal {
 
 testWith(test, needs, 'stops at each layer, Enter goes on, the connection survives 5 seconds, q quits', async () => {
   const terminal = new Terminal();
-  const serve = `exec unshare --net env PAUSE_LAYER=ip,tcp,tls,http2 ${process.execPath} ${mainScript} serve; sleep 60`;
+  const server = ['unshare', '--net', 'env', 'PAUSE_LAYER=ip,tcp,tls,http2', process.execPath, mainScript, 'serve'];
   try {
-    await terminal.start(
-      `bash -c '${serve.replace('exec ', '').replace('; sleep 60', '')}; echo ended with $?; sleep 60'`,
-    );
+    await terminal.start('bash', '-c', '"$@"; echo ended with $?; sleep 60', 'bash', ...server);
     await terminal.waitFor(/listening on /);
-    const children = (await run('pgrep', ['-P', `${await terminal.pid()}`])).stdout.trim();
-    const inside = ['-t', children.split('\n')[0]!, '-n'];
+    const shell = await terminal.pid();
+    const [child] = readFileSync(`/proc/${shell}/task/${shell}/children`, 'utf8').split(' ');
+    const inside = ['-t', child!, '-n'];
     const curl = run('nsenter', [
       ...[...inside, 'curl', '-sS', '--http2', '--max-time', '100', '--cacert', certificateFile],
       ...['-w', '%{http_version} %{http_code}', '-o', '/dev/null', 'https://10.0.0.2/'],
@@ -100,10 +100,11 @@ testWith(test, needs, 'stops at each layer, Enter goes on, the connection surviv
 
 testWith(test, needCommands('curl'), 'input that is no terminal never hangs', async () => {
   const end = await withServer(
-    ['--mode', 'tcp', '--port', '18845'],
+    ['--mode', 'tcp', '--port', '0'],
     { env: { PAUSE_LAYER: 'ip,tcp,tls,http2' } },
     async (server) => {
-      const args = ['-sS', '--max-time', '10', '--cacert', certificateFile, 'https://localhost:18845/bytes/3'];
+      const url = `https://localhost:${server.tlsPort}/bytes/3`;
+      const args = ['-sS', '--max-time', '10', '--cacert', certificateFile, url];
       assert.is((await server.client('curl', [...args, '-o', '/dev/null', '-w', '%{http_code}'])).stdout, '200');
     },
   );

@@ -132,8 +132,12 @@ testWith(test, [...tunNeeds, ...needCommands('tcpdump')], 'the recording is what
 testWith(test, needCommands('curl', 'tshark'), 'a tcp session replays identically and tshark decrypts it', async () => {
   await withFolder(async (folder) => {
     const file = join(folder, 'tcp.pcapng');
-    const args = ['-mode', 'tcp', '-port', '18743', '--record', file, '--log', 'none'];
-    await withServer(args, {}, (server) => browse(server, 'https://localhost:18743'));
+    const args = ['-mode', 'tcp', '-port', '0', '--record', file, '--log', 'none'];
+    let port = 0;
+    await withServer(args, {}, async (server) => {
+      port = server.tlsPort;
+      await browse(server, `https://localhost:${port}`);
+    });
     const replay = await wirebench(['replay', file]);
     assert.is(replay.code, 0, replay.stdout + replay.stderr);
     assert.match(replay.stdout, /1 capture, \d+ packets, all identical\n$/);
@@ -142,7 +146,7 @@ testWith(test, needCommands('curl', 'tshark'), 'a tcp session replays identicall
         '-r',
         file,
         '-d',
-        'tcp.port==18743,tls',
+        `tcp.port==${port},tls`,
         '-Y',
         'http2.headers.path',
         '-T',
@@ -170,9 +174,10 @@ testWith(test, [], 'two processes that replay the same files print the same log'
 testWith(test, needCommands('curl', 'bash', 'head'), 'a log that nobody reads on ends the run in order', async () => {
   await withFolder(async (folder) => {
     const script =
-      '"$0" "$1" serve --mode tcp --port 18746 --record "$2" 2>"$3" | head -1 >/dev/null & ' +
+      '"$0" "$1" serve --mode tcp --port 0 --record "$2" 2>"$3" | head -1 >/dev/null & ' +
       'for i in $(seq 100); do grep -q "listening on" "$3" && break; sleep 0.1; done; ' +
-      'curl -sk --max-time 5 https://localhost:18746/ -o /dev/null; wait';
+      'port=$(sed -n "s/.* port \\([0-9]*\\) (TLS.*/\\1/p" "$3"); ' +
+      'curl -sk --max-time 5 "https://localhost:$port/" -o /dev/null; wait';
     const [file, log] = [join(folder, 'r.pcapng'), join(folder, 'log')];
     writeFileSync(log, '');
     await run('bash', ['-c', script, process.execPath, mainScript, file, log]);
@@ -185,8 +190,8 @@ testWith(test, needCommands('curl', 'bash', 'head'), 'a log that nobody reads on
 testWith(test, needCommands('curl'), 'a run that was killed leaves a recording that says so', async () => {
   await withFolder(async (folder) => {
     const file = join(folder, 'r.pcapng');
-    const server = await serve(['--mode', 'tcp', '--port', '18747', '--record', file, '--log', 'none']);
-    const out = await server.client('curl', ['-sS', ...CA, '-o', '/dev/null', 'https://localhost:18747/']);
+    const server = await serve(['--mode', 'tcp', '--port', '0', '--record', file, '--log', 'none']);
+    const out = await server.client('curl', ['-sS', ...CA, '-o', '/dev/null', `https://localhost:${server.tlsPort}/`]);
     assert.is(out.code, 0, out.stderr);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     server.child.kill('SIGKILL');
@@ -198,7 +203,7 @@ testWith(test, needCommands('curl'), 'a run that was killed leaves a recording t
 });
 
 testWith(test, [], 'a recording that cannot be written stops the run before it begins', async () => {
-  const out = await wirebench(['serve', '--mode', 'tcp', '--port', '18744', '--record', '/nonexistent/r.pcapng']);
+  const out = await wirebench(['serve', '--mode', 'tcp', '--port', '0', '--record', '/nonexistent/r.pcapng']);
   assert.is(out.code, 3, out.stderr);
   assert.match(out.stderr, /\/nonexistent\/r\.pcapng/);
 });

@@ -1,27 +1,35 @@
 // tcp mode and std mode on loopback with real clients; the same request gives the same HTTP events in tun and tcp mode.
 
 import { randomFillSync } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { certificateFile, run, sha256OfFile, wirebench, withFolder, withServer } from '../support/live.js';
+import {
+  certificateFile,
+  mainScript,
+  run,
+  serve,
+  sha256OfFile,
+  wirebench,
+  withFolder,
+  withServer,
+} from '../support/live.js';
 import { needCommands, testWith } from '../support/needs.js';
 
 const test = suite('tcp');
 const curlNeeds = needCommands('curl');
 const CA = ['--cacert', certificateFile];
-const PORT = '18543';
-const PLAIN_PORT = '18580';
-const base = `https://localhost:${PORT}`;
+const ANY_PORT = ['--port', '0', '--log', 'none'];
+const ANY_PORTS = ['--plain-port', '0', ...ANY_PORT];
 
 const curl = (...args: string[]) => run('curl', ['-sS', '--max-time', '60', ...args]);
 
 for (const mode of ['tcp', 'std']) {
   testWith(test, curlNeeds, `--mode ${mode} serves curl over HTTP/1.1, HTTP/2 and in clear`, async () => {
-    const args = ['-mode', mode, '-port', PORT, '--plain-port', PLAIN_PORT, '--log', 'none'];
-    await withServer(args, {}, async () => {
+    await withServer(['-mode', mode, ...ANY_PORTS], {}, async ({ tlsPort, plainPort }) => {
+      const base = `https://localhost:${tlsPort}`;
       const bodies = new Set<string>();
       for (const [flag, version] of [
         ['--http1.1', '1.1'],
@@ -32,7 +40,7 @@ for (const mode of ['tcp', 'std']) {
         assert.is(out.stdout.split('\n').at(-1), `${version} 200`);
         bodies.add(out.stdout.slice(0, 1000));
       }
-      bodies.add((await curl(`http://localhost:${PLAIN_PORT}/bytes/1000`)).stdout);
+      bodies.add((await curl(`http://localhost:${plainPort}/bytes/1000`)).stdout);
       assert.is(bodies.size, 1, 'the same page three times');
       assert.is((await curl(...CA, '-d', 'hello', `${base}/echo`)).stdout, 'hello');
       assert.is((await curl(...CA, '-o', '/dev/null', '-w', '%{http_code}', `${base}/status/418`)).stdout, '418');
@@ -48,9 +56,17 @@ for (const mode of ['tcp', 'std']) {
       const upload = join(folder, 'upload');
       const echoed = join(folder, 'echoed');
       writeFileSync(upload, randomFillSync(new Uint8Array(20_000_000)));
-      await withServer(['--mode', mode, '--port', PORT, '--log', 'none'], {}, async () => {
+      await withServer(['--mode', mode, ...ANY_PORT], {}, async ({ tlsPort }) => {
         for (const flag of ['--http1.1', '--http2']) {
-          const post = await curl(flag, ...CA, '--data-binary', `@${upload}`, '-o', echoed, `${base}/echo`);
+          const post = await curl(
+            flag,
+            ...CA,
+            '--data-binary',
+            `@${upload}`,
+            '-o',
+            echoed,
+            `https://localhost:${tlsPort}/echo`,
+          );
           assert.is(post.code, 0, post.stderr);
           assert.is(await sha256OfFile(echoed), await sha256OfFile(upload));
         }
@@ -60,9 +76,9 @@ for (const mode of ['tcp', 'std']) {
 }
 
 testWith(test, [], 'answers a client that closes its half first', async () => {
-  await withServer(['--mode', 'tcp', '--port', PORT, '--plain-port', PLAIN_PORT, '--log', 'none'], {}, async () => {
+  await withServer(['--mode', 'tcp', ...ANY_PORTS], {}, async ({ plainPort }) => {
     const text = await new Promise<string>((resolve, reject) => {
-      const socket = connect({ port: Number(PLAIN_PORT), host: '127.0.0.1', allowHalfOpen: true });
+      const socket = connect({ port: plainPort, host: '127.0.0.1', allowHalfOpen: true });
       let received = '';
       socket.on('data', (chunk) => {
         received += chunk;
@@ -80,9 +96,8 @@ testWith(test, [], 'answers a client that closes its half first', async () => {
 });
 
 testWith(test, [], 'a slow reader costs no memory', async () => {
-  const server = ['--mode', 'tcp', '--port', PORT, '--plain-port', PLAIN_PORT, '--log', 'none'];
-  await withServer(server, {}, async ({ peakMemoryBytes }) => {
-    const socket = connect({ port: Number(PLAIN_PORT), host: '127.0.0.1' });
+  await withServer(['--mode', 'tcp', ...ANY_PORTS], {}, async ({ plainPort, peakMemoryBytes }) => {
+    const socket = connect({ port: plainPort, host: '127.0.0.1' });
     socket.on('error', () => {});
     socket.pause();
     socket.write('GET /bytes/10000000000 HTTP/1.1\r\nhost: a\r\n\r\n');
@@ -129,21 +144,39 @@ testWith(
 
 testWith(test, curlNeeds, 'port 0 takes a free one and says which', async () => {
   for (const mode of ['tcp', 'std']) {
-    await withServer(['--mode', mode, '--port', '0', '--log', 'none'], {}, async (server) => {
-      const port = /listening on 127\.0\.0\.1 port (\d+)/.exec(server.stderr())?.[1];
-      const out = await curl(...CA, '-o', '/dev/null', '-w', '%{http_code}', `https://localhost:${port}/`);
+    await withServer(['--mode', mode, ...ANY_PORT], {}, async ({ tlsPort }) => {
+      assert.ok(tlsPort > 0);
+      const out = await curl(...CA, '-o', '/dev/null', '-w', '%{http_code}', `https://localhost:${tlsPort}/`);
       assert.is(out.stdout, '200', out.stderr);
     });
   }
 });
 
-testWith(test, [], 'a port that is in use ends in exit code 4 with advice', async () => {
-  await withServer(['--mode', 'tcp', '--port', PORT, '--log', 'none'], {}, async () => {
-    const out = await wirebench(['serve', '--mode', 'tcp', '--port', PORT]);
-    assert.is(out.code, 4);
-    assert.match(out.stderr, new RegExp(`port ${PORT} .* in use`));
-    assert.match(out.stderr, /--port/);
+testWith(test, [], 'a port that is in use ends in exit code 4 with advice, and costs no recording', async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, 'r.pcapng');
+    writeFileSync(file, 'an earlier recording');
+    await withServer(['--mode', 'tcp', ...ANY_PORT], {}, async ({ tlsPort }) => {
+      const out = await wirebench(['serve', '--mode', 'tcp', '--port', `${tlsPort}`, '--record', file]);
+      assert.is(out.code, 4);
+      assert.match(out.stderr, new RegExp(`port ${tlsPort} .* in use`));
+      assert.match(out.stderr, /--port/);
+    });
+    assert.is(readFileSync(file, 'utf8'), 'an earlier recording');
   });
+});
+
+testWith(test, curlNeeds, 'std mode ends at once, also when answers are still to come', async () => {
+  const server = await serve(['--mode', 'std', ...ANY_PORT]);
+  const url = `https://localhost:${server.tlsPort}`;
+  const clients = [`${url}/delay/30000`, `${url}/bytes/1000000000`].map((path) =>
+    curl(...CA, '--limit-rate', '1M', '-o', '/dev/null', path),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const started = Date.now();
+  assert.is((await server.stop()).code, 130);
+  assert.ok(Date.now() - started < 5_000, `${Date.now() - started} ms`);
+  for (const client of clients) assert.is.not((await client).code, 0);
 });
 
 testWith(
@@ -160,9 +193,8 @@ testWith(
         '--bounding-set=-all,+dac_read_search',
       ],
     ];
-    const script = join(process.cwd(), 'dist/src/cli/main.js');
     const nobody = (...args: string[]) =>
-      run('setpriv', [...asNobody, process.execPath, script, ...args], { env: { NODE_V8_COVERAGE: '' } });
+      run('setpriv', [...asNobody, process.execPath, mainScript, ...args], { env: { NODE_V8_COVERAGE: '' } });
     const tun = await nobody('serve');
     assert.is(tun.code, 4);
     assert.match(tun.stderr, /unshare -rn/);
@@ -170,14 +202,12 @@ testWith(
     const replay = await nobody('replay', 'fixtures/captures/h2.pcapng');
     assert.is(replay.code, 0, replay.stderr);
     assert.match(replay.stdout, /identical/);
-    const script2 =
-      '"$@" serve --mode tcp --port 18601 --log none 2>/dev/null & pid=$!; ' +
-      `for i in $(seq 50); do curl -sS --cacert ${certificateFile} https://localhost:18601/bytes/3 -o /dev/null -w '%{http_code}' 2>/dev/null && break; sleep 0.1; done; ` +
-      'kill -INT $pid; wait $pid; echo " exit $?"';
-    const tcp = await run('setpriv', [...asNobody, 'bash', '-c', script2, 'bash', process.execPath, script], {
-      env: { NODE_V8_COVERAGE: '' },
+    const wrapped = { through: ['setpriv', ...asNobody], env: { NODE_V8_COVERAGE: '' } };
+    const end = await withServer(['--mode', 'tcp', ...ANY_PORT], wrapped, async ({ tlsPort }) => {
+      const out = await curl(...CA, '-o', '/dev/null', '-w', '%{http_code}', `https://localhost:${tlsPort}/bytes/3`);
+      assert.is(out.stdout, '200', out.stderr);
     });
-    assert.match(tcp.stdout, /200 exit 130/);
+    assert.is(end.code, 130);
   },
 );
 

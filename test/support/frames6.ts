@@ -176,6 +176,7 @@ export function asIpv4(stack: Stack): Stack {
     },
     nextDeadlineUs: () => stack.nextDeadlineUs(),
     close: (nowUs) => stack.close(nowUs),
+    abort: (nowUs) => stack.abort(nowUs),
     get openFlows() {
       return stack.openFlows;
     },

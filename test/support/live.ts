@@ -60,6 +60,9 @@ export function wirebench(args: readonly string[], options: RunOptions = {}): Pr
 export interface Server {
   readonly pid: number;
   readonly child: ChildProcess;
+  /** What it listens on; with `--port 0` the system chose, so that test runs beside each other do not meet. */
+  readonly tlsPort: number;
+  readonly plainPort: number;
   /** Everything that the server printed so far. */
   stdout(): string;
   stderr(): string;
@@ -74,15 +77,17 @@ export interface Server {
 export interface ServeOptions {
   /** In a network namespace of its own. */
   readonly namespace?: boolean;
+  /** A command in front of the server's own, which replaces itself by it. */
+  readonly through?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
 }
 
-const READY = /listening on /;
+const READY = /listening on .*\n/;
 
 /** Starts `wirebench serve` and waits until it listens. */
 export async function serve(args: readonly string[], options: ServeOptions = {}): Promise<Server> {
   const node = [process.execPath, mainScript, 'serve', ...args];
-  const argv = options.namespace ? ['unshare', '--net', ...node] : node;
+  const argv = options.namespace ? ['unshare', '--net', ...node] : [...(options.through ?? []), ...node];
   const child = spawn(argv[0]!, argv.slice(1), {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
@@ -117,6 +122,8 @@ export async function serve(args: readonly string[], options: ServeOptions = {})
   return {
     pid,
     child,
+    tlsPort: Number(/port (\d+) \(TLS/.exec(stderr)?.[1]),
+    plainPort: Number(/port (\d+) \(HTTP\/1\.1\)/.exec(stderr)?.[1]),
     stdout: () => stdout,
     stderr: () => stderr,
     client: (command, clientArgs, runOptions) =>

@@ -336,7 +336,7 @@ export class Connection implements HeapEntry, SegmentWriter {
       // TCP (RFC 9112 §9.6). Linux resets at once (RFC 2525 §2.17): `lingerBytes` of 0.
       this.#discardedBytes += segment.payloadLength;
       if (this.#discardedBytes > this.config.settings.lingerBytes) {
-        this.#abort(nowUs, 'data after close');
+        this.abort(nowUs, 'data after close');
         return false;
       }
     }
@@ -392,14 +392,14 @@ export class Connection implements HeapEntry, SegmentWriter {
     application.serve(nowUs);
     const { state } = application.session;
     if (state === 'aborted') {
-      this.#abort(nowUs, 'session aborted');
+      this.abort(nowUs, 'session aborted');
       return false;
     }
     if (state !== 'closed') return true;
     // §3.6.1 (SHLD-3), too: what was received and never read may be lost, and the peer is to know.
     this.#discardedBytes = this.#receiver.unreadBytes;
     if (this.#discardedBytes > this.config.settings.lingerBytes) {
-      this.#abort(nowUs, 'closed with unread data');
+      this.abort(nowUs, 'closed with unread data');
       return false;
     }
     this.#queueFin(nowUs);
@@ -423,7 +423,7 @@ export class Connection implements HeapEntry, SegmentWriter {
   }
 
   /** We end it: RST, then as `#end` (§3.10.5). */
-  #abort(nowUs: Micros, reason: string): void {
+  abort(nowUs: Micros, reason: string): void {
     this.#transmitter.reset(nowUs, this.#sender.ackSeq);
     this.#end(nowUs, reason);
   }
@@ -455,7 +455,7 @@ export class Connection implements HeapEntry, SegmentWriter {
     const verdict = this.#liveness.keepAliveTimeout(nowUs, this.#sender);
     // SHLD-12: a number that was acknowledged, without text, makes the peer say where it is. It ends as Linux ends it.
     if (verdict === 'probe') this.write(nowUs, seqAdd(this.#sender.una, -1), 0, 0, 0);
-    else if (verdict === 'dead') this.#abort(nowUs, 'keep-alive probes unanswered');
+    else if (verdict === 'dead') this.abort(nowUs, 'keep-alive probes unanswered');
   }
 
   #writeAck(nowUs: Micros): void {

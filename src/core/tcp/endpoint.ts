@@ -151,6 +151,17 @@ export class Endpoint {
     }
   }
 
+  /** The host goes away: whoever is still connected is told so by a reset (RFC 9293 §3.10.5), the oldest first. */
+  abort(nowUs: Micros): void {
+    this.#closing = true;
+    for (const connection of [...this.#connections]) {
+      const before = connection.state;
+      if (before === 'TIME-WAIT') continue;
+      connection.abort(nowUs, 'server stopped');
+      this.#after(nowUs, connection, before);
+    }
+  }
+
   // ---- LISTEN and CLOSED ----
 
   #withoutConnection(nowUs: Micros, remoteAddress: Address, segment: Segment, bytes: Uint8Array): void {

@@ -119,9 +119,13 @@ export class SynReceived implements HeapEntry {
   }
 
   /** The server shuts down. */
-  close(nowUs: Micros): void {
+  abort(nowUs: Micros, reason: string): void {
     writeReset(nowUs, this.config, this.#options(nowUs), seqAdd(this.config.iss, 1));
-    this.#end(nowUs, 'server closed');
+    this.#end(nowUs, reason);
+  }
+
+  close(nowUs: Micros): void {
+    this.abort(nowUs, 'server closed');
   }
 
   /** An ICMP error that quotes the SYN-ACK. A hard one ends what is not synchronized (RFC 1122 §4.2.3.9). */
