@@ -57,6 +57,10 @@ class Download {
     return this.drain().filter(({ destinationPort }) => destinationPort === port);
   }
 
+  give(frame: Uint8Array): void {
+    this.#inner.receive(2000, frame);
+  }
+
   drain(): ParsedTcpFrame[] {
     const out: ParsedTcpFrame[] = [];
     for (let next = this.#stack.poll(); next; next = this.#stack.poll()) {
@@ -227,13 +231,26 @@ test('RFC 1122 §4.2.3.9: a hard error ends a connection in SYN-RECEIVED, a soft
   }
 });
 
-test('RFC 6633: source quench is not heeded; redirects and truncated quotes are dropped with a reason', () => {
+test('RFC 6633: source quench is not heeded; redirects are dropped with a reason', () => {
   const d = new Download(4);
   d.connect();
   d.error(4, 0, 0, { seq: d.flight[0]!.seq }, 2000);
   d.error(5, 1, 0x0a000009, { seq: d.flight[0]!.seq }, 2000);
   assert.equal(d.reasons(), ['source quench is not heeded', 'type 5 is not answered']);
   assert.equal(d.verdicts(), []);
+});
+
+test('a quote that is cut off before the sequence number is dropped with a reason', () => {
+  const d = new Download(4);
+  d.connect();
+  const inner = ipFrame(SERVER, CLIENT, 6, hex('0050 1388 000000'));
+  const message = concat(hex('0303 0000 00000000'), inner);
+  const checksum = slowChecksum(message);
+  message[2] = checksum >>> 8;
+  message[3] = checksum & 0xff;
+  d.give(ipFrame(ROUTER, SERVER, 1, message));
+  d.give(icmp6Frame('fd00::fe', 'fd00::0:0:2', 1, 4, new Uint8Array(4 + 40)));
+  assert.equal(d.reasons(), ['quoted.sequenceNumber: 4 bytes wanted, 3 left', 'quoted.version: 0 is not 6']);
 });
 
 test('the paths that are remembered are bounded, and forgotten in their time', () => {
