@@ -169,13 +169,9 @@ export class IpOutput {
     return this.#out;
   }
 
-  /** Slots held, and destinations whose identifications are counted; for tests of the bounds. */
+  /** Slots held; for tests of the bound. */
   get slots(): number {
     return this.#slots.length;
-  }
-
-  get fragmentCounters(): number {
-    return this.#fragmentIds.size;
   }
 
   /**
