@@ -17,6 +17,7 @@ import { effectiveSendMss, type Negotiated, negotiate } from './negotiate.js';
 import {
   type ConnectionConfig,
   type Ends,
+  emptyOptions,
   type PathMss,
   type TcpOutput,
   type TransportError,
@@ -67,6 +68,7 @@ export class Endpoint {
   #cookieUs: Micros = Number.NEGATIVE_INFINITY;
   #nextSerial = 0;
   #closing = false;
+  readonly #resetOptions = emptyOptions(true);
   /** Every segment is decoded into this one. */
   readonly #segment = emptySegment();
 
@@ -371,7 +373,11 @@ export class Endpoint {
     const acknowledged = (segment.flags & ACK) !== 0;
     const seq = acknowledged ? segment.ack : 0;
     const ack = acknowledged ? 0 : seqAdd(segment.seq, segmentLength(segment));
-    writeReset(nowUs, this.#ends(remoteAddress, segment), undefined, seq, ack, acknowledged ? RST : RST | ACK);
+    // RFC 7323 §5.2: the answer to a segment with timestamps has them, with a TSval of zero. Linux sends none here.
+    const stamped = segment.hasTimestamps && this.#config.settings.timestamps;
+    if (stamped) this.#resetOptions.tsEcr = segment.tsVal;
+    const options = stamped ? this.#resetOptions : undefined;
+    writeReset(nowUs, this.#ends(remoteAddress, segment), options, seq, ack, acknowledged ? RST : RST | ACK);
   }
 
   // ---- tables ----

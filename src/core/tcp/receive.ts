@@ -129,7 +129,10 @@ export class Receiver {
     if (count < 0) count = 0;
     if (first !== this.nxt) return this.#hold(bytes, from, first, count);
 
-    if (this.sack !== undefined && this.#pieces.length > 0) this.#noteOverlap(this.sack, seqAdd(first, count));
+    // RFC 2883 §4.2: of two parts that came before, the first is said.
+    if (this.sack !== undefined && old <= 0 && this.#pieces.length > 0) {
+      this.#noteOverlap(this.sack, seqAdd(first, count));
+    }
     if (count > 0) this.#deliver(nowUs, session, bytes, from, count);
     const filled = this.#pieces.length > 0 && this.#joinPieces(nowUs, session);
     if (this.sack?.pending) this.#advanceSack(this.sack);
