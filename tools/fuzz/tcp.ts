@@ -321,7 +321,8 @@ function runCase(fuzzCase: TcpCase, log?: (line: string) => void): Verdict {
 function checkBounds(session: StubSession | undefined, peer: Peer): void {
   if (session === undefined) return;
   const waiting = peer.acknowledged - session.received;
-  if (waiting > limits.tcp.receiveQueueBytes) throw new Error(`${waiting} bytes wait for the session`);
+  if (waiting > limits.tcp.receiveWindowBytes + limits.tcp.receiveQueueSlackBytes)
+    throw new Error(`${waiting} bytes wait for the session`);
   const ahead = session.sent - peer.received;
   const most = limits.tcp.sendBufferBytes + limits.tcp.takeBytes;
   if (ahead > most) throw new Error(`the session was asked for ${ahead} bytes beyond what arrived; ${most} at most`);
