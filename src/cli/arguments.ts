@@ -4,6 +4,7 @@
 
 import { type CAC, cac } from 'cac';
 import type { FaultPlan } from '../core/faults.js';
+import { IPV6_MIN_MTU } from '../core/ip/packet6.js';
 import { limits } from '../core/limits.js';
 import type { Layer } from '../core/trace.js';
 import type { ColorFlag } from './colors.js';
@@ -12,10 +13,12 @@ import { faultPlan } from './fault.js';
 import { helpText } from './help.js';
 import {
   checkTunAddresses,
+  checkTunAddresses6,
   deviceName,
   fileName,
   integerIn,
   ipv4,
+  ipv6,
   layerSet,
   listenAddress,
   nearest,
@@ -55,6 +58,8 @@ export interface ServeOptions extends DisplayOptions {
   /** The address that wirebench answers on. */
   readonly remoteIp: string;
   readonly prefixLength: number;
+  /** The same two for IPv6, in a /64 network; undefined: IPv4 only. `required`: it was asked for, and is not left out in silence. */
+  readonly ip6: { readonly localIp: string; readonly remoteIp: string; readonly required: boolean } | undefined;
   readonly mtu: number;
   /** Mode tun; undefined: a perfect wire. */
   readonly faults: FaultPlan | undefined;
@@ -116,7 +121,7 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
 }
 
 /** Options that only matter in some modes; elsewhere they are named in a notice and otherwise ignored, as in the original. */
-const TUN_ONLY = ['dev', 'local-ip', 'remote-ip', 'subnet', 'mtu', 'fault'];
+const TUN_ONLY = ['dev', 'local-ip', 'remote-ip', 'subnet', 'local-ip6', 'remote-ip6', 'ip6', 'mtu', 'fault'];
 const NOT_IN_STD = ['seed', 'layers', 'pause'];
 
 function serveOptions(given: Given, env: Env): { options: ServeOptions; notices: string[] } {
@@ -129,6 +134,9 @@ function serveOptions(given: Given, env: Env): { options: ServeOptions; notices:
     given.has(name),
   );
   const port = (option: string, text: string): number => integerIn(option, text, inTun ? 1 : 0, 65_535);
+  // RFC 791 §3.1: every host accepts 576 bytes, so no path of ours need be smaller; a TUN device takes 65,535 at most.
+  const mtu = given.value('mtu', (option, text) => integerIn(option, text, limits.ip.minMtu, 65_535)) ?? 1500;
+  const notices = without.map((name) => `--${name} has no effect in mode ${mode}`);
   const options: ServeOptions = {
     mode,
     tlsPort: given.value('port', port) ?? (inTun ? 443 : 8443),
@@ -138,8 +146,8 @@ function serveOptions(given: Given, env: Env): { options: ServeOptions; notices:
     localIp: given.value('local-ip', ipv4) ?? '10.0.0.1',
     remoteIp: given.value('remote-ip', ipv4) ?? '10.0.0.2',
     prefixLength: given.value('subnet', prefixLength) ?? 24,
-    // RFC 791 §3.1: every host accepts 576 bytes, so no path of ours need be smaller; a TUN device takes 65,535 at most.
-    mtu: given.value('mtu', (option, text) => integerIn(option, text, limits.ip.minMtu, 65_535)) ?? 1500,
+    ip6: ip6Options(given, mtu, inTun ? notices : undefined),
+    mtu,
     faults: given.has('fault') ? faultPlan('--fault', given.texts('fault')) : undefined,
     seed: given.value('seed', seedBytes),
     record: given.value('record', fileName),
@@ -158,7 +166,21 @@ function serveOptions(given: Given, env: Env): { options: ServeOptions; notices:
     throw new UsageError(options.cert === undefined ? '--key needs --cert' : '--cert needs --key');
   }
   if (inTun) checkTunAddresses(options.localIp, options.remoteIp, options.prefixLength);
-  return { options, notices: without.map((name) => `--${name} has no effect in mode ${mode}`) };
+  return { options, notices };
+}
+
+/** `notices` is undefined where IPv6 on the device means nothing. */
+function ip6Options(given: Given, mtu: number, notices: string[] | undefined): ServeOptions['ip6'] {
+  const localIp = given.value('local-ip6', ipv6) ?? 'fd00::1';
+  const remoteIp = given.value('remote-ip6', ipv6) ?? 'fd00::2';
+  checkTunAddresses6(localIp, remoteIp);
+  if (notices === undefined || (given.has('ip6') && !given.on('ip6'))) return undefined;
+  const required = ['ip6', 'local-ip6', 'remote-ip6'].some((name) => given.has(name));
+  if (mtu >= IPV6_MIN_MTU) return { localIp, remoteIp, required };
+  // RFC 8200 §5, and Linux takes IPv6 from a device with less.
+  if (required) throw new UsageError(`--mtu: ${mtu} is too small for IPv6, which needs ${IPV6_MIN_MTU}`);
+  notices.push(`--mtu ${mtu}: IPv4 only, IPv6 needs ${IPV6_MIN_MTU}`);
+  return undefined;
 }
 
 function displayOptions(given: Given, env: Env, defaultLog: DisplayOptions['log']): DisplayOptions {
@@ -203,6 +225,11 @@ function sortWords(argv: readonly string[]): Words {
       given.set('color', spelled);
       continue;
     }
+    if (/^--?no-ip6$/.test(spelled) && joined === undefined) {
+      options.push('--ip6=false');
+      given.set('ip6', spelled);
+      continue;
+    }
     const option = findOption(spelled);
     given.set(option.name, spelled);
     if (option.value === undefined) {
@@ -237,7 +264,7 @@ function findOption(spelled: string): OptionSpec {
   const names = [...ALL_OPTIONS.values()].flatMap(({ name, original }) => (original ? [name, original] : [name]));
   throw new UsageError(
     `unknown option ${quoted(spelled)}`,
-    nearest(name, [...names, 'no-color'], (near) => `--${near}`),
+    nearest(name, [...names, 'no-color', 'no-ip6'], (near) => `--${near}`),
   );
 }
 

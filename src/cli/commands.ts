@@ -89,6 +89,19 @@ export const COMMANDS: readonly CommandSpec[] = [
         defaultText: '10.0.0.2',
       },
       { name: 'subnet', value: 'N|MASK', description: 'prefix length or mask of the TUN network', defaultText: '24' },
+      {
+        name: 'local-ip6',
+        value: 'ADDRESS',
+        description: 'IPv6 address of this host on the TUN device, in a /64 network',
+        defaultText: 'fd00::1',
+      },
+      {
+        name: 'remote-ip6',
+        value: 'ADDRESS',
+        description: 'IPv6 address that wirebench answers on',
+        defaultText: 'fd00::2',
+      },
+      { name: 'ip6', description: 'answer over IPv6 as well; --no-ip6: IPv4 only', defaultText: 'when the host can' },
       { name: 'mtu', value: 'BYTES', description: 'MTU of the TUN device', defaultText: '1500' },
       {
         name: 'fault',
@@ -121,6 +134,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     examples: [
       'sudo wirebench                          then: curl -k https://10.0.0.2/',
+      '                                        or:   curl -gk https://[fd00::2]/',
       'wirebench --mode tcp --port 8443        then: curl -k https://127.0.0.1:8443/',
       'wirebench --mode tcp --record run.pcapng --seed lecture-3',
       'wirebench --mode tcp --pause tls,http2',

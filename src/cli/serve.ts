@@ -87,6 +87,7 @@ function configOf(options: ServeOptions, certificate: string, key: string): RunC
   return {
     mode: tun ? 'tun' : 'tcp',
     ...(tun && { address: options.remoteIp, mtu: options.mtu }),
+    ...(tun && options.ip6 && { address6: options.ip6.remoteIp }),
     plainPorts: options.plainPort === undefined ? [] : [options.plainPort],
     tlsPorts: [options.tlsPort],
     certificate,
@@ -112,7 +113,9 @@ async function start(
       hostAddress: options.localIp,
       prefixLength: options.prefixLength,
       mtu: options.mtu,
+      ...(options.ip6 && { hostAddress6: options.ip6.localIp, requireIp6: options.ip6.required }),
     });
+    if (options.ip6 && !device.ip6) say(`${device.name} takes no IPv6 address; --no-ip6 leaves it out`);
     const stack = assembleStack(identity, trace);
     const recorder = recording && frameRecorder(recording);
     const faults = options.faults && {
@@ -121,7 +124,7 @@ async function start(
     };
     return {
       ...runTun({ ...shared, stack, device, ...(recorder && { recorder }), ...(faults && { faults }) }),
-      listening: `${options.remoteIp} ${spoken}, through TUN device ${device.name}`,
+      listening: `${options.remoteIp}${device.ip6 ? ` and ${options.ip6?.remoteIp}` : ''} ${spoken}, through TUN device ${device.name}`,
     };
   }
   const streams = assembleStreams(identity, trace);

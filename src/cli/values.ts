@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
+import { formatAddress6, isHostAddress6, parseAddress6 } from '../core/ip/address.js';
 import type { Layer } from '../core/trace.js';
 
 /** The command line is wrong (exit code 2). Both texts are single lines, safe to print. */
@@ -43,6 +44,13 @@ export function ipv4(option: string, text: string): string {
   // node:net accepts exactly that form; an address with leading zeros means different things to different programs.
   if (isIP(text) !== 4) throw new UsageError(`${option}: ${quoted(text)} is no IPv4 address (like 10.0.0.1)`);
   return text;
+}
+
+/** In the form of RFC 5952, however it was written. */
+export function ipv6(option: string, text: string): string {
+  const bytes = parseAddress6(text);
+  if (bytes === undefined) throw new UsageError(`${option}: ${quoted(text)} is no IPv6 address (like fd00::1)`);
+  return formatAddress6(bytes);
 }
 
 /** An address to listen on: IPv4, IPv6 or `localhost`. */
@@ -89,6 +97,20 @@ export function checkTunAddresses(localIp: string, remoteIp: string, length: num
       `--local-ip ${localIp} and --remote-ip ${remoteIp} are not in one /${length} network`,
       'See --subnet.',
     );
+  }
+}
+
+/** The same for IPv6, whose networks have 64 bits (RFC 4291 §2.5.4). Both are in the form that `ipv6` gives. */
+export function checkTunAddresses6(localIp: string, remoteIp: string): void {
+  const local = parseAddress6(localIp)!;
+  const remote = parseAddress6(remoteIp)!;
+  if (!isHostAddress6(local)) throw new UsageError(`--local-ip6: ${localIp} cannot be a host's address`);
+  if (!isHostAddress6(remote)) throw new UsageError(`--remote-ip6: ${remoteIp} cannot be a host's address`);
+  if (localIp === remoteIp) throw new UsageError(`--local-ip6 and --remote-ip6 are both ${localIp}`);
+  for (let i = 0; i < 8; i++) {
+    if (local[i] !== remote[i]) {
+      throw new UsageError(`--local-ip6 ${localIp} and --remote-ip6 ${remoteIp} are not in one /64 network`);
+    }
   }
 }
 

@@ -7,6 +7,35 @@ export const limits = {
     retainedFrames: 1024,
     /** RFC 791 §3.1: what the smallest host must accept; a smaller MTU in the config is refused. */
     minMtu: 576,
+    /** Datagrams of both versions under reassembly; beyond it the oldest is given up (RFC 1858, CVE-2018-5391, "FragmentSmack"). */
+    reassemblies: 1024,
+    /** Their bytes, with an overhead for each piece; beyond it the oldest is given up (Linux: ipfrag_high_thresh). */
+    reassemblyBytes: 4_194_304,
+    /** Counted for each piece besides its bytes: about what an array and its object cost. */
+    fragmentOverheadBytes: 256,
+    /** Fragments of one datagram: 65,535 bytes over an MTU of 576 are 119 (CVE-2018-5391). */
+    fragments: 128,
+    /** RFC 791 §3.2 to RFC 1122 §3.3.2 range from 15 to 120 s; Linux (ipfrag_time) and gVisor hold fragments for 30 s. */
+    reassemblyUs: 30_000_000,
+    /** RFC 8200 §4.5. */
+    reassembly6Us: 60_000_000,
+    /** Extension headers of one packet and their bytes, options of one header (RFC 8504 §5.3, RFC 7112). */
+    extensionHeaders: 8,
+    extensionBytes: 512,
+    extensionOptions: 8,
+    /** ICMP errors that we send, at once and a second (RFC 1812 §4.3.2.8, RFC 4443 §2.4 f; Linux: icmp_msgs_burst and _per_sec). */
+    icmpErrorBurst: 50,
+    icmpErrorsPerSecond: 1000,
+    /** Destinations whose path is known to be narrower than the MTU; beyond it the oldest is forgotten (RFC 1191 §6.3). */
+    paths: 1024,
+    /** RFC 1191 §6.3: how long that is believed. */
+    pathUs: 600_000_000,
+    /** No IPv4 path is taken to be narrower, whatever a message says (RFC 5927 §7; Linux: min_pmtu). */
+    minPathMtu: 552,
+    /** Destinations that were sent fragments, whose identifications count on (RFC 6864 §4.2, RFC 7739). */
+    fragmentCounters: 1024,
+    /** IPv6 addresses kept in both of their forms, to save work; a full table is begun anew. */
+    addressForms: 1024,
   },
   tcp: {
     /** Connections that are neither closed nor in TIME-WAIT; a SYN beyond them is dropped. */

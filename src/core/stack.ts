@@ -1,34 +1,32 @@
-// Frames in, frames out: logical time and due timers, IPv4 (RFC 791), ICMP (RFC 792, RFC 1122 §3.2.2) and the way of a
-// segment to tcp/endpoint.ts and back. Begin reading here. Fragments are refused with a reason; there is no IPv6.
+// Frames in, frames out: logical time and due timers, and the way of a packet through IPv4 or IPv6 to tcp/endpoint.ts and
+// back. Begin reading here; the layers are in ip/ipv4.ts, ip/ipv6.ts and tcp/. Neighbour discovery and routing are left
+// out: on the other side of the device is one host, or a router that knows the way.
 
-import { ParseError } from './bytes/reader.js';
-import { formatAddress, isHostAddress, parseAddress } from './ip/address.js';
-import { finishChecksum, pseudoHeaderSum, sumWords } from './ip/checksum.js';
 import {
-  CODE_PORT_UNREACHABLE,
-  CODE_PROTOCOL_UNREACHABLE,
-  decodeIcmp,
-  ICMP_DESTINATION_UNREACHABLE,
-  ICMP_ECHO,
-  ICMP_ECHO_REPLY,
-  type IcmpMessage,
-  writeEchoReply,
-  writeUnreachable,
-} from './ip/icmp.js';
+  type Address,
+  formatAddress6,
+  isHostAddress,
+  isHostAddress6,
+  parseAddress,
+  parseAddress6,
+} from './ip/address.js';
+import { finishChecksum, pseudoHeaderSum, pseudoHeaderSum6, sumWords } from './ip/checksum.js';
+import { ErrorRate } from './ip/error-rate.js';
+import { AddressForms } from './ip/forms6.js';
+import { Ipv4 } from './ip/ipv4.js';
+import { Ipv6 } from './ip/ipv6.js';
 import { IpOutput, PAYLOAD_START } from './ip/output.js';
-import {
-  decodePacket,
-  emptyPacket,
-  IPV4_HEADER_BYTES,
-  type Packet,
-  PROTOCOL_ICMP,
-  PROTOCOL_TCP,
-  PROTOCOL_UDP,
-} from './ip/packet.js';
+import { IPV4_HEADER_BYTES, PROTOCOL_TCP } from './ip/packet.js';
+import { IPV6_HEADER_BYTES, IPV6_MIN_MTU } from './ip/packet6.js';
+import { PathMtus } from './ip/path-mtu.js';
+import { Reassembly } from './ip/reassembly.js';
+import { Scratch, tellIncomplete } from './ip/shared.js';
+import type { ErrorReport, Upper } from './ip/upper.js';
 import { limits } from './limits.js';
 import type { RandomSource } from './random.js';
 import { resolveTcpConfig, type TcpConfig } from './tcp/config.js';
 import { Endpoint } from './tcp/endpoint.js';
+import type { PathMss, TcpOutput } from './tcp/output.js';
 import { CHECKSUM_OFFSET, TCP_HEADER_BYTES } from './tcp/segment.js';
 import type { Trace } from './trace.js';
 import type { Micros, SessionFactory, Stack } from './types.js';
@@ -36,7 +34,9 @@ import type { Micros, SessionFactory, Stack } from './types.js';
 export interface StackConfig {
   /** Dotted IPv4 address that the stack answers for. */
   readonly localAddress: string;
-  /** Bytes of the largest IP packet to send, 576 to 65,535. Larger ones are taken when they come. */
+  /** IPv6 address that it answers for as well; absent: IPv6 is not spoken. */
+  readonly localAddress6?: string | undefined;
+  /** Bytes of the largest IP packet to send, 576 to 65,535, with IPv6 from 1280 on. Larger ones are taken when they come. */
   readonly mtu: number;
   /** Port -> what listens there. */
   readonly services: ReadonlyMap<number, SessionFactory>;
@@ -55,89 +55,77 @@ export function createStack(config: StackConfig, deps: StackDeps): Stack {
   if (localAddress === undefined || !isHostAddress(localAddress)) {
     throw new RangeError(`localAddress: ${config.localAddress} is not the address of an IPv4 host`);
   }
-  if (!Number.isInteger(config.mtu) || config.mtu < limits.ip.minMtu || config.mtu > 65_535) {
-    throw new RangeError(`mtu: ${config.mtu} is not between ${limits.ip.minMtu} and 65535`);
+  const { localAddress6: text6 } = config;
+  const localAddress6 = text6 === undefined ? undefined : parseAddress6(text6);
+  if (text6 !== undefined && (localAddress6 === undefined || !isHostAddress6(localAddress6))) {
+    throw new RangeError(`localAddress6: ${text6} is not the address of an IPv6 host`);
   }
-  return new Ipv4Stack(localAddress, config, deps);
+  const least = localAddress6 === undefined ? limits.ip.minMtu : IPV6_MIN_MTU;
+  if (!Number.isInteger(config.mtu) || config.mtu < least || config.mtu > 65_535) {
+    throw new RangeError(`mtu: ${config.mtu} is not between ${least} and 65535`);
+  }
+  return new IpStack(localAddress, localAddress6, config, deps);
 }
 
-class Ipv4Stack implements Stack {
-  readonly #localAddress: number;
+class IpStack implements Stack {
   readonly #mtu: number;
   readonly #trace: Trace | undefined;
+  readonly #reassembly = new Reassembly();
+  readonly #paths = new PathMtus();
   readonly #output: IpOutput;
+  readonly #ipv4: Ipv4;
+  readonly #ipv6: Ipv6 | undefined;
   readonly #tcp: Endpoint;
-  /** Every packet is decoded into this one. */
-  readonly #packet = emptyPacket();
   #nowUs: Micros = 0;
 
-  constructor(localAddress: number, config: StackConfig, deps: StackDeps) {
-    this.#localAddress = localAddress;
-    this.#mtu = config.mtu;
-    this.#trace = deps.trace;
-    const ip = new IpOutput(config.mtu, localAddress, deps.trace);
-    this.#output = ip;
+  constructor(localAddress: number, localAddress6: Uint8Array | undefined, config: StackConfig, deps: StackDeps) {
+    const { mtu, services } = config;
+    const { random, trace } = deps;
+    this.#mtu = mtu;
+    this.#trace = trace;
+    const forms = new AddressForms();
+    const localText6 = localAddress6 === undefined ? '' : formatAddress6(localAddress6);
+    const output = new IpOutput({ mtu, localAddress, localAddress6, localText6 }, { random, forms, trace });
+    this.#output = output;
+    const upper: Upper = {
+      segment: (nowUs, remoteAddress, bytes, start, end, pseudoSum, ecn) =>
+        this.#receiveSegment(nowUs, remoteAddress, bytes, start, end, pseudoSum, ecn),
+      report: (nowUs, report) => this.#receiveReport(nowUs, report),
+    };
+    const shared = {
+      ...{ mtu, output, upper, trace, reassembly: this.#reassembly, paths: this.#paths },
+      ...{ errorRate: new ErrorRate(), scratch: new Scratch() },
+    };
+    this.#ipv4 = new Ipv4({ ...shared, localAddress });
+    this.#ipv6 = localAddress6 && new Ipv6({ ...shared, localAddress: localAddress6, localText: localText6, forms });
     this.#tcp = new Endpoint(
       {
-        localAddress: () => localAddress,
-        mss: () => config.mtu - IPV4_HEADER_BYTES - TCP_HEADER_BYTES,
-        pathMss: () => undefined,
-        services: config.services,
+        localAddress: (remote) => (typeof remote === 'number' ? localAddress : localText6),
+        mss: (remote) => mtu - headerBytes(remote),
+        pathMss: (nowUs, remote) => this.#pathMss(nowUs, remote),
+        services,
         settings: resolveTcpConfig(config.tcp),
       },
-      {
-        random: deps.random,
-        trace: deps.trace,
-        output: {
-          payloadStart: PAYLOAD_START,
-          begin: () => ip.begin(),
-          send: (nowUs, remoteAddress, length) => {
-            if (typeof remoteAddress !== 'number') return;
-            const frame = ip.begin();
-            const sum =
-              pseudoHeaderSum(localAddress, remoteAddress, PROTOCOL_TCP, length) +
-              sumWords(frame, PAYLOAD_START, PAYLOAD_START + length);
-            const checksum = finishChecksum(sum);
-            frame[PAYLOAD_START + CHECKSUM_OFFSET] = checksum >>> 8;
-            frame[PAYLOAD_START + CHECKSUM_OFFSET + 1] = checksum;
-            ip.send(nowUs, PROTOCOL_TCP, remoteAddress, length);
-          },
-        },
-      },
+      { random, trace, output: segmentOutput(output, localAddress, localAddress6, forms) },
     );
   }
 
   receive(nowUs: Micros, frame: Uint8Array): void {
     this.advance(nowUs);
-    const packet = this.#packet;
-    try {
-      decodePacket(frame, packet);
-    } catch (error) {
-      if (!(error instanceof ParseError)) throw error;
-      this.#trace?.(this.#nowUs, {
-        layer: 'ip',
-        kind: 'drop',
-        severity: 'warning',
-        reason: error.what,
-        offset: error.offset,
-      });
-      return;
-    }
-    if (this.#trace) this.#traceIn(packet);
-    const refusal = this.#refusal(packet);
-    if (refusal !== undefined) this.#drop(packet, refusal);
-    else if (packet.protocol === PROTOCOL_TCP) this.#receiveTcp(frame, packet);
-    else if (packet.protocol === PROTOCOL_ICMP) this.#receiveIcmp(frame, packet);
-    else if (packet.protocol === PROTOCOL_UDP) this.#receiveUdp(frame, packet);
-    else {
-      this.#drop(packet, `protocol ${packet.protocol} is not served`);
-      this.#sendUnreachable(CODE_PROTOCOL_UNREACHABLE, frame, packet);
-    }
+    if (this.#ipv6 !== undefined && frame.length > 0 && frame[0]! >>> 4 === 6) this.#ipv6.receive(this.#nowUs, frame);
+    else this.#ipv4.receive(this.#nowUs, frame);
   }
 
+  /** Timers of datagrams and of connections in the order of their deadlines; at the same instant datagrams are first. */
   advance(nowUs: Micros): void {
     // A clock that steps back counts as standing still.
     if (nowUs > this.#nowUs) this.#nowUs = nowUs;
+    for (;;) {
+      const deadlineUs = this.#reassembly.nextDeadlineUs();
+      if (deadlineUs > this.#nowUs) break;
+      this.#tcp.fireDue(deadlineUs - 1);
+      this.#expireDatagram(deadlineUs);
+    }
     this.#tcp.fireDue(this.#nowUs);
   }
 
@@ -146,7 +134,10 @@ class Ipv4Stack implements Stack {
   }
 
   nextDeadlineUs(): Micros | undefined {
-    return this.#tcp.nextDeadlineUs();
+    const tcpUs = this.#tcp.nextDeadlineUs();
+    const datagramUs = this.#reassembly.nextDeadlineUs();
+    if (datagramUs === Number.POSITIVE_INFINITY) return tcpUs;
+    return tcpUs === undefined ? datagramUs : Math.min(tcpUs, datagramUs);
   }
 
   close(nowUs: Micros): void {
@@ -158,137 +149,74 @@ class Ipv4Stack implements Stack {
     return this.#tcp.openFlows;
   }
 
-  /** Why a well-formed packet is not for us. What passes may be answered: one host to one host, not in fragments. */
-  #refusal(packet: Packet): string | undefined {
-    if (packet.destination !== this.#localAddress) return 'not our address';
-    // RFC 1122 §3.2.1.3 and §3.2.2: what comes from no single host is not answered, neither by ICMP nor by TCP.
-    if (!isHostAddress(packet.source)) return 'source is not the address of a host';
-    if (packet.source === this.#localAddress) return 'source is our own address';
-    if (packet.moreFragments || packet.fragmentOffset > 0) return 'fragment: reassembly is not done';
-    return undefined;
+  #expireDatagram(deadlineUs: Micros): void {
+    const datagram = this.#reassembly.popDue(deadlineUs)!;
+    tellIncomplete(deadlineUs, datagram, 'fragments are missing, and the time for them is over', this.#trace);
+    if (typeof datagram.source === 'number') this.#ipv4.expired(deadlineUs, datagram);
+    else this.#ipv6?.expired(deadlineUs, datagram);
   }
 
-  #receiveTcp(frame: Uint8Array, packet: Packet): void {
-    const { source, payloadStart, payloadEnd } = packet;
-    if (!this.#checksumHolds(frame, packet, PROTOCOL_TCP)) {
-      this.#trace?.(this.#nowUs, {
-        layer: 'tcp',
-        kind: 'drop',
-        severity: 'warning',
-        reason: 'checksum: does not match the segment',
-      });
-      return;
-    }
-    this.#tcp.receive(this.#nowUs, source, frame, payloadStart, payloadEnd);
-  }
-
-  /** Nothing listens on UDP (RFC 1122 §4.1.3.1), but a damaged datagram is not even refused (§4.1.3.4). */
-  #receiveUdp(frame: Uint8Array, packet: Packet): void {
-    const { payloadStart, payloadEnd } = packet;
-    const length = ((frame[payloadStart + 4] ?? 0) << 8) | (frame[payloadStart + 5] ?? 0);
-    if (length < 8 || length > payloadEnd - payloadStart) {
-      this.#drop(packet, 'UDP length does not fit the packet');
-      return;
-    }
-    const unchecked = frame[payloadStart + 6] === 0 && frame[payloadStart + 7] === 0;
-    packet.payloadEnd = payloadStart + length;
-    if (!unchecked && !this.#checksumHolds(frame, packet, PROTOCOL_UDP)) {
-      this.#drop(packet, 'UDP checksum does not match');
-      return;
-    }
-    this.#drop(packet, 'UDP port is not served');
-    this.#sendUnreachable(CODE_PORT_UNREACHABLE, frame, packet);
-  }
-
-  #receiveIcmp(frame: Uint8Array, packet: Packet): void {
-    const { payloadStart, payloadEnd } = packet;
-    let message: IcmpMessage;
-    try {
-      message = decodeIcmp(frame, payloadStart, payloadEnd);
-    } catch (error) {
-      if (!(error instanceof ParseError)) throw error;
-      this.#dropIcmp(error.what);
-      return;
-    }
-    const length = payloadEnd - payloadStart;
-    if (this.#trace) this.#traceIcmp('in', packet.source, message, length);
-    if (message.type !== ICMP_ECHO) {
-      // RFC 1122 §4.2.3.9: what such messages say of a connection is a hint, and the timers find out by themselves.
-      this.#dropIcmp(`type ${message.type} is not answered`);
-      return;
-    }
-    if (PAYLOAD_START + length > this.#mtu) {
-      this.#dropIcmp('the reply would exceed the MTU');
-      return;
-    }
-    writeEchoReply(this.#output.begin(), PAYLOAD_START, frame, payloadStart, payloadEnd);
-    if (this.#trace) this.#traceIcmp('out', packet.source, { ...message, type: ICMP_ECHO_REPLY }, length);
-    this.#output.send(this.#nowUs, PROTOCOL_ICMP, packet.source, length);
-  }
-
-  #sendUnreachable(code: number, frame: Uint8Array, packet: Packet): void {
-    const { payloadStart, payloadEnd } = packet;
-    const length = writeUnreachable(this.#output.begin(), PAYLOAD_START, code, frame, payloadStart, payloadEnd);
-    if (this.#trace) this.#traceIcmp('out', packet.source, { type: ICMP_DESTINATION_UNREACHABLE, code }, length);
-    this.#output.send(this.#nowUs, PROTOCOL_ICMP, packet.source, length);
-  }
-
-  #checksumHolds(frame: Uint8Array, packet: Packet, protocol: number): boolean {
-    const { source, destination, payloadStart, payloadEnd } = packet;
-    const pseudo = pseudoHeaderSum(source, destination, protocol, payloadEnd - payloadStart);
-    return finishChecksum(pseudo + sumWords(frame, payloadStart, payloadEnd)) === 0;
-  }
-
-  #traceIn(packet: Packet): void {
-    this.#trace?.(this.#nowUs, {
-      layer: 'ip',
-      kind: 'packet',
-      dir: 'in',
-      src: formatAddress(packet.source),
-      dst: formatAddress(packet.destination),
-      protocol: packet.protocol,
-      ttl: packet.ttl,
-      length: packet.totalLength,
-      id: packet.id,
-      dontFragment: packet.dontFragment,
-    });
-  }
-
-  #traceIcmp(
-    dir: 'in' | 'out',
-    peer: number,
-    message: { type: number; code: number; identifier?: number; sequenceNumber?: number },
-    length: number,
+  #receiveSegment(
+    nowUs: Micros,
+    remoteAddress: Address,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    pseudoSum: number,
+    ecn: number,
   ): void {
-    const local = formatAddress(this.#localAddress);
-    const remote = formatAddress(peer);
-    const { type, code } = message;
-    const echo = type === ICMP_ECHO || type === ICMP_ECHO_REPLY;
-    this.#trace?.(this.#nowUs, {
-      layer: 'icmp',
-      kind: 'message',
-      dir,
-      src: dir === 'in' ? remote : local,
-      dst: dir === 'in' ? local : remote,
-      type,
-      code,
-      length,
-      ...(echo && { id: message.identifier ?? 0, seq: message.sequenceNumber ?? 0 }),
-    });
+    if (finishChecksum(pseudoSum + sumWords(bytes, start, end)) !== 0) {
+      const reason = 'checksum: does not match the segment';
+      this.#trace?.(nowUs, { layer: 'tcp', kind: 'drop', severity: 'warning', reason });
+      return;
+    }
+    this.#tcp.receive(nowUs, remoteAddress, bytes, start, end, ecn);
   }
 
-  #drop(packet: Packet, reason: string): void {
-    this.#trace?.(this.#nowUs, {
-      layer: 'ip',
-      kind: 'drop',
-      severity: 'warning',
-      reason,
-      src: formatAddress(packet.source),
-      dst: formatAddress(packet.destination),
-    });
+  /** What a connection took for true is remembered for the next ones to the same host. */
+  #receiveReport(nowUs: Micros, report: ErrorReport): string {
+    const { mtu, ...error } = report;
+    if (mtu === undefined) return this.#tcp.icmpError(nowUs, error);
+    const untilUs = nowUs + limits.ip.pathUs;
+    const path = { mss: mtu - headerBytes(report.remoteAddress), untilUs };
+    const verdict = this.#tcp.icmpError(nowUs, { ...error, path });
+    if (verdict === 'path MTU taken') this.#paths.learn(report.remoteAddress, { mtu, untilUs });
+    return verdict;
   }
 
-  #dropIcmp(reason: string): void {
-    this.#trace?.(this.#nowUs, { layer: 'icmp', kind: 'drop', severity: 'warning', reason });
+  #pathMss(nowUs: Micros, remoteAddress: Address): PathMss | undefined {
+    const path = this.#paths.get(nowUs, remoteAddress);
+    if (path === undefined || path.mtu >= this.#mtu) return undefined;
+    return { mss: path.mtu - headerBytes(remoteAddress), untilUs: path.untilUs };
   }
+}
+
+/** RFC 6691 §2: the fixed headers of IP and TCP. */
+function headerBytes(remoteAddress: Address): number {
+  return (typeof remoteAddress === 'number' ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES) + TCP_HEADER_BYTES;
+}
+
+/** Segments are written in place behind the room for the larger IP header; their checksum covers the addresses. */
+function segmentOutput(
+  output: IpOutput,
+  localAddress: number,
+  localAddress6: Uint8Array | undefined,
+  forms: AddressForms,
+): TcpOutput {
+  const local6 = localAddress6 ?? new Uint8Array(16);
+  return {
+    payloadStart: PAYLOAD_START,
+    begin: () => output.begin(),
+    send: (nowUs, remoteAddress, length, ecn) => {
+      const frame = output.begin();
+      const pseudo =
+        typeof remoteAddress === 'number'
+          ? pseudoHeaderSum(localAddress, remoteAddress, PROTOCOL_TCP, length)
+          : pseudoHeaderSum6(local6, 0, forms.bytes(remoteAddress), 0, PROTOCOL_TCP, length);
+      const checksum = finishChecksum(pseudo + sumWords(frame, PAYLOAD_START, PAYLOAD_START + length));
+      frame[PAYLOAD_START + CHECKSUM_OFFSET] = checksum >>> 8;
+      frame[PAYLOAD_START + CHECKSUM_OFFSET + 1] = checksum;
+      output.send(nowUs, PROTOCOL_TCP, remoteAddress, length, ecn);
+    },
+  };
 }

@@ -16,7 +16,7 @@ export type Severity = 'warning' | 'error';
 /** Name and value; names in lower case. */
 export type Field = readonly [name: string, value: string];
 
-// ---- IP (RFC 791) ----
+// ---- IP (RFC 791, RFC 8200) ----
 
 export type IpEvent =
   | {
@@ -25,30 +25,55 @@ export type IpEvent =
       readonly dir: Direction;
       readonly src: string;
       readonly dst: string;
-      /** Protocol number: 1 ICMP, 6 TCP, 17 UDP. */
+      /** Protocol number: 1 ICMP, 6 TCP, 17 UDP, 58 ICMPv6. IPv6: behind the extension headers, as far as they go. */
       readonly protocol: number;
+      /** IPv6: the hop limit. */
       readonly ttl: number;
       /** Total length in bytes, header included. */
       readonly length: number;
+      /** IPv6: that of a fragment, otherwise 0. */
       readonly id: number;
       readonly dontFragment: boolean;
+      /** Of fragments, in bytes. */
+      readonly fragmentOffset?: number;
+      readonly moreFragments?: boolean;
+      /** RFC 3168 §5: 1 ECT(1), 2 ECT(0), 3 CE; absent: not ECN-capable. */
+      readonly ecn?: number;
+      /** IPv6 only. */
+      readonly flowLabel?: number;
+    }
+  | {
+      readonly layer: 'ip';
+      /** Fragments have become one datagram, which is handled like a packet from now on. */
+      readonly kind: 'reassembled';
+      readonly src: string;
+      readonly dst: string;
+      readonly protocol: number;
+      readonly id: number;
+      /** As of a packet: header included. */
+      readonly length: number;
+      /** How many there were. */
+      readonly fragments: number;
     }
   | {
       readonly layer: 'ip';
       readonly kind: 'drop';
-      readonly severity: 'warning';
+      /** Absent: it is usual, like the multicast of an IPv6 host. */
+      readonly severity?: 'warning';
       readonly reason: string;
       readonly src?: string;
       readonly dst?: string;
       readonly offset?: number;
     };
 
-// ---- ICMP (RFC 792) ----
+// ---- ICMP (RFC 792, RFC 4443) ----
 
 export type IcmpEvent =
   | {
       readonly layer: 'icmp';
       readonly kind: 'message';
+      /** ICMPv6, whose types and codes are others. */
+      readonly version?: 6;
       readonly dir: Direction;
       readonly src: string;
       readonly dst: string;
@@ -59,6 +84,22 @@ export type IcmpEvent =
       /** Echo only. */
       readonly id?: number;
       readonly seq?: number;
+    }
+  | {
+      readonly layer: 'icmp';
+      /** An error about a segment of ours, and what came of it. */
+      readonly kind: 'report';
+      readonly severity: 'warning';
+      /** `port unreachable`, `fragmentation needed`, ... */
+      readonly what: string;
+      /** `address:port` of the segment: ours, and the peer's. */
+      readonly src: string;
+      readonly dst: string;
+      readonly seq: number;
+      /** What the path is said to take, bytes. */
+      readonly mtu?: number;
+      /** `path MTU taken`, `noted: ...`, `connection ended`, `ignored: ...` */
+      readonly verdict: string;
     }
   | { readonly layer: 'icmp'; readonly kind: 'drop'; readonly severity: 'warning'; readonly reason: string };
 

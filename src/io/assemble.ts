@@ -16,6 +16,8 @@ export interface RunConfig {
   readonly mode: 'tun' | 'tcp';
   /** tun mode: the address that the stack answers on. */
   readonly address?: string;
+  /** tun mode: its IPv6 address; absent: IPv4 only. */
+  readonly address6?: string;
   /** tun mode: bytes. */
   readonly mtu?: number;
   /** tun mode: knobs of TCP. */
@@ -42,6 +44,7 @@ export function assembleStack(run: RunIdentity, trace?: Trace): Stack {
   return createStack(
     {
       localAddress: run.config.address ?? '10.0.0.2',
+      localAddress6: run.config.address6,
       mtu: run.config.mtu ?? 1500,
       services: services(run, trace),
       ...(run.config.tcp && { tcp: run.config.tcp }),

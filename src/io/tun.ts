@@ -11,6 +11,8 @@ export interface TunDevice {
   /** The kernel's name of the interface. */
   readonly name: string;
   readonly mtu: number;
+  /** Whether the host has its IPv6 address on it. */
+  readonly ip6: boolean;
   /** One packet into `buffer`; gives its length, 0 when none is waiting. Throws DeviceError when the device is gone. */
   read(buffer: Uint8Array): number;
   /** One packet out. False when the kernel did not take it (queue full): as lost as on any wire. */
@@ -27,6 +29,10 @@ export interface TunOptions {
   /** The host's address on the device and its prefix length: `10.0.0.1`, 24. */
   readonly hostAddress: string;
   readonly prefixLength: number;
+  /** The host's IPv6 address, in a /64 network; absent: IPv4 only. */
+  readonly hostAddress6?: string;
+  /** A host that cannot have one is an error. */
+  readonly requireIp6?: boolean;
   readonly mtu: number;
   /** uv: uv_poll through koffi (the default). thread: poll(2) on a worker thread, should koffi drop its poll API. */
   readonly wait?: 'uv' | 'thread';
@@ -82,7 +88,8 @@ export async function openTun(options: TunOptions): Promise<TunDevice> {
   try {
     const name = attach(koffi, libc, fd, options.name);
     await configure(name, options);
-    return makeDevice(koffi, libc, fd, name, options);
+    const ip6 = await configure6(name, options);
+    return makeDevice(koffi, libc, fd, name, options, ip6);
   } catch (error) {
     libc.close(fd);
     throw error;
@@ -171,6 +178,22 @@ async function configure(name: string, options: TunOptions): Promise<void> {
   }
 }
 
+/** After the link is up, for Linux takes IPv6 addresses from a link that goes down. True: the device has its address. */
+async function configure6(name: string, options: TunOptions): Promise<boolean> {
+  if (options.hostAddress6 === undefined) return false;
+  const address = `${options.hostAddress6}/64`;
+  const present = await ip(['-o', 'address', 'show', 'dev', name]);
+  if (present.includes(` ${address} `)) return true;
+  try {
+    // Nobody else is on the device, so that looking for duplicates would only delay its first use.
+    await ip(['-6', 'address', 'add', address, 'dev', name, 'nodad']);
+    return true;
+  } catch (error) {
+    if (options.requireIp6) throw error;
+    return false;
+  }
+}
+
 async function ip(args: readonly string[]): Promise<string> {
   try {
     return (await promisify(execFile)('ip', args)).stdout;
@@ -184,13 +207,14 @@ async function ip(args: readonly string[]): Promise<string> {
   }
 }
 
-function makeDevice(koffi: Koffi, libc: Libc, fd: number, name: string, options: TunOptions): TunDevice {
+function makeDevice(koffi: Koffi, libc: Libc, fd: number, name: string, options: TunOptions, ip6: boolean): TunDevice {
   let closed = false;
   let waiter: Waiter | undefined;
   const uv = options.wait !== 'thread' && typeof koffi.node?.poll === 'function';
   return {
     name,
     mtu: options.mtu,
+    ip6,
     read(buffer) {
       const length = libc.read(fd, buffer, buffer.length);
       if (length >= 0) return length;

@@ -36,6 +36,7 @@ const DEFAULTS: ServeOptions = {
   localIp: '10.0.0.1',
   remoteIp: '10.0.0.2',
   prefixLength: 24,
+  ip6: { localIp: 'fd00::1', remoteIp: 'fd00::2', required: false },
   mtu: 1500,
   faults: undefined,
   seed: undefined,
@@ -50,7 +51,7 @@ const DEFAULTS: ServeOptions = {
   color: 'auto',
   pause: new Set(),
 };
-const SOCKET_DEFAULTS: ServeOptions = { ...DEFAULTS, mode: 'tcp', tlsPort: 8443, plainPort: undefined };
+const SOCKET_DEFAULTS: ServeOptions = { ...DEFAULTS, mode: 'tcp', ip6: undefined, tlsPort: 8443, plainPort: undefined };
 
 const ACCEPTED: readonly [line: string, expected: ServeOptions][] = [
   ['', DEFAULTS],
@@ -88,7 +89,15 @@ const ACCEPTED: readonly [line: string, expected: ServeOptions][] = [
     '--subnet 31 --local-ip 10.0.0.2 --remote-ip 10.0.0.3',
     { ...DEFAULTS, prefixLength: 31, localIp: '10.0.0.2', remoteIp: '10.0.0.3' },
   ],
-  ['--mtu 576', { ...DEFAULTS, mtu: 576 }],
+  ['--mtu 576', { ...DEFAULTS, mtu: 576, ip6: undefined }],
+  ['--mtu 1280', { ...DEFAULTS, mtu: 1280 }],
+  ['--no-ip6', { ...DEFAULTS, ip6: undefined }],
+  ['-no-ip6', { ...DEFAULTS, ip6: undefined }],
+  ['--ip6', { ...DEFAULTS, ip6: { localIp: 'fd00::1', remoteIp: 'fd00::2', required: true } }],
+  [
+    '--local-ip6 FD01:0:0::a --remote-ip6=fd01::0.0.0.11',
+    { ...DEFAULTS, ip6: { localIp: 'fd01::a', remoteIp: 'fd01::b', required: true } },
+  ],
   ['--mtu 65535', { ...DEFAULTS, mtu: 65_535 }],
   ['--mode tcp --host ::1', { ...SOCKET_DEFAULTS, host: '::1' }],
   ['--mode tcp --host localhost', { ...SOCKET_DEFAULTS, host: 'localhost' }],
@@ -199,6 +208,13 @@ const REJECTED: readonly [argv: readonly string[], message: string, suggestion?:
     '--local-ip 10.0.0.1 and --remote-ip 10.0.1.2 are not in one /24 network',
     'See --subnet.',
   ],
+  [['--local-ip6', '10.0.0.1'], '--local-ip6: "10.0.0.1" is no IPv6 address (like fd00::1)'],
+  [['--remote-ip6', 'fd00::1%eth0'], '--remote-ip6: "fd00::1%eth0" is no IPv6 address (like fd00::1)'],
+  [['--remote-ip6', 'ff02::1'], "--remote-ip6: ff02::1 cannot be a host's address"],
+  [['--local-ip6', '::1'], "--local-ip6: ::1 cannot be a host's address"],
+  [['--remote-ip6', 'fd00::1'], '--local-ip6 and --remote-ip6 are both fd00::1'],
+  [['--remote-ip6', 'fd01::2'], '--local-ip6 fd00::1 and --remote-ip6 fd01::2 are not in one /64 network'],
+  [['--ip6', '--mtu', '1279'], '--mtu: 1279 is too small for IPv6, which needs 1280'],
   [['--subnet', '32'], '--subnet: 32 is out of range (1 to 31)'],
   [['--subnet', '0'], '--subnet: 0 is out of range (1 to 31)'],
   [

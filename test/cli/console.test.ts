@@ -82,8 +82,8 @@ test('a line in colour, exactly', () => {
 test('--layers shows these layers only', () => {
   const events = SAMPLES.map(({ event }) => event);
   const only = (layer: Layer): string[] => render(events, { layers: new Set([layer]) });
-  assert.ok(only('ip').every((line) => line.startsWith('[IP]')) && only('ip').length === 3);
-  assert.ok(only('icmp').every((line) => line.startsWith('  [ICMP]')) && only('icmp').length === 3);
+  assert.ok(only('ip').every((line) => line.startsWith('[IP]')) && only('ip').length === 5);
+  assert.ok(only('icmp').every((line) => line.startsWith('  [ICMP]')) && only('icmp').length === 5);
   assert.ok(only('tcp').every((line) => line.startsWith('  [TCP]')) && only('tcp').length === 9);
   assert.ok(only('tls').every((line) => line.startsWith('    [TLS]')) && only('tls').length === 8);
   assert.ok(only('http1').every((line) => line.startsWith('      [HTTP]')) && only('http1').length === 4);

@@ -218,6 +218,8 @@ test('the main points of each layer', () => {
     points.map((event) => `${event.layer}.${event.kind}${'dir' in event ? ` ${event.dir}` : ''}`),
     [
       'ip.packet in',
+      'ip.packet in',
+      'icmp.message in',
       'icmp.message in',
       'tcp.state',
       'tls.handshake in',

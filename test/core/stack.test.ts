@@ -3,6 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { AddressForms } from '../../src/core/ip/forms6.js';
 import { IpOutput, PAYLOAD_START } from '../../src/core/ip/output.js';
 import { limits } from '../../src/core/limits.js';
 import { createStack } from '../../src/core/stack.js';
@@ -82,18 +83,16 @@ test('an echo is answered with all its data', () => {
   });
 });
 
-test('a damaged echo, other ICMP messages and an echo too large to answer are dropped with a reason', () => {
+test('a damaged echo and other ICMP messages are dropped with a reason', () => {
   const { give, reasons } = bench();
   const damaged = icmp(8, hex('12340007'));
   damaged[4]! ^= 1;
   assert.is(give(ipFrame(CLIENT, SERVER, 1, damaged)).length, 0);
-  assert.is(give(ipFrame(CLIENT, SERVER, 1, icmp(3, new Uint8Array(32)))).length, 0);
-  assert.is(give(ipFrame(CLIENT, SERVER, 1, icmp(8, new Uint8Array(2000)))).length, 0);
+  assert.is(give(ipFrame(CLIENT, SERVER, 1, icmp(13, new Uint8Array(16)))).length, 0);
   assert.is(give(ipFrame(CLIENT, SERVER, 1, hex('0800'))).length, 0);
   assert.equal(reasons(), [
     'checksum: does not match the message',
-    'type 3 is not answered',
-    'the reply would exceed the MTU',
+    'type 13 is not answered',
     'checksum: 2 bytes wanted, 0 left',
   ]);
 });
@@ -133,7 +132,7 @@ test('other protocols are answered by protocol unreachable', () => {
   equalBytes(out[0]!.subarray(20, 22), hex('0302'));
 });
 
-test('what is not for us, from nobody, in fragments or malformed is dropped with a reason and never answered', () => {
+test('what is not for us, from nobody or malformed is dropped with a reason and never answered', () => {
   const { give, reasons, events } = bench();
   const udp = hex('0001 0035 0008 0000');
   const cases = [
@@ -143,8 +142,6 @@ test('what is not for us, from nobody, in fragments or malformed is dropped with
     ipFrame('0.0.0.0', SERVER, 17, udp),
     ipFrame('224.0.0.9', SERVER, 17, udp),
     ipFrame(SERVER, SERVER, 17, udp),
-    ipFrame(CLIENT, SERVER, 17, udp, { flagsAndOffset: 0x2000 }),
-    ipFrame(CLIENT, SERVER, 17, udp, { flagsAndOffset: 10 }),
     hex('60000000'),
     new Uint8Array(0),
   ];
@@ -156,8 +153,6 @@ test('what is not for us, from nobody, in fragments or malformed is dropped with
     'source is not the address of a host',
     'source is not the address of a host',
     'source is our own address',
-    'fragment: reassembly is not done',
-    'fragment: reassembly is not done',
     'version: 6 is not 4',
     'versionAndIhl: 1 bytes wanted, 0 left',
   ]);
@@ -204,7 +199,10 @@ test('a config that cannot be is refused', () => {
 });
 
 test('the output queue keeps a bounded number of slots', () => {
-  const output = new IpOutput(1500, 0x0a000002, undefined);
+  const output = new IpOutput(
+    { mtu: 1500, localAddress: 0x0a000002, localAddress6: undefined, localText6: '' },
+    { random: hashRandomSource(), forms: new AddressForms(), trace: undefined },
+  );
   for (let i = 0; i < limits.ip.retainedFrames + 100; i++) {
     output.begin()[PAYLOAD_START] = i & 0xff;
     output.send(i, 6, 0x0a000001, 1);
@@ -213,7 +211,7 @@ test('the output queue keeps a bounded number of slots', () => {
   for (let i = 0; i < limits.ip.retainedFrames + 100; i++) {
     const out = output.poll()!;
     assert.is(out.atUs, i);
-    assert.is(out.frame[PAYLOAD_START], i & 0xff);
+    assert.is(out.frame[20], i & 0xff);
   }
   assert.is(output.poll(), undefined);
   assert.is(output.slots, limits.ip.retainedFrames);

@@ -13,6 +13,8 @@ import { tlsLine } from './tls.js';
  */
 export function levelOf(event: TraceEvent): Level {
   switch (event.layer) {
+    case 'ip':
+      return event.kind === 'drop' && event.severity === undefined ? VERBOSE : NORMAL;
     case 'tls':
       if (event.kind === 'record' || event.kind === 'secret') return DEBUG;
       // Many clients (curl over HTTP/2 among them) leave without close_notify: worth knowing, no cause for worry.

@@ -9,12 +9,20 @@ export function ipLine(event: IpEvent, level: Level): Line {
     case 'packet':
       return plain(
         `${direction(event.dir)} ${token(event.src)} -> ${token(event.dst)} ${protocolName(event.protocol)}` +
-          ` ttl=${event.ttl} len=${event.length}${event.dontFragment ? ' DF' : ''}` +
+          ` ttl=${event.ttl} len=${event.length}${event.dontFragment ? ' DF' : ''}${fragmentText(event)}` +
+          (event.ecn === undefined ? '' : ` ${ECN_NAMES[event.ecn]}`) +
+          (level >= DEBUG && event.flowLabel !== undefined ? ` flow=${hexText(event.flowLabel, 5)}` : '') +
           (level >= DEBUG ? ` id=${hexText(event.id, 4)}` : ''),
+      );
+    case 'reassembled':
+      return plain(
+        `${token(event.src)} -> ${token(event.dst)} ${protocolName(event.protocol)} reassembled` +
+          ` from ${event.fragments} fragments id=${hexText(event.id, 4)} len=${event.length}`,
       );
     case 'drop': {
       const ends = event.src !== undefined || event.dst !== undefined;
-      return warning(
+      const tone = event.severity === undefined ? plain : warning;
+      return tone(
         `dropped${ends ? ` ${token(event.src ?? '?')} -> ${token(event.dst ?? '?')}` : ''}: ` +
           `${printable(event.reason)}${offsetText(event.offset)}`,
       );
@@ -28,10 +36,15 @@ export function icmpLine(event: IcmpEvent): Line {
   switch (event.kind) {
     case 'message':
       return plain(
-        `${direction(event.dir)} ${token(event.src)} -> ${token(event.dst)} ${icmpName(event.type, event.code)}` +
+        `${direction(event.dir)} ${token(event.src)} -> ${token(event.dst)} ${icmpName(event)}` +
           (event.id === undefined ? '' : ` id=${event.id}`) +
           (event.seq === undefined ? '' : ` seq=${event.seq}`) +
           ` len=${event.length}`,
+      );
+    case 'report':
+      return warning(
+        `${printable(event.what)}${event.mtu === undefined ? '' : ` mtu=${event.mtu}`} about` +
+          ` ${token(event.src)} -> ${token(event.dst)} seq=${event.seq}: ${printable(event.verdict)}`,
       );
     case 'drop':
       return warning(`dropped: ${printable(event.reason)}`);
@@ -155,12 +168,51 @@ const ICMP_CODES: ReadonlyMap<number, string> = new Map([
   [0x0b01, 'in reassembly'],
 ]);
 
-function icmpName(type: number, code: number): string {
-  const name = ICMP_TYPES.get(type);
+/** RFC 4443 §2.1; the messages of neighbour and listener discovery: RFC 4861 §4, RFC 2710 §3, RFC 3810 §5. */
+const ICMP6_TYPES: ReadonlyMap<number, string> = new Map([
+  [1, 'destination unreachable'],
+  [2, 'packet too big'],
+  [3, 'time exceeded'],
+  [4, 'parameter problem'],
+  [128, 'echo request'],
+  [129, 'echo reply'],
+  [131, 'listener report'],
+  [133, 'router solicitation'],
+  [134, 'router advertisement'],
+  [135, 'neighbour solicitation'],
+  [136, 'neighbour advertisement'],
+  [143, 'listener report'],
+]);
+
+/** RFC 4443 §3 and RFC 7112 §5, by type * 256 + code. */
+const ICMP6_CODES: ReadonlyMap<number, string> = new Map([
+  [0x0100, 'no route'],
+  [0x0101, 'prohibited'],
+  [0x0102, 'beyond scope'],
+  [0x0103, 'address'],
+  [0x0104, 'port'],
+  [0x0300, 'in transit'],
+  [0x0301, 'in reassembly'],
+  [0x0400, 'erroneous field'],
+  [0x0401, 'unrecognized next header'],
+  [0x0402, 'unrecognized option'],
+  [0x0403, 'incomplete header chain'],
+]);
+
+function icmpName({ version, type, code }: { version?: 6; type: number; code: number }): string {
+  const name = (version === 6 ? ICMP6_TYPES : ICMP_TYPES).get(type);
   if (name === undefined) return `type=${type} code=${code}`;
-  const codeName = ICMP_CODES.get(type * 256 + code);
+  const codeName = (version === 6 ? ICMP6_CODES : ICMP_CODES).get(type * 256 + code);
   if (codeName !== undefined) return `${name} (${codeName})`;
   return code === 0 ? name : `${name} code=${code}`;
+}
+
+/** RFC 3168 §5, by codepoint. */
+const ECN_NAMES = ['', 'ECT(1)', 'ECT(0)', 'CE'];
+
+function fragmentText(event: { fragmentOffset?: number; moreFragments?: boolean }): string {
+  if (event.fragmentOffset === undefined) return '';
+  return ` offset=${event.fragmentOffset}${event.moreFragments ? ' MF' : ''}`;
 }
 
 function offsetText(offset: number | undefined): string {

@@ -41,6 +41,20 @@ export function pseudoHeaderSum(source: number, destination: number, protocol: n
   return (source >>> 16) + (source & 0xffff) + (destination >>> 16) + (destination & 0xffff) + protocol + length;
 }
 
+/** The same for IPv6 (RFC 8200 §8.1): 16 bytes of address at either place, upper-layer protocol and length. */
+export function pseudoHeaderSum6(
+  source: Uint8Array,
+  sourceAt: number,
+  destination: Uint8Array,
+  destinationAt: number,
+  protocol: number,
+  length: number,
+): number {
+  const addresses =
+    sumBytes(source, sourceAt, sourceAt + 16) + sumBytes(destination, destinationAt, destinationAt + 16);
+  return addresses + protocol + (length >>> 16) + (length & 0xffff);
+}
+
 function sumBytes(bytes: Uint8Array, start: number, end: number): number {
   let sum = 0;
   let at = start;

@@ -56,13 +56,17 @@ function portKey(remotePort: number, localPort: number): number {
   return remotePort * 0x1_0000 + localPort;
 }
 
+/** Counters of a page that has more than this move to an array. */
+const SPARSE_COUNTERS = 256;
+
 /**
  * How often each 4-tuple was seen: the k in `...#k`, which keeps the random draws of its connections apart. A page of
- * counters for each (remote address, local port), 256 kB; beyond `limits.tcp.flowNamePages` the oldest page is given up,
- * and pages made from then on begin above every count in it, so that a name never comes twice.
+ * counters for each (remote address, local port), 256 kB when many of its ports were seen; beyond
+ * `limits.tcp.flowNamePages` the oldest page is given up, and pages made from then on begin above every count in it, so
+ * that a name never comes twice.
  */
 export class FlowCounters {
-  readonly #pages = new Map<Address, Uint32Array>();
+  readonly #pages = new Map<Address, Page>();
   #floor = 0;
 
   next(remoteAddress: Address, remotePort: number, localPort: number): number {
@@ -71,17 +75,48 @@ export class FlowCounters {
     let page = this.#pages.get(key);
     if (page === undefined) {
       if (this.#pages.size >= limits.tcp.flowNamePages) this.#giveUpOldest();
-      page = new Uint32Array(0x1_0000).fill(this.#floor);
+      page = new Page(this.#floor);
       this.#pages.set(key, page);
     }
-    return page[remotePort]!++;
+    return page.next(remotePort);
   }
 
   #giveUpOldest(): void {
     for (const [key, page] of this.#pages) {
-      for (const count of page) if (count > this.#floor) this.#floor = count;
+      if (page.most > this.#floor) this.#floor = page.most;
       this.#pages.delete(key);
       return;
     }
+  }
+}
+
+/** A flood of SYNs touches one port of each address, a load test all ports of one. */
+class Page {
+  readonly #first: number;
+  readonly #few = new Map<number, number>();
+  #many: Uint32Array | undefined;
+  /** The largest count. */
+  most: number;
+
+  constructor(first: number) {
+    this.#first = first;
+    this.most = first;
+  }
+
+  next(port: number): number {
+    const count = this.#many?.[port] ?? this.#few.get(port) ?? this.#first;
+    if (count + 1 > this.most) this.most = count + 1;
+    if (this.#many !== undefined) this.#many[port] = count + 1;
+    else {
+      this.#few.set(port, count + 1);
+      if (this.#few.size > SPARSE_COUNTERS) this.#spread();
+    }
+    return count;
+  }
+
+  #spread(): void {
+    this.#many = new Uint32Array(0x1_0000).fill(this.#first);
+    for (const [port, count] of this.#few) this.#many[port] = count;
+    this.#few.clear();
   }
 }

@@ -20,13 +20,13 @@ const SACK_BIT = 0x10;
 const ECN_BIT = 0x20;
 
 /**
- * The ISS that stands for a SYN with `irs` and `mss` of the 4-tuple `tuple`. Not predictable (RFC 6528 asks for that), as a
- * draw is in it, and ahead of an earlier one of the 4-tuple as far as the peer's own ISN is.
+ * The ISS that stands for a SYN with `irs` and `mss` of the 4-tuple `tuple`. A draw makes it unpredictable, as RFC 6528
+ * wants it; it does not grow with the clock, which costs nothing while no older connection of the 4-tuple is remembered.
  */
 export function makeCookie(random: RandomSource, tuple: string, nowUs: Micros, irs: number, mss: number): number {
   let index = 0;
   for (let i = 0; i < MSS_TABLE.length; i++) if (MSS_TABLE[i]! <= mss) index = i;
-  return (secretOf(random, tuple, minuteOf(nowUs)) + irs + index) >>> 0;
+  return (secretOf(random, tuple, minuteOf(nowUs), irs) + index) >>> 0;
 }
 
 /** The MSS in a cookie that we sent lately; -1 when `cookie` is none. */
@@ -34,7 +34,7 @@ export function openCookie(random: RandomSource, tuple: string, nowUs: Micros, i
   const now = minuteOf(nowUs);
   const oldest = Math.max(0, now - limits.tcp.synCookieMinutes + 1);
   for (let minute = now; minute >= oldest; minute--) {
-    const index = (cookie - irs - secretOf(random, tuple, minute)) >>> 0;
+    const index = (cookie - secretOf(random, tuple, minute, irs)) >>> 0;
     if (index < MSS_TABLE.length) return MSS_TABLE[index]!;
   }
   return -1;
@@ -57,7 +57,7 @@ function minuteOf(nowUs: Micros): number {
   return Math.floor(nowUs / MINUTE_US);
 }
 
-function secretOf(random: RandomSource, tuple: string, minute: number): number {
-  const f = random.bytes(tuple, `syn-cookie ${minute}`, 4);
+function secretOf(random: RandomSource, tuple: string, minute: number, irs: number): number {
+  const f = random.bytes(tuple, `syn-cookie ${minute} ${irs}`, 4);
   return ((f[0]! << 24) | (f[1]! << 16) | (f[2]! << 8) | f[3]!) >>> 0;
 }

@@ -3,7 +3,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ParseError } from '../../../src/core/bytes/reader.js';
-import { CODE_PORT_UNREACHABLE, decodeIcmp, writeEchoReply, writeUnreachable } from '../../../src/core/ip/icmp.js';
+import { CODE_PORT_UNREACHABLE, decodeIcmp, writeEchoReply, writeIcmpError } from '../../../src/core/ip/icmp.js';
 import { concat, equalBytes, hex } from '../../support/bytes.js';
 import { slowChecksum, udpFrame } from '../../support/frames.js';
 
@@ -51,13 +51,13 @@ test('a truncated or damaged message raises ParseError', () => {
 test('unreachable quotes the header and 8 bytes, or what there is', () => {
   const frame = udpFrame('10.0.0.1', '10.0.0.2', 53, hex('0102030405'));
   const target = new Uint8Array(100);
-  const length = writeUnreachable(target, 20, CODE_PORT_UNREACHABLE, frame, 20, frame.length);
+  const length = writeIcmpError(target, 20, 3, CODE_PORT_UNREACHABLE, 0, frame, 20, frame.length);
   assert.is(length, 36);
   assert.is(slowChecksum(target.subarray(20, 56)), 0);
   equalBytes(target.subarray(20, 22), hex('0303'));
   equalBytes(target.subarray(24, 28), hex('00000000'));
   equalBytes(target.subarray(28, 56), frame.subarray(0, 28));
-  assert.is(writeUnreachable(target, 20, 2, frame, 20, 23), 31);
+  assert.is(writeIcmpError(target, 20, 3, 2, 0, frame, 20, 23), 31);
 });
 
 test.run();

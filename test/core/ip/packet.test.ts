@@ -27,6 +27,7 @@ function refused(frame: Uint8Array): string {
 test('reads every field', () => {
   assert.equal(decodePacket(FRAME), {
     totalLength: 24,
+    ecn: 0,
     id: 0,
     dontFragment: true,
     moreFragments: false,
@@ -42,10 +43,10 @@ test('reads every field', () => {
 
 test('what is written is what was read', () => {
   const frame = new Uint8Array(24).fill(0xee);
-  writeIpv4Header(frame, 24, 6, 0x0a000001, 0x0a000002);
+  writeIpv4Header(frame, 0, 24, 6, 0x0a000001, 0x0a000002);
   equalBytes(frame.subarray(0, 20), HEADER);
   const high = new Uint8Array(20);
-  writeIpv4Header(high, 20, 17, 0xdfffffff, 0xc0a801fe);
+  writeIpv4Header(high, 0, 20, 17, 0xdfffffff, 0xc0a801fe);
   const packet = decodePacket(high);
   assert.is(packet.source, 0xdfffffff);
   assert.is(packet.destination, 0xc0a801fe);

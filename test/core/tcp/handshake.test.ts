@@ -247,6 +247,48 @@ test('a full backlog drops SYNs with a reason', () => {
   );
 });
 
+test('text on a SYN is not acknowledged, and comes again behind the handshake', () => {
+  runScript(`
+    0.000 < S 0:100(100) win 65535 <mss 1460>
+    0.000 > S. 0:0(0) ack 1
+    0.010 < P. 1:101(100) ack 1 win 65535
+    0.010 got 100
+    0.050 > . 1:1(0) ack 101
+  `);
+});
+
+test('challenge ACKs are limited in SYN-RECEIVED, too, and anew each second', () => {
+  const answered = '0.010 < . 70000:70000(0) ack 1 win 65535\n0.010 > . 1:1(0) ack 1\n';
+  runScript(`
+    0.000 < S 0:0(0) win 65535 <mss 1460>
+    0.000 > S. 0:0(0) ack 1
+    ${answered.repeat(limits.tcp.challengeAcksPerSecond)}
+    0.020 < . 70000:70000(0) ack 1 win 65535
+    0.030 < R 5:5(0)
+    0.030 idle
+    1.000 > S. 0:0(0) ack 1
+    1.010 < R 5:5(0)
+    1.010 > . 1:1(0) ack 1
+    1.010 state SYN-RECEIVED
+  `);
+});
+
+test('what is outside the window in SYN-RECEIVED is answered, a RST is not', () => {
+  runScript(`
+    0.000 < S 0:0(0) win 65535 <mss 1460,wscale 7>
+    0.000 > S. 0:0(0) ack 1
+    0.010 < R 70000:70000(0)
+    0.010 says RST outside the window
+    0.020 < P. 70000:70100(100) ack 1 win 65535
+    0.020 > . 1:1(0) ack 1 win 8191
+    0.030 < F 1:1(0)
+    0.030 says no ACK bit
+    0.040 < F. 1:1(0) ack 1 win 512
+    0.040 state CLOSE-WAIT
+    0.040 > . 1:1(0) ack 2
+  `);
+});
+
 test('a closed stack resets what is half open and refuses SYNs', () => {
   runScript(`
     0.000 < S 0:0(0) win 65535 <mss 1460>

@@ -342,4 +342,16 @@ test('a segment without the ACK bit is dropped', () => {
   `);
 });
 
+test('urgent data is delivered where it stands, whatever the pointer says (RFC 6093 §4)', () => {
+  runScript(`${HANDSHAKE}
+    0.100 < PU. 1:101(100) ack 1 win 65535
+    0.100 got 100
+    0.140 > . 1:1(0) ack 101
+    0.200 < U. 101:101(0) ack 1 win 65535
+    0.300 < . 101:201(100) ack 1 win 65535
+    0.300 got 200
+    0.340 > . 1:1(0) ack 201
+  `);
+});
+
 test.run();
