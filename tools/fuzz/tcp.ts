@@ -5,6 +5,7 @@
 import { type FaultPlan, type FaultSettings, NO_FAULTS } from '../../src/core/faults.js';
 import { limits } from '../../src/core/limits.js';
 import { createStack } from '../../src/core/stack.js';
+import type { TcpConfig } from '../../src/core/tcp/config.js';
 import type { Micros, Session, Stack } from '../../src/core/types.js';
 import { testRandom } from '../../test/support/bytes.js';
 import { World } from '../../test/support/network.js';
@@ -201,7 +202,7 @@ function startServer(fuzzCase: TcpCase): Server {
     });
     return server.session;
   };
-  const config = { localAddress: SERVER, mtu, services: new Map([[80, create]]), tcp: JSON.parse(knobs) as object };
+  const config = { localAddress: SERVER, mtu, services: new Map([[80, create]]), tcp: JSON.parse(knobs) as TcpConfig };
   server.stack = createStack(config, { random: fastRandomSource(seed) });
   return server as Server;
 }

@@ -1,0 +1,32 @@
+// Each attack of tools/attack.ts, small: clients are served, the victim's download is whole, memory stays within its bound.
+
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { projectRoot, run } from '../support/live.js';
+import { needCommands, testWith } from '../support/needs.js';
+
+const test = suite('attack');
+const needs = ['root', 'tun', 'namespaces', ...needCommands('ip', 'curl')] as const;
+const script = join(projectRoot, 'dist/tools/attack.js');
+
+for (const kind of ['syn-flood', 'frag-flood', 'rst-injection', 'syn-injection', 'ack-flood']) {
+  testWith(test, needs, `the server stands a ${kind.replace('-', ' ')}`, async () => {
+    const out = await run(process.execPath, [script, kind, '--count', '20000', '--rate', '20000']);
+    assert.is(out.code, 0, out.stdout + out.stderr);
+    assert.match(out.stdout, /before .* MB resident/);
+    assert.match(out.stdout, /[1-9]\d* curls meanwhile, 0 failed/);
+    assert.match(out.stdout, /the download that ran through it: whole/);
+    const read = Number(/(\d+) read by it/.exec(out.stdout)?.[1]);
+    // How many get past the queue of the device depends on what else the machine does.
+    assert.ok(read >= 2_000, `${read} packets reached the server`);
+  });
+}
+
+testWith(test, [], 'an unknown attack is wrong usage', async () => {
+  const out = await run(process.execPath, [script, 'udp-flood']);
+  assert.is(out.code, 2);
+  assert.match(out.stderr, /usage: attack\.js syn-flood\|/);
+});
+
+test.run();
