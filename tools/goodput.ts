@@ -155,7 +155,7 @@ async function report(): Promise<string> {
     `same bytes. One download in virtual time through a bottleneck of ${RATE_BITS_PER_SECOND / 1e6} Mbit/s with a queue of one bandwidth-delay`,
     `product and independent random loss of data (ACKs are not lost), ${SEGMENT_BYTES} bytes of text a segment. Each line is the mean of`,
     `${SEEDS.length} seeds with ${LOSSES_PER_RUN} losses each. Rates are Mbit/s of text. Mathis: MSS/RTT x 1.22/sqrt(p). CUBIC: RFC 9438 §5, or Mathis where`,
-    'that is more (§4.3). Neither knows timeouts, so both promise too much at 3 %. *of model*: goodput over the model of the',
+    'that is more (§4.3). Both leave out slow start, which a download begins with. *of model*: goodput over the model of the',
     'congestion control in use, or over the bottleneck where the model exceeds it. *stall*: the longest time without',
     'progress at the receiver. *RTOs*: retransmissions by timeout in all seeds.',
   ];

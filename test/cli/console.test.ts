@@ -84,7 +84,7 @@ test('--layers shows these layers only', () => {
   const only = (layer: Layer): string[] => render(events, { layers: new Set([layer]) });
   assert.ok(only('ip').every((line) => line.startsWith('[IP]')) && only('ip').length === 5);
   assert.ok(only('icmp').every((line) => line.startsWith('  [ICMP]')) && only('icmp').length === 5);
-  assert.ok(only('tcp').every((line) => line.startsWith('  [TCP]')) && only('tcp').length === 8);
+  assert.ok(only('tcp').every((line) => line.startsWith('  [TCP]')) && only('tcp').length === 9);
   assert.ok(only('tls').every((line) => line.startsWith('    [TLS]')) && only('tls').length === 8);
   assert.ok(only('http1').every((line) => line.startsWith('      [HTTP]')) && only('http1').length === 4);
   assert.ok(only('http2').every((line) => line.startsWith('      [H2]')) && only('http2').length === 12);
@@ -218,7 +218,7 @@ test('whatever text the events hold, only printable characters are written', () 
   for (const { event } of SAMPLES) {
     const poisoned = Object.fromEntries(
       Object.entries(event).map(([name, value]) =>
-        keep.includes(name) || (event.kind === 'retransmit' && name === 'reason')
+        keep.includes(name) || (event.kind === 'retransmit' && name === 'reason') || event.kind === 'congestion'
           ? [name, value]
           : [name, poison(value)],
       ),

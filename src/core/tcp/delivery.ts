@@ -43,6 +43,14 @@ export class Delivery {
     this.#minRttUs = minRttUs;
   }
 
+  /** Segments in the order in which they were sent, each of them once, acknowledged cumulatively; the last ends at `end`. */
+  addRun(firstSentUs: Micros, lastSentUs: Micros, end: number): void {
+    this.original = true;
+    this.sampleSentUs = firstSentUs;
+    this.newestSentUs = lastSentUs;
+    this.newestEnd = end;
+  }
+
   /** A segment last sent at `sentUs` that ends at `end`; `again`: it was sent more than once. */
   add(sentUs: Micros, end: number, bytes: number, again: boolean, cumulative: boolean): void {
     this.bytes += bytes;

@@ -268,6 +268,10 @@ export class Scoreboard {
   }
 
   #cumulative(una: number): void {
+    if (this.sackedSegments === 0 && this.lostBytes === 0 && this.retransmittedSegments === 0) {
+      this.#inOrder(una);
+      return;
+    }
     while (this.#head !== this.#tail) {
       const slot = this.#head & this.#mask;
       const seq = this.#seqs[slot]!;
@@ -292,6 +296,21 @@ export class Scoreboard {
       }
       this.#seqs[slot] = una;
       break;
+    }
+    if (seqGt(una, this.fack)) this.fack = una;
+  }
+
+  /** As `#cumulative` when every segment was sent once, which is nearly always: no look at each of them. */
+  #inOrder(una: number): void {
+    if (this.#head !== this.#tail) {
+      const next = this.#find(una);
+      if (next !== this.#head) {
+        const last = ((next - 1) | 0) & this.#mask;
+        this.delivery.addRun(this.#sentUs[this.#head & this.#mask]!, this.#sentUs[last]!, this.#ends[last]!);
+      }
+      this.delivery.bytes += seqDiff(una, this.#seqs[this.#head & this.#mask]!);
+      this.#head = next;
+      if (next !== this.#tail) this.#seqs[next & this.#mask] = una;
     }
     if (seqGt(una, this.fack)) this.fack = una;
   }

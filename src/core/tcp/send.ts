@@ -45,6 +45,9 @@ export interface SegmentWriter {
 /** What was agreed on with the peer, and what was chosen. */
 export type SenderOptions = RecoveryOptions;
 
+/** A small integer, so that sizes stay integers for the compiler. */
+const NO_LIMIT = 0x3fff_ffff;
+
 export class Sender {
   /** Bytes from SND.UNA on: first those in flight, then those not yet sent. */
   readonly queue = new ByteQueue();
@@ -215,7 +218,7 @@ export class Sender {
     if (recovery.board.size === 0 && nowUs - this.#lastSentUs > this.rtt.rtoUs) this.congestion.restartAfterIdle();
     if (recovery.spurious.wantsNewData) this.#forwardRtoData(nowUs, out);
     else if (recovery.board.lostBytes === 0) {
-      this.#sendNew(nowUs, out, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+      this.#sendNew(nowUs, out, NO_LIMIT, NO_LIMIT);
       if (recovery.state === 'recovery' && recovery.sack && !recovery.rack) this.#speculate(nowUs, out);
     }
     this.#force = false;
@@ -264,7 +267,7 @@ export class Sender {
     if (this.wnd > 0) {
       // RFC 9293 §3.8.6.2.1 rule 4: the override.
       const length = Math.min(this.unsent, Math.max(0, this.usable), this.#mss);
-      if (length > 0) this.#transmit(nowUs, out, length, false, length === this.unsent);
+      if (length > 0) this.#transmit(nowUs, out, this.inFlight, length, false, length === this.unsent);
       this.#arm(nowUs);
       return true;
     }
@@ -310,21 +313,26 @@ export class Sender {
     this.#scheduleProbe = true;
   }
 
-  /** New data as the windows allow, `segments` at most; `beyond` bytes more than cwnd allows. */
-  #sendNew(nowUs: Micros, out: SegmentWriter, segments: number, beyond: number): number {
+  /** New data as the windows allow, `segments` at most; `budget` bytes stand in for what cwnd allows. */
+  #sendNew(nowUs: Micros, out: SegmentWriter, segments: number, budget: number): number {
+    const { recovery } = this;
+    let { inFlight } = this;
+    const cwndRoom = budget === NO_LIMIT ? recovery.congestion.cwnd - recovery.pipe(inFlight) : budget;
+    let room = Math.min(cwndRoom, this.wnd - inFlight);
     let sent = 0;
-    while (sent < segments && !this.recovery.board.full) {
-      const { unsent, inFlight } = this;
+    while (sent < segments && !recovery.board.full) {
+      const unsent = this.queue.length - inFlight;
       if (unsent < 0) break;
-      const cwnd =
-        beyond < Number.POSITIVE_INFINITY ? beyond : this.recovery.congestion.cwnd - this.recovery.pipe(inFlight);
-      const usable = Math.max(0, Math.min(cwnd, this.wnd - inFlight));
+      const usable = Math.max(0, room);
       const length = Math.min(unsent, usable, this.#mss);
       const last = length === unsent;
       const fin = this.finQueued && !this.finAcknowledged && last && usable > length;
       if (length === 0 && !fin) break;
       if (length < this.#mss && !last && !this.#worthSending(length)) break;
-      this.#transmit(nowUs, out, length, fin, last);
+      this.#transmit(nowUs, out, inFlight, length, fin, last);
+      const taken = length + (fin ? 1 : 0);
+      inFlight += taken;
+      room -= taken;
       sent++;
     }
     return sent;
@@ -403,7 +411,7 @@ export class Sender {
     return length * 2 >= this.maxWnd || seqLt(this.nxt, this.max);
   }
 
-  #transmit(nowUs: Micros, out: SegmentWriter, length: number, fin: boolean, last: boolean): void {
+  #transmit(nowUs: Micros, out: SegmentWriter, distance: number, length: number, fin: boolean, last: boolean): void {
     const { recovery } = this;
     const seq = this.nxt;
     const end = seqAdd(seq, length + (fin ? 1 : 0));
@@ -414,7 +422,7 @@ export class Sender {
       recovery.cwrPending = false;
     }
     if (seqLt(seq, this.max)) out.retransmitting(nowUs, 'probe', seq, length);
-    out.write(nowUs, seq, this.inFlight, length, flags);
+    out.write(nowUs, seq, distance, length, flags);
     recovery.board.sent(nowUs, seq, end);
     if (recovery.reducing) recovery.prr.sent(seqDiff(end, seq));
     this.nxt = end;

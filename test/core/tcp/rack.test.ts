@@ -78,9 +78,9 @@ test('a retransmission that is lost is found by what was sent after it (§3.1)',
     0.013 > 11001:12001
     0.015 < 1 sack 1001:8001
     0.015 > 12001:13001
+    0.015 > 13001:14001
     0.016 < 1 sack 1001:10001
-    0.016 > 12001:13001
-    0.016 > 13001:14001
+    0.016 > 14001:15001
     0.023 < 1 sack 1001:11001             # sent after the retransmission
     0.023 > 1:1001 rack
   `);
