@@ -12,6 +12,7 @@ import type { TcpConfig } from '../../src/core/tcp/config.js';
 import type { TcpState, TraceEvent } from '../../src/core/trace.js';
 import type { Micros, Stack } from '../../src/core/types.js';
 import { addressBytes, slowChecksum } from './frames.js';
+import { asIpv4 } from './frames6.js';
 import { CLIENT, SERVER } from './packet-script.js';
 import { hashRandomSource } from './random.js';
 import { type PlannedAction, patternByte, patternBytes, type StubOptions, StubSession } from './stub-session.js';
@@ -29,6 +30,8 @@ export interface WireOptions extends StubOptions {
   readonly port?: number;
   /** The knobs of TCP. */
   readonly tcp?: TcpConfig;
+  /** The stack is one of IPv6 behind its back. */
+  readonly ipv6?: boolean;
 }
 
 export interface SegmentOut {
@@ -86,16 +89,16 @@ export class Wire {
       this.sessions.push(session);
       return session;
     };
-    this.stack = createStack(
-      { localAddress: SERVER, mtu: options.mtu ?? 1500, services: new Map([[80, create]]), tcp: options.tcp ?? {} },
-      {
-        random: hashRandomSource(),
-        trace: (_atUs, event) => {
-          this.events.push(event);
-          if (event.layer === 'tcp' && event.kind === 'state') this.state = event.to;
-        },
+    const { mtu = 1500, tcp = {}, ipv6 = false } = options;
+    const config = { localAddress: SERVER, mtu, services: new Map([[80, create]]), tcp };
+    const stack = createStack(ipv6 ? { ...config, localAddress6: 'fd00::2' } : config, {
+      random: hashRandomSource(),
+      trace: (_atUs, event) => {
+        this.events.push(event);
+        if (event.layer === 'tcp' && event.kind === 'state') this.state = event.to;
       },
-    );
+    });
+    this.stack = ipv6 ? asIpv4(stack) : stack;
   }
 
   /** Bytes that the sessions have got. */
@@ -258,7 +261,7 @@ export class Wire {
     view.setUint16(18, segment.urgentPointer);
     tcp.set(options, 20);
     // The blocks of a SACK option speak of our numbers.
-    for (let at = 0; at < options.length && options[at] !== 0; at += options[at] === 1 ? 1 : options[at + 1]!) {
+    for (let at = 0; at < options.length && options[at] !== 0; at += options[at] === 1 ? 1 : options[at + 1] || 1) {
       if (options[at] !== 5) continue;
       for (let edge = 22 + at; edge < 20 + at + options[at + 1]!; edge += 4) {
         view.setUint32(edge, (view.getUint32(edge) + Math.max(0, this.#iss)) >>> 0);

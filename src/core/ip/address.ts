@@ -30,10 +30,13 @@ export function formatHost(address: Address): string {
   return typeof address === 'string' ? `[${address}]` : formatAddress(address);
 }
 
-/** Can be the source of a packet that is answered: not "this network" (0/8), not multicast, class E or broadcast. */
+/**
+ * Can be the source of a packet that is answered: not "this network" (0/8), not loopback (127/8, which RFC 1122 §3.2.1.3
+ * (g) keeps off every wire), not multicast, class E or broadcast.
+ */
 export function isHostAddress(address: number): boolean {
   const first = address >>> 24;
-  return first !== 0 && first < 224;
+  return first !== 0 && first !== 127 && first < 224;
 }
 
 /** The 16 bytes of an IPv6 address in any form of RFC 4291 §2.2, without a zone; undefined when the text is none. */

@@ -234,7 +234,8 @@ export class Endpoint {
     let iss = initialSequenceNumber(random, tuple, nowUs);
     // §3.6.1: larger than the largest number that was used before; the clock alone cannot promise that above 250 kB/s.
     if (old !== undefined && !seqGt(iss, old.sndMax)) iss = seqAdd(old.sndMax, ISS_STEP);
-    const negotiated = negotiate(syn, this.#config.settings, this.#config.mss(remoteAddress));
+    const ownMss = this.#config.mss(remoteAddress);
+    const negotiated = negotiate(syn, this.#config.settings, ownMss, typeof remoteAddress === 'string');
     const config = this.#connectionConfig(nowUs, ends, tuple, iss, syn.seq, negotiated, syn.window);
     const offset = negotiated.timestamps ? timestampOffset(random, tuple) : 0;
     const timestamps = new Timestamps(negotiated.timestamps, offset, nowUs, syn.tsVal, seqAdd(syn.seq, 1));
@@ -273,7 +274,12 @@ export class Endpoint {
     const ownMss = this.#config.mss(remoteAddress);
     const ends = this.#ends(remoteAddress, syn);
     const tuple = `${ends.remote}>${ends.local}`;
-    const { timestamps, sack, ecn, sendShift, receiveShift } = negotiate(syn, this.#config.settings, ownMss);
+    const { timestamps, sack, ecn, sendShift, receiveShift } = negotiate(
+      syn,
+      this.#config.settings,
+      ownMss,
+      typeof remoteAddress === 'string',
+    );
     const clock = timestamps ? timestampClock(nowUs, timestampOffset(random, tuple)) : 0;
     writeSynAck(nowUs, ends, {
       seq: makeCookie(random, tuple, nowUs, syn.seq, syn.mss),

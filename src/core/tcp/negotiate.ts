@@ -17,14 +17,17 @@ export interface Negotiated {
   readonly ecn: boolean;
 }
 
-/** RFC 9293 §3.7.1: when the SYN carries no MSS option. */
+/** RFC 9293 §3.7.1 (MUST-15): when the SYN carries no MSS option, what 576 and 1280 bytes of packet leave. */
 const DEFAULT_SEND_MSS = 536;
+const DEFAULT_SEND_MSS_6 = 1220;
 
-export function negotiate(syn: Segment, settings: TcpSettings, ownMss: number): Negotiated {
+/** `ipv6`: the family over which `syn` came. */
+export function negotiate(syn: Segment, settings: TcpSettings, ownMss: number, ipv6: boolean): Negotiated {
   const scaled = syn.windowScale >= 0 && settings.windowScale >= 0;
   const timestamps = syn.hasTimestamps && settings.timestamps;
+  const defaultMss = ipv6 ? DEFAULT_SEND_MSS_6 : DEFAULT_SEND_MSS;
   return {
-    sendMss: effectiveSendMss(syn.mss < 0 ? DEFAULT_SEND_MSS : syn.mss, ownMss, timestamps),
+    sendMss: effectiveSendMss(syn.mss < 0 ? defaultMss : syn.mss, ownMss, timestamps),
     // RFC 7323 §2.3: a larger shift is taken as 14.
     sendShift: scaled ? Math.min(syn.windowScale, MAX_WINDOW_SCALE) : 0,
     receiveShift: scaled ? settings.windowScale : -1,

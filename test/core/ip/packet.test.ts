@@ -102,10 +102,10 @@ test('addresses to and from text', () => {
   }
 });
 
-test('hosts are not "this network", multicast, class E or broadcast', () => {
-  for (const text of ['10.0.0.1', '1.0.0.0', '223.255.255.255', '127.0.0.1'])
+test('hosts are not "this network", loopback, multicast, class E or broadcast', () => {
+  for (const text of ['10.0.0.1', '1.0.0.0', '223.255.255.255', '126.255.255.255', '128.0.0.1'])
     assert.ok(isHostAddress(parseAddress(text)!));
-  for (const text of ['0.1.2.3', '224.0.0.1', '240.0.0.1', '255.255.255.255']) {
+  for (const text of ['0.1.2.3', '127.0.0.1', '224.0.0.1', '240.0.0.1', '255.255.255.255']) {
     assert.not(isHostAddress(parseAddress(text)!), text);
   }
 });
