@@ -1,4 +1,4 @@
-// What the receiver says of text beyond a gap: the cases of RFC 2018 §4 and §7 of its examples, and the examples of RFC
+// What the receiver says of text beyond a gap: the rules of RFC 2018 §2 to §4 and its examples in §7, and the examples of RFC
 // 2883 §4 and §5 for duplicates (D-SACK). Numbers are the RFCs'; each row is a segment that arrives, and the ACK with its
 // blocks that must follow.
 
@@ -46,7 +46,7 @@ function said(segment: SegmentOut, base: number): string {
 
 // ---- RFC 2018: eight segments of 500 bytes from 5000 on ----
 
-test('RFC 2018 §8, case 1: the last four are lost: no SACK', () => {
+test('RFC 2018 §7, case 1: the last four are lost: no SACK', () => {
   play(`
     5000-5499 -> 5500
     5500-5999 -> 6000
@@ -55,7 +55,7 @@ test('RFC 2018 §8, case 1: the last four are lost: no SACK', () => {
   `);
 });
 
-test('RFC 2018 §8, case 2: the first is lost, the other seven come', () => {
+test('RFC 2018 §7, case 2: the first is lost, the other seven come', () => {
   const wire = established();
   const expected = ['501:1001', '501:1501', '501:2001', '501:2501', '501:3001', '501:3501', '501:4001'];
   expected.forEach((blocks, i) => {
@@ -66,7 +66,7 @@ test('RFC 2018 §8, case 2: the first is lost, the other seven come', () => {
   wire.send('. 1:501(500) ack 1').expect('. 1:1(0) ack 4001 <>');
 });
 
-test('RFC 2018 §8, case 3: the second, fourth, sixth and eighth are lost; the fourth and the second come late', () => {
+test('RFC 2018 §7, case 3: the second, fourth, sixth and eighth are lost; the fourth and the second come late', () => {
   play(`
     5000-5499 -> 5500
     6000-6499 -> 5500 6000-6500
