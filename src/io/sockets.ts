@@ -247,8 +247,9 @@ class SocketRun {
           break;
         case 'reset':
           this.#connections.delete(output.stream);
-          // Behind our FIN there may be bytes on their way to a slow reader, which a reset would throw away.
-          if (socket.writableFinished) socket.destroy();
+          // The system has all our bytes and our FIN: a reset would throw away what is on its way to a slow reader. While
+          // shutdown(2) is still under way it would even fail (EINVAL), and Node would lose an open handle.
+          if (socket.writableEnded && socket.writableLength === 0) socket.destroy();
           else socket.resetAndDestroy();
           break;
         default:
