@@ -73,9 +73,6 @@ process.stderr.on('error', () => {});
 // Node's own answer would be exit code 1, which here means that a comparison failed.
 process.on('uncaughtException', (error) => process.exit(complain(error)));
 
-// Node 20 can wait for ever, while it tears down, for requests of sockets that were reset: it is not let tear down.
-process.once('beforeExit', () => process.exit());
-
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

@@ -240,7 +240,4 @@ test('who connects before the run begins is refused', async () => {
   listeners.close();
 });
 
-// Node 20 can wait for ever, while it tears down, for requests of sockets that were reset: it is not let tear down.
-process.once('beforeExit', () => process.exit());
-
 test.run();
