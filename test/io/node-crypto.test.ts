@@ -167,14 +167,14 @@ test('PSS signatures verify with OpenSSL, and only the salt changes them', () =>
 });
 
 test('PSS works for a modulus of 1 mod 8 bits, whose encoding is a byte shorter', () => {
-  const pair = generateKeyPairSync('rsa', { modulusLength: 1025 });
+  const pair = generateKeyPairSync('rsa', { modulusLength: 1049 });
   const key = signingKey(pair.privateKey);
-  assert.is(key.modulusBits, 1025);
+  assert.is(key.modulusBits, 1049);
   const signature = nodeCrypto.sign(key, 'rsa_pss_rsae_sha256', message, testRandom(4).bytes(32));
-  assert.is(signature.length, 129);
+  assert.is(signature.length, 132);
   const options = { key: pair.publicKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
   assert.ok(verify('sha256', message, options, signature));
-  assert.is(emsaPss(message, new Uint8Array(32), 1024).length, 128);
+  assert.is(emsaPss('sha256', message, new Uint8Array(32), 1048).length, 131);
 });
 
 test('the bundled certificate is an end-entity certificate for this machine, and its text says it is public', () => {
@@ -198,15 +198,15 @@ test('a credential holds the chain in the order of the PEM', () => {
 });
 
 test('a credential that cannot work is refused with what is wrong', () => {
-  const other = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const other = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' });
   const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----';
   assert.throws(() => loadCredential('', keyPem), /no certificate in the certificate PEM/);
   assert.throws(() => loadCredential(`${certificatePem}${broken}`, keyPem), /certificate 2 of the PEM cannot be read/);
   assert.throws(() => loadCredential(certificatePem, certificatePem), /no private key can be read/);
   assert.throws(() => loadCredential(certificatePem, String(other)), /does not belong to the first certificate/);
-  assert.throws(() => signingKey(generateKeyPairSync('ed25519').privateKey), /an RSA private key is needed/);
-  assert.throws(() => signingKey(publicKey), /an RSA private key is needed/);
-  assert.throws(() => signingKey(generateKeyPairSync('rsa', { modulusLength: 512 }).privateKey), /at least 1024/);
+  assert.throws(() => signingKey(generateKeyPairSync('x25519').privateKey), /an RSA, ECDSA or Ed25519 key is needed/);
+  assert.throws(() => signingKey(publicKey), /a private key is needed/);
+  assert.throws(() => signingKey(generateKeyPairSync('rsa', { modulusLength: 512 }).privateKey), /at least 1034/);
   assert.throws(
     () => nodeCrypto.sign({ type: 'rsa', modulusBits: 2048 }, 'rsa_pkcs1_sha256', message, message),
     TypeError,

@@ -18,12 +18,18 @@ export const ExtensionType = {
 } as const;
 
 /** RFC 8422 §5.1.1. */
-export const NamedGroup = { secp256r1: 23, x25519: 29 } as const satisfies Record<GroupName, number>;
+export const NamedGroup = { secp256r1: 23, secp384r1: 24, x25519: 29 } as const satisfies Record<GroupName, number>;
 
 /** RFC 8446 §4.2.3; aligned with the hash and signature pairs of RFC 5246 §7.4.1.4.1. */
 export const SignatureScheme = {
   rsa_pkcs1_sha256: 0x0401,
+  rsa_pkcs1_sha384: 0x0501,
+  rsa_pkcs1_sha512: 0x0601,
+  ecdsa_secp256r1_sha256: 0x0403,
   rsa_pss_rsae_sha256: 0x0804,
+  rsa_pss_rsae_sha384: 0x0805,
+  rsa_pss_rsae_sha512: 0x0806,
+  ed25519: 0x0807,
 } as const satisfies Record<SignatureName, number>;
 
 /** RFC 8422 §5.1.2: the only point format left. */
