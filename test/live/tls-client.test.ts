@@ -207,14 +207,6 @@ testWith(test, needs, 'TLS 1.3: a HelloRetryRequest for a group, with a pre-shar
   }),
 );
 
-testWith(test, needs, 'TLS 1.3: a cookie is given back', () =>
-  withServer('rsa', ['-tls1_3', '-stateless', '-naccept', '100'], async (peer) => {
-    const client = await shake(peer, {}, (one) => (one.sessions.length === 0 ? undefined : 'done'));
-    assert.ok(client.agreed.helloRetry);
-    assert.is(client.agreed.group, Group.x25519);
-  }),
-);
-
 testWith(test, needs, 'TLS 1.3: without compatibility mode there is neither session id nor ChangeCipherSpec', () =>
   withServer('rsa', ['-tls1_3', '-no_middlebox'], async (peer) => {
     const client = await shake(peer, { compatibility: false });
