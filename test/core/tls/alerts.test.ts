@@ -98,8 +98,21 @@ const one = Uint8Array.of(1);
 const warning: [number, Uint8Array] = [alert, Uint8Array.of(1, 90)];
 const renegotiation: [number, Uint8Array] = [handshake, handshakeBytes(clientHello())];
 
+/** Reached below, or where the records of TLS 1.3 are tested. */
+type Elsewhere =
+  | 'renegotiation'
+  | 'sequenceEnd'
+  | 'alertLength'
+  | 'recordSizeLimit'
+  | 'onlyPadding'
+  | 'unprotectedRecord'
+  | 'interleavedRecord'
+  | 'messageAcrossKeys'
+  | 'tooMuchEarlyData'
+  | 'tooManyChangeCipherSpecs';
+
 /** For each verdict: ways to bring it about. */
-const causes: { readonly [verdict in Exclude<Verdict, 'renegotiation' | 'sequenceEnd'>]: readonly (() => Bench)[] } = {
+const causes: { readonly [verdict in Exclude<Verdict, Elsewhere>]: readonly (() => Bench)[] } = {
   sslv2Hello: [sendFirst(hex('802e 01 0303 0015 0000 0010'))],
   plainHttp: [sendFirst(ascii('GET / HTTP/1.1\r\n\r\n'))],
   unknownContentType: [
@@ -171,7 +184,15 @@ const causes: { readonly [verdict in Exclude<Verdict, 'renegotiation' | 'sequenc
       return made;
     },
   ],
-  alertLength: [sendFirst(record(alert, one)), sendSealed([alert, hex('010000')])],
+  alertAcrossKeys: [
+    () => {
+      const made = keyed();
+      feed(made.server, concat(record(alert, one), record(changeCipherSpec, one)));
+      made.client.changeCipher();
+      feed(made.server, made.client.seal(alert, hex('5a')));
+      return made;
+    },
+  ],
   alertLevel: [sendFirst(record(alert, hex('0300'))), sendSealed([alert, hex('0028')])],
   tooManyWarnings: [
     sendSealed(...times(limits.tls.warningAlerts + 1, warning)),
