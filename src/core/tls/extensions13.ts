@@ -254,9 +254,9 @@ function decodeStatusRequest(data: Reader, place: ExtensionPlace): Extension13 {
     const responderIds = data.sub(data.u16('length'), 'responder_id_list');
     while (responderIds.remaining > 0) {
       const length = atLeastOne(responderIds, responderIds.u16('length'), 'responder_id');
-      responderIds.skip(length, 'responder_id');
+      responderIds.take(length, 'responder_id');
     }
-    data.skip(data.u16('length'), 'request_extensions');
+    data.take(data.u16('length'), 'request_extensions');
     return { type: 'status_request', statusType, request: data.bytes.subarray(start, data.offset) };
   }
   const length = atLeastOne(data, data.u24('length'), 'response');
