@@ -1,21 +1,12 @@
 // What a ClientHello leads to: the parameters of the connection and the ServerHello's extensions, or a verdict. A pure
-// function. RFC 5246 §7.4.1.2 to §7.4.1.4, §E.1; RFC 8422 §4 and §5.1; RFC 5746 §3.6; RFC 6066 §3; RFC 7301 §3.2; RFC 7627
+// function. RFC 5246 §7.4.1.2 to §7.4.1.4; RFC 8422 §4 and §5.1; RFC 5746 §3.6; RFC 6066 §3; RFC 7301 §3.2; RFC 7627
 // §5.2. Sessions are not resumed: every handshake is a full one.
 
 import type { GroupName, SignatureName } from '../crypto.js';
 import { limits } from '../limits.js';
 import type { Verdict } from './alerts.js';
-import {
-  type Extension,
-  extensionCode,
-  findExtension,
-  HOST_NAME,
-  NamedGroup,
-  SignatureScheme,
-  UNCOMPRESSED,
-} from './extensions.js';
+import { type Extension, findExtension, HOST_NAME, NamedGroup, SignatureScheme, UNCOMPRESSED } from './extensions.js';
 import type { ClientHello } from './messages.js';
-import { TLS_1_2 } from './record.js';
 
 export const TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 = 0xc02f;
 export const TLS_EMPTY_RENEGOTIATION_INFO_SCSV = 0x00ff;
@@ -43,10 +34,6 @@ const LAST_CURVE = 30;
 /** `alpnProtocols` is the server's list, favourite first; when it is empty ALPN is left unanswered. */
 export function negotiate(hello: ClientHello, alpnProtocols: readonly string[]): Negotiated | Verdict {
   const offered = hello.extensions ?? [];
-  if (hasDuplicates(offered)) return 'duplicateExtension';
-
-  const version = checkVersion(hello, offered);
-  if (version !== undefined) return version;
   if (!hello.compressionMethods.includes(0)) return 'noNullCompression';
 
   const renegotiationInfo = findExtension(offered, 'renegotiation_info');
@@ -105,17 +92,6 @@ export function negotiate(hello: ClientHello, alpnProtocols: readonly string[]):
   };
 }
 
-/**
- * RFC 5246 §E.1: a higher client_version is answered with ours. A client that lists its versions and leaves 1.2 out
- * (RFC 8446 §4.2.1) would only reject our ServerHello, so it is told at once. The random of a ServerHello carries the
- * downgrade mark of RFC 8446 §4.1.3 only when a server that speaks 1.3 chooses less; we do not speak 1.3.
- */
-function checkVersion(hello: ClientHello, offered: readonly Extension[]): Verdict | undefined {
-  if (hello.clientVersion < TLS_1_2) return 'oldVersion';
-  const versions = findExtension(offered, 'supported_versions')?.versions;
-  return versions !== undefined && !versions.includes(TLS_1_2) ? 'versionNotOffered' : undefined;
-}
-
 /** RFC 8422 §4: without the list any curve may be chosen; secp256r1 is the one that such clients know. */
 function selectGroup(supported: readonly number[] | undefined): GroupName | undefined {
   if (supported === undefined) return 'secp256r1';
@@ -124,12 +100,6 @@ function selectGroup(supported: readonly number[] | undefined): GroupName | unde
 
 function isCurve(group: number): boolean {
   return group >= FIRST_CURVE && group <= LAST_CURVE;
-}
-
-function hasDuplicates(extensions: readonly Extension[]): boolean {
-  const codes = new Set<number>();
-  for (const extension of extensions) codes.add(extensionCode(extension));
-  return codes.size !== extensions.length;
 }
 
 const INVALID = Symbol('invalid');
