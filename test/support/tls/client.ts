@@ -136,9 +136,9 @@ export class TlsClient {
     return this.alerts.some(([, description]) => description === Alert.close_notify);
   }
 
-  /** Stopped at `pauseBefore`. */
-  get paused(): boolean {
-    return this.#waiting.length > 0;
+  /** The step that the client stopped before. */
+  get next(): string | undefined {
+    return this.#waiting[0]?.name;
   }
 
   // ---- What the client does ----
@@ -187,6 +187,14 @@ export class TlsClient {
     this.#waiting = [];
     this.#pauseBefore = undefined;
     this.#run(steps);
+    return this.take();
+  }
+
+  /** Takes one step and stops again. */
+  step(): Uint8Array {
+    const [first, ...rest] = this.#waiting;
+    this.#waiting = rest;
+    first?.run();
     return this.take();
   }
 
