@@ -28,10 +28,16 @@ export {
 export { createSite } from './http/site.js';
 export { limits } from './limits.js';
 export { createRandomSource, type RandomSource, SEED_BYTES } from './random.js';
-export { createSession, DEFAULT_ALPN, type SessionOptions, type TlsOptions } from './session.js';
+export { createSession, DEFAULT_ALPN, type SessionOptions } from './session.js';
 export { createStack, type StackConfig, type StackDeps } from './stack.js';
 export { type StreamInput, type StreamOutput, Streams, type StreamsConfig } from './streams.js';
-export type { TlsCredential } from './tls/server.js';
+export type {
+  CertificateFailure,
+  ClientAuthentication,
+  ClientCertificateVerifier,
+  TlsConfig,
+  TlsCredential,
+} from './tls/config.js';
 export type {
   Direction,
   Http1Event,

@@ -1,14 +1,13 @@
 // Joins the layers above one byte stream: TLS up -> HTTP -> handler -> HTTP -> TLS down. In tun mode TCP drives it, in tcp
 // mode an OS socket, in replay a recording. ALPN decides between HTTP/2 and HTTP/1.1 (RFC 7301, RFC 9113 §3.2).
 
-import type { Crypto } from './crypto.js';
 import { imfFixdate } from './http/date.js';
 import type { ConnectionInfo, Handler } from './http/message.js';
 import { Http1Connection } from './http1/connection.js';
 import { Http2Connection } from './http2/connection.js';
-import type { RandomSource } from './random.js';
 import { MICROS_PER_SECOND } from './time.js';
-import { type TlsCredential, TlsServer } from './tls/server.js';
+import type { TlsConfig } from './tls/config.js';
+import { TlsServer } from './tls/server.js';
 import type { Trace } from './trace.js';
 import type { Micros, Session, SessionState } from './types.js';
 
@@ -20,15 +19,7 @@ export interface SessionOptions {
   readonly startUnixUs: number;
   readonly trace?: Trace;
   /** Absent: HTTP/1.1 in clear. */
-  readonly tls?: TlsOptions;
-}
-
-export interface TlsOptions {
-  readonly crypto: Crypto;
-  readonly random: RandomSource;
-  readonly credential: TlsCredential;
-  /** In order of preference. */
-  readonly alpnProtocols?: readonly string[];
+  readonly tls?: TlsConfig;
 }
 
 export const DEFAULT_ALPN: readonly string[] = ['h2', 'http/1.1'];
@@ -55,16 +46,9 @@ class TlsSession implements Session {
   #http: Http1Connection | Http2Connection | undefined;
   #httpInputEnded = false;
 
-  constructor(options: SessionOptions, tls: TlsOptions) {
+  constructor(options: SessionOptions, config: TlsConfig) {
     this.#options = options;
-    this.#tls = new TlsServer({
-      flow: options.flow,
-      crypto: tls.crypto,
-      random: tls.random,
-      credential: tls.credential,
-      alpnProtocols: tls.alpnProtocols ?? DEFAULT_ALPN,
-      ...(options.trace && { trace: options.trace }),
-    });
+    this.#tls = new TlsServer({ flow: options.flow, config, trace: options.trace });
   }
 
   get state(): SessionState {

@@ -3,10 +3,12 @@
 
 import { createSite } from '../core/http/site.js';
 import { createRandomSource } from '../core/random.js';
-import { createSession, type TlsOptions } from '../core/session.js';
+import { createSession, DEFAULT_ALPN } from '../core/session.js';
 import { createStack } from '../core/stack.js';
 import { Streams } from '../core/streams.js';
 import type { TcpConfig } from '../core/tcp/config.js';
+import { TLS_1_2, type TlsConfig, type TlsCredential } from '../core/tls/config.js';
+import { CipherSuite } from '../core/tls/suites.js';
 import type { Trace } from '../core/trace.js';
 import type { SessionFactory, Stack } from '../core/types.js';
 import { loadCredential, nodeCrypto } from './node-crypto.js';
@@ -61,10 +63,16 @@ export function assembleStreams(run: RunIdentity, trace?: Trace): Streams {
 function services(run: RunIdentity, trace: Trace | undefined): ReadonlyMap<number, SessionFactory> {
   const { config, startUnixUs } = run;
   const handler = createSite();
-  const tls: TlsOptions = {
+  const tls: TlsConfig = {
     crypto: nodeCrypto,
     random: createRandomSource(nodeCrypto, run.seed),
-    credential: credentialOf(config),
+    credentials: [credentialOf(config)],
+    startUnixUs,
+    alpnProtocols: DEFAULT_ALPN,
+    maxVersion: TLS_1_2,
+    cipherSuites: [CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256],
+    groups: ['x25519', 'secp256r1'],
+    resumption: false,
   };
   const shared = { handler, startUnixUs, ...(trace && { trace }) };
   const map = new Map<number, SessionFactory>();
@@ -73,10 +81,10 @@ function services(run: RunIdentity, trace: Trace | undefined): ReadonlyMap<numbe
   return map;
 }
 
-let parsed: { readonly config: RunConfig; readonly credential: TlsOptions['credential'] } | undefined;
+let parsed: { readonly config: RunConfig; readonly credential: TlsCredential } | undefined;
 
 /** Parsing a key costs as much as replaying a small capture, and a folder of captures has one key in all of them. */
-function credentialOf(config: RunConfig): TlsOptions['credential'] {
+function credentialOf(config: RunConfig): TlsCredential {
   if (parsed?.config.certificate !== config.certificate || parsed.config.key !== config.key) {
     parsed = { config, credential: loadCredential(config.certificate, config.key) };
   }

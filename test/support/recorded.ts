@@ -9,10 +9,10 @@ import { SocketEventReader } from '../../src/bench/synthesis.js';
 import type { Crypto, KeyExchange } from '../../src/core/crypto.js';
 import { createSite } from '../../src/core/http/site.js';
 import { createRandomSource } from '../../src/core/random.js';
-import { createSession } from '../../src/core/session.js';
+import { createSession, DEFAULT_ALPN } from '../../src/core/session.js';
 import { createStack } from '../../src/core/stack.js';
 import { type StreamInput, type StreamOutput, Streams } from '../../src/core/streams.js';
-import type { TlsCredential } from '../../src/core/tls/server.js';
+import { TLS_1_2, type TlsConfig, type TlsCredential } from '../../src/core/tls/config.js';
 import type { Trace, TraceEvent } from '../../src/core/trace.js';
 import type { Micros, SessionFactory } from '../../src/core/types.js';
 import type { RunConfig, RunIdentity } from '../../src/io/assemble.js';
@@ -173,10 +173,15 @@ function streamOutput(out: StreamOutput): Output {
 function services(identity: RunIdentity, trace: Trace | undefined): ReadonlyMap<number, SessionFactory> {
   const { config, startUnixUs, seed } = identity;
   const shared = { handler: createSite(), startUnixUs, ...(trace && { trace }) };
-  const tls = {
+  const tls: TlsConfig = {
     crypto: rememberingCrypto,
     random: createRandomSource(nodeCrypto, seed),
-    credential: credentialOf(config.certificate, config.key),
+    credentials: [credentialOf(config.certificate, config.key)],
+    alpnProtocols: DEFAULT_ALPN,
+    maxVersion: TLS_1_2,
+    cipherSuites: [0xc02f],
+    groups: ['x25519', 'secp256r1'],
+    resumption: false,
   };
   const map = new Map<number, SessionFactory>();
   for (const port of config.plainPorts) map.set(port, (_nowUs, flow) => createSession({ ...shared, flow }));

@@ -8,7 +8,7 @@ import type { RunIdentity } from '../../src/io/assemble.js';
 import { nodeCrypto } from '../../src/io/node-crypto.js';
 import { concat } from './bytes.js';
 import { rememberingCrypto } from './recorded.js';
-import { certificatePem, credential, keyPem } from './tls-server.js';
+import { certificatePem, keyPem, serverOptions } from './tls-server.js';
 
 export const SEED: Uint8Array = new Uint8Array(32).fill(9);
 export const START_UNIX_US = 784_111_777_000_000;
@@ -31,12 +31,11 @@ export function siteIdentity(mode: 'tun' | 'tcp', mtu = 1500): RunIdentity {
 
 /** Options of a session with the site; `secure` puts TLS under it. */
 export function siteOptions(secure: boolean, parts: Partial<SessionOptions> = {}): SessionOptions {
-  const tls = {
+  const { config: tls } = serverOptions({
     crypto: rememberingCrypto,
     random: createRandomSource(nodeCrypto, SEED),
-    credential,
     alpnProtocols: DEFAULT_ALPN,
-  };
+  });
   return { flow: 'test#0', handler: createSite(), startUnixUs: START_UNIX_US, ...(secure && { tls }), ...parts };
 }
 

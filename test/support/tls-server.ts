@@ -3,7 +3,9 @@
 import { readFileSync } from 'node:fs';
 import type { Crypto } from '../../src/core/crypto.js';
 import { createRandomSource } from '../../src/core/random.js';
+import { TLS_1_2, type TlsConfig } from '../../src/core/tls/config.js';
 import { TlsServer, type TlsServerOptions } from '../../src/core/tls/server.js';
+import { CipherSuite } from '../../src/core/tls/suites.js';
 import type { TlsEvent, TraceEvent } from '../../src/core/trace.js';
 import { loadCredential, nodeCrypto } from '../../src/io/node-crypto.js';
 import { concat } from './bytes.js';
@@ -18,19 +20,31 @@ export const credential = loadCredential(certificatePem, keyPem);
 /** node:crypto with signatures of zeros: for tests that shake hands a thousand times and verify nothing. */
 export const unsignedCrypto: Crypto = { ...nodeCrypto, sign: () => new Uint8Array(256) };
 
-export function serverOptions(parts: Partial<TlsServerOptions> = {}): TlsServerOptions {
+/** Parts of the options and of the config, side by side. */
+export type ServerParts = Partial<Omit<TlsServerOptions, 'config'> & TlsConfig>;
+
+/** What a run without TLS settings of its own has: TLS 1.2, one suite, two groups, nothing resumed. */
+export function serverOptions(parts: ServerParts = {}): TlsServerOptions {
+  const { flow = 'test#0', trace, ...config } = parts;
   return {
-    flow: 'test#0',
-    crypto: nodeCrypto,
-    random: createRandomSource(nodeCrypto, new Uint8Array(32).fill(1)),
-    credential,
-    alpnProtocols: ['h2', 'http/1.1'],
-    ...parts,
+    flow,
+    trace,
+    config: {
+      crypto: nodeCrypto,
+      random: createRandomSource(nodeCrypto, new Uint8Array(32).fill(1)),
+      credentials: [credential],
+      alpnProtocols: ['h2', 'http/1.1'],
+      maxVersion: TLS_1_2,
+      cipherSuites: [CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256],
+      groups: ['x25519', 'secp256r1'],
+      resumption: false,
+      ...config,
+    },
   };
 }
 
 /** A server and the trace that it writes. */
-export function tracedServer(parts: Partial<TlsServerOptions> = {}): { server: TlsServer; events: TlsEvent[] } {
+export function tracedServer(parts: ServerParts = {}): { server: TlsServer; events: TlsEvent[] } {
   const events: TlsEvent[] = [];
   const trace = (_at: number, event: TraceEvent): void => {
     if (event.layer === 'tls') events.push(event);

@@ -16,6 +16,7 @@ export const AlertDescription = {
   decrypt_error: 51,
   protocol_version: 70,
   internal_error: 80,
+  inappropriate_fallback: 86,
   user_canceled: 90,
   no_renegotiation: 100,
   no_application_protocol: 120,
@@ -206,12 +207,29 @@ export const alertRules = {
   ),
 
   // What the ClientHello offers.
-  oldVersion: fatal('protocol_version', 'incompatible', 'RFC 5246 §E.1', 'client_version is below TLS 1.2'),
+  oldVersion: fatal(
+    'protocol_version',
+    'incompatible',
+    'RFC 5246 §E.1, RFC 8446 §D.5',
+    'client_version is below TLS 1.2',
+  ),
   versionNotOffered: fatal(
     'protocol_version',
     'incompatible',
     'RFC 8446 §4.2.1',
-    'supported_versions does not list TLS 1.2',
+    'supported_versions lists no version that is served',
+  ),
+  versionNotServed: fatal(
+    'protocol_version',
+    'incompatible',
+    'RFC 8446 §4.2.1',
+    'no supported_versions, and TLS 1.2 is not served',
+  ),
+  inappropriateFallback: fatal(
+    'inappropriate_fallback',
+    'misbehaved',
+    'RFC 7507 §3',
+    'TLS_FALLBACK_SCSV, and the client offers less than is served',
   ),
   noNullCompression: fatal(
     'illegal_parameter',

@@ -1,5 +1,6 @@
 // Every rule of the alert table is reached by bytes on the wire, and answered with its alert: level, code and state.
 
+import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Writer } from '../../../src/core/bytes/writer.js';
@@ -10,7 +11,7 @@ import type { ClientHello } from '../../../src/core/tls/messages.js';
 import { alertName } from '../../../src/core/tls/names.js';
 import { ContentType } from '../../../src/core/tls/record.js';
 import { RecordLayer } from '../../../src/core/tls/record-layer.js';
-import type { TlsServer, TlsServerOptions } from '../../../src/core/tls/server.js';
+import type { TlsServer } from '../../../src/core/tls/server.js';
 import type { TlsEvent } from '../../../src/core/trace.js';
 import { nodeCrypto } from '../../../src/io/node-crypto.js';
 import { ascii, concat, equalBytes, hex } from '../../support/bytes.js';
@@ -22,7 +23,7 @@ import {
   TestTlsClient,
   withExtension,
 } from '../../support/tls-client.js';
-import { drain, feed, shakeHands, tracedServer, unsignedCrypto } from '../../support/tls-server.js';
+import { drain, feed, type ServerParts, shakeHands, tracedServer, unsignedCrypto } from '../../support/tls-server.js';
 
 const { alert, applicationData, changeCipherSpec, handshake } = ContentType;
 
@@ -32,12 +33,12 @@ interface Bench {
   readonly events: TlsEvent[];
 }
 
-function bench(parts: Partial<TlsServerOptions> = {}, hello?: Partial<ClientHello>): Bench {
+function bench(parts: ServerParts = {}, hello?: Partial<ClientHello>): Bench {
   return { ...tracedServer({ crypto: unsignedCrypto, ...parts }), client: new TestTlsClient(clientHello(hello)) };
 }
 
 /** After the server's first flight. */
-function greeted(parts: Partial<TlsServerOptions> = {}, hello?: Partial<ClientHello>): Bench {
+function greeted(parts: ServerParts = {}, hello?: Partial<ClientHello>): Bench {
   const made = bench(parts, hello);
   feed(made.server, made.client.start());
   made.client.receive(drain(made.server));
@@ -98,21 +99,27 @@ const one = Uint8Array.of(1);
 const warning: [number, Uint8Array] = [alert, Uint8Array.of(1, 90)];
 const renegotiation: [number, Uint8Array] = [handshake, handshakeBytes(clientHello())];
 
-/** Reached below, or where the records of TLS 1.3 are tested. */
-type Elsewhere =
-  | 'renegotiation'
-  | 'sequenceEnd'
-  | 'alertLength'
-  | 'recordSizeLimit'
-  | 'onlyPadding'
-  | 'unprotectedRecord'
-  | 'interleavedRecord'
-  | 'messageAcrossKeys'
-  | 'tooMuchEarlyData'
-  | 'tooManyChangeCipherSpecs';
+/** Verdicts that another test file brings about, which then mentions them by name. */
+const elsewhere = {
+  alertLength: 'record-rules-13.test.ts',
+  recordSizeLimit: 'record-sizes.test.ts',
+  onlyPadding: 'record-rules-13.test.ts',
+  unprotectedRecord: 'record-rules-13.test.ts',
+  interleavedRecord: 'record-rules-13.test.ts',
+  messageAcrossKeys: 'record-rules-13.test.ts',
+  tooMuchEarlyData: 'record-rules-13.test.ts',
+  tooManyChangeCipherSpecs: 'record-rules-13.test.ts',
+  inappropriateFallback: 'client-hello.test.ts',
+  versionNotServed: 'client-hello.test.ts',
+} as const satisfies Partial<Record<Verdict, string>>;
 
-/** For each verdict: ways to bring it about. */
-const causes: { readonly [verdict in Exclude<Verdict, Elsewhere>]: readonly (() => Bench)[] } = {
+/** For each other verdict: ways to bring it about. */
+const causes: {
+  readonly [verdict in Exclude<
+    Verdict,
+    'renegotiation' | 'sequenceEnd' | keyof typeof elsewhere
+  >]: readonly (() => Bench)[];
+} = {
   sslv2Hello: [sendFirst(hex('802e 01 0303 0015 0000 0010'))],
   plainHttp: [sendFirst(ascii('GET / HTTP/1.1\r\n\r\n'))],
   unknownContentType: [
@@ -396,6 +403,13 @@ test('renegotiation is answered with a warning as often as the limit says', () =
     client.alerts,
     times(limits.tls.renegotiations, [AlertLevel.warning, AlertDescription.no_renegotiation]),
   );
+});
+
+test('every other verdict has a test in the file that is named for it', () => {
+  for (const [verdict, file] of Object.entries(elsewhere)) {
+    const source = readFileSync(new URL(`../../../../test/core/tls/${file}`, import.meta.url), 'utf8');
+    assert.ok(source.includes(`'${verdict}'`), `${file} does not mention ${verdict}`);
+  }
 });
 
 test('a record after sequence number 2^64-1 is refused', () => {

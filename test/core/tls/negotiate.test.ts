@@ -5,7 +5,7 @@ import type { Extension } from '../../../src/core/tls/extensions.js';
 import type { ClientHello } from '../../../src/core/tls/messages.js';
 import { type Negotiated, negotiate } from '../../../src/core/tls/negotiate.js';
 import { ascii } from '../../support/bytes.js';
-import { clientHello, defaultExtensions, withExtension } from '../../support/tls-client.js';
+import { clientHello, withExtension } from '../../support/tls-client.js';
 
 const ALPN = ['h2', 'http/1.1'];
 const none = new Uint8Array(0);
@@ -93,18 +93,6 @@ test('PKCS #1 is preferred, PSS is for those who offer only that', () => {
   assert.is(refused({ extensions: undefined }), 'sha1Only');
 });
 
-test('the version is 1.2 for all who can do it, with or without supported_versions', () => {
-  const versions = (list: readonly number[]) => ({
-    extensions: withExtension({ type: 'supported_versions', versions: list }),
-  });
-  agreed({ clientVersion: 0x0304 });
-  agreed({ clientVersion: 0x03ff });
-  agreed(versions([0x0304, 0x0303]));
-  agreed(versions([0x7a7a, 0x0303]));
-  assert.is(refused(versions([0x0304])), 'versionNotOffered');
-  for (const clientVersion of [0x0300, 0x0301, 0x0302, 0x0002]) assert.is(refused({ clientVersion }), 'oldVersion');
-});
-
 test('ALPN follows the server’s order, fails without an overlap and is left alone when there is nothing to choose', () => {
   const protocols = (...names: string[]) => ({
     extensions: withExtension({ type: 'alpn', protocols: names.map(ascii) }),
@@ -121,17 +109,6 @@ test('what is not allowed in a ClientHello is refused by its rule', () => {
   const cases: [string, Partial<ClientHello>][] = [
     ['noCommonSuite', { cipherSuites: [0x1301, 0x2a2a, 0x00ff] }],
     ['noNullCompression', { compressionMethods: [1] }],
-    ['duplicateExtension', { extensions: [...defaultExtensions, { type: 'extended_master_secret' }] }],
-    [
-      'duplicateExtension',
-      {
-        extensions: [
-          ...defaultExtensions,
-          { type: 'opaque', code: 0x1a1a, data: none },
-          { type: 'opaque', code: 0x1a1a, data: none },
-        ],
-      },
-    ],
     [
       'renegotiationInfo',
       { extensions: withExtension({ type: 'renegotiation_info', renegotiatedConnection: new Uint8Array(12) }) },

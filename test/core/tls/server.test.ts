@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { limits } from '../../../src/core/limits.js';
 import { createRandomSource } from '../../../src/core/random.js';
 import { ContentType } from '../../../src/core/tls/record.js';
-import { TlsServer, type TlsServerOptions } from '../../../src/core/tls/server.js';
+import { TlsServer } from '../../../src/core/tls/server.js';
 import type { TlsEvent } from '../../../src/core/trace.js';
 import { nodeCrypto } from '../../../src/io/node-crypto.js';
 import { ascii, concat, equalBytes, testRandom, text, toHex } from '../../support/bytes.js';
@@ -15,6 +15,7 @@ import {
   drain,
   feed,
   readAll,
+  type ServerParts,
   serverOptions,
   shakeHands,
   tracedServer,
@@ -22,7 +23,7 @@ import {
 } from '../../support/tls-server.js';
 
 /** A server and a client after the handshake. */
-function opened(parts: Partial<TlsServerOptions> = {}): {
+function opened(parts: ServerParts = {}): {
   server: TlsServer;
   client: TestTlsClient;
   events: TlsEvent[];
@@ -112,7 +113,7 @@ test('the trace holds the key log line of the master secret, and every record bo
 });
 
 test('the same seed gives the same bytes, with and without a trace; another flow or seed gives others', () => {
-  const run = (parts: Partial<TlsServerOptions>): string => {
+  const run = (parts: ServerParts): string => {
     const server = new TlsServer(serverOptions(parts));
     const client = new TestTlsClient();
     feed(server, client.start());
@@ -219,7 +220,7 @@ test('handshake messages may be cut over records and share a record', () => {
 
 test('a chain of certificates longer than a record goes over several', () => {
   const chain = Array.from({ length: 30 }, () => testRandom(30).bytes(1500));
-  const server = new TlsServer(serverOptions({ crypto: unsignedCrypto, credential: { ...credential, chain } }));
+  const server = new TlsServer(serverOptions({ crypto: unsignedCrypto, credentials: [{ ...credential, chain }] }));
   const client = new TestTlsClient();
   shakeHands(server, client);
   assert.is(server.state, 'open');
