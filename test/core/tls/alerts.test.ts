@@ -101,6 +101,14 @@ const renegotiation: [number, Uint8Array] = [handshake, handshakeBytes(clientHel
 
 /** Verdicts that another test file brings about, which then mentions them by name. */
 const elsewhere = {
+  alertLength: 'record-rules-13.test.ts',
+  recordSizeLimit: 'record-sizes.test.ts',
+  onlyPadding: 'record-rules-13.test.ts',
+  unprotectedRecord: 'record-rules-13.test.ts',
+  interleavedRecord: 'record-rules-13.test.ts',
+  messageAcrossKeys: 'record-rules-13.test.ts',
+  tooMuchEarlyData: 'record-rules-13.test.ts',
+  tooManyChangeCipherSpecs: 'record-rules-13.test.ts',
   inappropriateFallback: 'client-hello.test.ts',
   versionNotServed: 'client-hello.test.ts',
 } as const satisfies Partial<Record<Verdict, string>>;
@@ -183,7 +191,15 @@ const causes: {
       return made;
     },
   ],
-  alertLength: [sendFirst(record(alert, one)), sendSealed([alert, hex('010000')])],
+  alertAcrossKeys: [
+    () => {
+      const made = keyed();
+      feed(made.server, concat(record(alert, one), record(changeCipherSpec, one)));
+      made.client.changeCipher();
+      feed(made.server, made.client.seal(alert, hex('5a')));
+      return made;
+    },
+  ],
   alertLevel: [sendFirst(record(alert, hex('0300'))), sendSealed([alert, hex('0028')])],
   tooManyWarnings: [
     sendSealed(...times(limits.tls.warningAlerts + 1, warning)),
