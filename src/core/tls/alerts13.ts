@@ -50,26 +50,12 @@ export const alertRules13 = {
     'RFC 8446 §4.2.10',
     'early_data without pre_shared_key',
   ),
-  noCommonSuite13: fatal('handshake_failure', 'incompatible', 'RFC 8446 §4.1.1', 'no cipher suite in common'),
-  noCommonGroup13: fatal('handshake_failure', 'incompatible', 'RFC 8446 §4.1.1', 'no group in common'),
-  noCommonSignature13: fatal(
-    'handshake_failure',
-    'incompatible',
-    'RFC 8446 §4.1.1, §4.4.2.2',
-    'no certificate of ours goes with a signature algorithm of the client',
-  ),
   duplicateKeyShare: fatal('illegal_parameter', 'misbehaved', 'RFC 8446 §4.2.8', 'two key shares of one group'),
   keyShareNotInGroups: fatal(
     'illegal_parameter',
     'misbehaved',
     'RFC 8446 §4.2.8',
     'a key share of a group that supported_groups does not list',
-  ),
-  keyShare: fatal(
-    'illegal_parameter',
-    'misbehaved',
-    'RFC 8446 §4.2.8.2, §7.4.2',
-    'public value of the client is not valid in the group',
   ),
   unexpectedCookie: fatal(
     'illegal_parameter',
@@ -108,7 +94,6 @@ export const alertRules13 = {
   cookie: fatal('illegal_parameter', 'misbehaved', 'RFC 8446 §4.2.2', 'the cookie is not the one that was given'),
 
   // The rest of the handshake, and what comes after it.
-  unexpectedHandshake13: fatal('unexpected_message', 'misbehaved', 'RFC 8446 §4', 'handshake message out of order'),
   renegotiation13: fatal(
     'unexpected_message',
     'misbehaved',
@@ -151,7 +136,6 @@ export const alertRules13 = {
     'RFC 8446 §4.4.3',
     'the signature of the CertificateVerify is wrong',
   ),
-  finished13: fatal('decrypt_error', 'misbehaved', 'RFC 8446 §4.4.4', 'verify_data of the Finished message is wrong'),
   keyUpdateRequest: fatal(
     'illegal_parameter',
     'misbehaved',

@@ -97,7 +97,7 @@ export const negotiate13: Negotiate13 = (hello, config) => {
   const suites = config.cipherSuites ?? DEFAULT_CIPHER_SUITES;
   const code = suites.find((one) => CIPHER_SUITES.get(one)?.version === '1.3' && hello.cipherSuites.includes(one));
   const suite = code === undefined ? undefined : CIPHER_SUITES.get(code);
-  if (suite === undefined) return 'noCommonSuite13';
+  if (suite === undefined) return 'noCommonSuite';
 
   const groups = config.groups ?? DEFAULT_GROUPS;
   const shared = chooseGroup(offered, groups);
@@ -139,7 +139,7 @@ export function authenticate13(
     );
     if (signature !== undefined) return { credential, signature };
   }
-  return 'noCommonSignature13';
+  return 'noCommonSignature';
 }
 
 /** §4.1.2: whether a second ClientHello is the first one, but for what it may change. */
@@ -204,7 +204,7 @@ function chooseGroup(
   }
   const group =
     groups.find((name) => seen.has(NamedGroup[name])) ?? groups.find((name) => supported.includes(NamedGroup[name]));
-  if (group === undefined) return 'noCommonGroup13';
+  if (group === undefined) return 'noCommonGroup';
   return { group, clientShare: shareOf(shares, group) };
 }
 
