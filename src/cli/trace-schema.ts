@@ -134,6 +134,7 @@ export const TRACE_FIELDS = {
     version: 'number: 771 is TLS 1.2',
     length: 'fragment bytes as on the wire',
     encrypted: 'whether the fragment is encrypted',
+    innerType: 'number: content type of a TLS 1.3 record whose header says application data, when it is another',
   },
   'tls.handshake': {
     flow: FLOW,

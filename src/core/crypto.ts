@@ -45,7 +45,10 @@ export interface Hash {
 
 /** One AEAD key. The caller owns the nonces (12 bytes). Tags are 16 bytes and follow the ciphertext. */
 export interface Aead {
-  /** Writes ciphertext and tag to `target` at `targetOffset`; gives the number of bytes written (plaintext + 16). */
+  /**
+   * Writes ciphertext and tag to `target` at `targetOffset`; gives the number of bytes written (plaintext + 16).
+   * `plaintext` may be the memory of `target` at that very place: the ciphertext then replaces it.
+   */
   seal(
     nonce: Uint8Array,
     additionalData: Uint8Array,
@@ -68,7 +71,7 @@ export interface Aead {
 
 /** One AES key in CBC mode, without padding: lengths are multiples of 16. `iv` has 16 bytes. */
 export interface Cbc {
-  /** Writes as many bytes as `plaintext` has; gives that number. */
+  /** Writes as many bytes as `plaintext` has; gives that number. `target` may be its memory, at the same place. */
   encrypt(iv: Uint8Array, plaintext: Uint8Array, target: Uint8Array, targetOffset: number): number;
   /** `target` may be the memory of `ciphertext` itself, at the same place. */
   decrypt(iv: Uint8Array, ciphertext: Uint8Array, target: Uint8Array, targetOffset: number): number;

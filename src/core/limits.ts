@@ -92,6 +92,15 @@ export const limits = {
     warningAlerts: 4,
     /** Empty application data records in a row (RFC 5246 §6.2.1 allows them, and they too cost the sender nothing). */
     emptyRecords: 32,
+    /** Dummy ChangeCipherSpec records of a TLS 1.3 handshake (RFC 8446 §5 bounds them not; CVE-2020-25648 is their flood). */
+    changeCipherSpecs: 16,
+    /**
+     * Records of refused early data, headers included, that are passed over (RFC 8446 §4.2.10). Our tickets allow none, so
+     * this is for clients that took somebody else's ticket for ours: four records of full size.
+     */
+    earlyDataBytes: 65_536,
+    /** Records sealed under one AES-GCM key of TLS 1.3 before KeyUpdate (RFC 8446 §5.5: 2^24.5 keep the safety margin). */
+    recordsPerKey: 16_777_216,
     /** Renegotiations refused with a warning on one connection; the next one ends it (CVE-2011-1473). */
     renegotiations: 3,
     /** Draws for one ephemeral private key; a draw is invalid in secp256r1 once in 2^32. */

@@ -228,6 +228,8 @@ export type TlsEvent =
       /** Fragment bytes as on the wire. */
       readonly length: number;
       readonly encrypted: boolean;
+      /** TLS 1.3: what is in a record whose header says application data, when it is something else (RFC 8446 §5.2). */
+      readonly innerType?: number;
     }
   | {
       readonly layer: 'tls';

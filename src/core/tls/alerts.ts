@@ -1,6 +1,8 @@
 // What can be wrong, and what goes on the wire for it: one table from a verdict to an alert (RFC 5246 §7.2.2 and the
 // extensions' own RFCs). Every rule says whose fault it is, and `reason` is what the trace shows.
 
+import { TLS_1_3 } from './config.js';
+
 export const AlertLevel = { warning: 1, fatal: 2 } as const;
 
 export const AlertDescription = {
@@ -15,6 +17,7 @@ export const AlertDescription = {
   protocol_version: 70,
   internal_error: 80,
   inappropriate_fallback: 86,
+  user_canceled: 90,
   no_renegotiation: 100,
   no_application_protocol: 120,
 } as const;
@@ -29,6 +32,8 @@ export interface AlertRule {
   readonly blame: 'malformed' | 'misbehaved' | 'incompatible' | 'ours';
   readonly rule: string;
   readonly reason: string;
+  /** What TLS 1.3 says otherwise. */
+  readonly tls13?: Partial<Pick<AlertRule, 'description' | 'rule' | 'reason'>>;
 }
 
 function fatal(
@@ -36,8 +41,9 @@ function fatal(
   blame: AlertRule['blame'],
   rule: string,
   reason: string,
+  tls13?: AlertRule['tls13'],
 ): AlertRule {
-  return { level: 'fatal', description, blame, rule, reason };
+  return { level: 'fatal', description, blame, rule, reason, ...(tls13 && { tls13 }) };
 }
 
 export const alertRules = {
@@ -48,50 +54,114 @@ export const alertRules = {
     'RFC 5246 §E.2',
     'an SSL 2.0 CLIENT-HELLO, which is not served',
   ),
-  unknownContentType: fatal('unexpected_message', 'malformed', 'RFC 5246 §6', 'unknown record content type'),
+  unknownContentType: fatal('unexpected_message', 'malformed', 'RFC 5246 §6', 'unknown record content type', {
+    rule: 'RFC 8446 §5',
+  }),
   plainHttp: fatal('unexpected_message', 'malformed', 'RFC 5246 §6', 'looks like plain HTTP on a TLS port'),
+  // TLS 1.3 takes any version (RFC 8446 §5.1).
   recordVersion: fatal('protocol_version', 'malformed', 'RFC 5246 §6.2.1, §E.1', 'wrong version in the record header'),
   plaintextOverflow: fatal(
     'record_overflow',
     'malformed',
     'RFC 5246 §6.2.1',
     'plaintext record of more than 2^14 bytes',
+    { rule: 'RFC 8446 §5.1' },
   ),
-  ciphertextOverflow: fatal('record_overflow', 'malformed', 'RFC 5246 §6.2.3', 'record of more than 2^14+2048 bytes'),
+  ciphertextOverflow: fatal('record_overflow', 'malformed', 'RFC 5246 §6.2.3', 'record of more than 2^14+2048 bytes', {
+    rule: 'RFC 8446 §5.2',
+    reason: 'record of more than 2^14+256 bytes',
+  }),
   decryptedOverflow: fatal(
     'record_overflow',
     'misbehaved',
     'RFC 5246 §6.2.1',
     'record decrypted to more than 2^14 bytes',
+    { rule: 'RFC 8446 §5.4', reason: 'record decrypted to more than 2^14+1 bytes' },
+  ),
+  recordSizeLimit: fatal(
+    'record_overflow',
+    'misbehaved',
+    'RFC 8449 §4, RFC 6066 §4',
+    'record is larger than the limit that was agreed on',
   ),
   // RFC 5288 §3: this one for every failure of GCM, be it length or tag, so that nothing is learnt from the difference.
-  badRecord: fatal('bad_record_mac', 'malformed', 'RFC 5288 §3', 'record does not authenticate'),
-  sequenceEnd: fatal('unexpected_message', 'misbehaved', 'RFC 5246 §6.1', 'record after sequence number 2^64-1'),
+  badRecord: fatal('bad_record_mac', 'malformed', 'RFC 5246 §7.2.2, RFC 5288 §3', 'record does not authenticate', {
+    rule: 'RFC 8446 §5.2',
+  }),
+  sequenceEnd: fatal('unexpected_message', 'misbehaved', 'RFC 5246 §6.1', 'record after sequence number 2^64-1', {
+    rule: 'RFC 8446 §5.3',
+  }),
   emptyFragment: fatal(
     'unexpected_message',
     'misbehaved',
     'RFC 5246 §6.2.1',
     'empty fragment of a type other than application data',
+    { rule: 'RFC 8446 §5.1, §5.4' },
   ),
+  onlyPadding: fatal('unexpected_message', 'misbehaved', 'RFC 8446 §5.4', 'nothing but padding in a record'),
   tooManyEmptyRecords: fatal(
     'unexpected_message',
     'misbehaved',
     'RFC 5246 §6.2.1, limit emptyRecords',
     'too many empty records in a row',
+    { rule: 'RFC 8446 §5.1, limit emptyRecords' },
+  ),
+  unprotectedRecord: fatal(
+    'unexpected_message',
+    'misbehaved',
+    'RFC 8446 §5.1',
+    'record in clear after keys were agreed on',
+  ),
+  interleavedRecord: fatal(
+    'unexpected_message',
+    'misbehaved',
+    'RFC 8446 §5.1',
+    'another record between the parts of a handshake message',
+  ),
+  messageAcrossKeys: fatal(
+    'unexpected_message',
+    'misbehaved',
+    'RFC 8446 §5.1',
+    'a handshake message goes on behind a change of keys',
+  ),
+  tooMuchEarlyData: fatal(
+    'unexpected_message',
+    'misbehaved',
+    'RFC 8446 §4.2.10, §4.6.1, limit earlyDataBytes',
+    'more refused early data than is passed over',
   ),
   inputOverrun: fatal('internal_error', 'ours', 'limit inputBytes', 'bytes were passed in while there was no room'),
 
   // Alerts and ChangeCipherSpec.
-  alertLength: fatal('decode_error', 'malformed', 'RFC 5246 §7.2', 'alert record is not made of whole alerts'),
+  alertLength: fatal('decode_error', 'malformed', 'RFC 8446 §5.1, §6', 'alert record is not exactly one alert'),
+  alertAcrossKeys: fatal(
+    'unexpected_message',
+    'misbehaved',
+    'RFC 5246 §6.2.1, §7.1',
+    'alert has its two bytes under different keys',
+  ),
   alertLevel: fatal('illegal_parameter', 'malformed', 'RFC 5246 §7.2', 'alert level is neither warning nor fatal'),
   tooManyWarnings: fatal('unexpected_message', 'misbehaved', 'CVE-2016-8610, limit warningAlerts', 'too many warnings'),
-  changeCipherSpecLength: fatal('decode_error', 'malformed', 'RFC 5246 §7.1', 'ChangeCipherSpec is not one byte long'),
-  changeCipherSpecValue: fatal('illegal_parameter', 'malformed', 'RFC 5246 §7.1', 'ChangeCipherSpec is not 1'),
+  changeCipherSpecLength: fatal('decode_error', 'malformed', 'RFC 5246 §7.1', 'ChangeCipherSpec is not one byte long', {
+    description: 'unexpected_message',
+    rule: 'RFC 8446 §5',
+  }),
+  changeCipherSpecValue: fatal('illegal_parameter', 'malformed', 'RFC 5246 §7.1', 'ChangeCipherSpec is not 1', {
+    description: 'unexpected_message',
+    rule: 'RFC 8446 §5',
+  }),
   unexpectedChangeCipherSpec: fatal(
     'unexpected_message',
     'misbehaved',
     'RFC 5246 §7.1',
     'ChangeCipherSpec outside its place between ClientKeyExchange and Finished',
+    { rule: 'RFC 8446 §5', reason: 'ChangeCipherSpec before the ClientHello, behind the Finished or protected' },
+  ),
+  tooManyChangeCipherSpecs: fatal(
+    'unexpected_message',
+    'misbehaved',
+    'CVE-2020-25648, limit changeCipherSpecs',
+    'too many ChangeCipherSpec records',
   ),
   changeCipherSpecInMessage: fatal(
     'unexpected_message',
@@ -104,6 +174,7 @@ export const alertRules = {
     'misbehaved',
     'RFC 5246 §7.4.9',
     'application data before the handshake is done',
+    { rule: 'RFC 8446 §2, §6.2' },
   ),
 
   // Handshake messages.
@@ -219,3 +290,9 @@ export const alertRules = {
 } as const satisfies Record<string, AlertRule>;
 
 export type Verdict = keyof typeof alertRules;
+
+/** The rule as the version that was agreed on has it; without one, as 1.2 does. */
+export function alertRule(verdict: Verdict, version: number | undefined): AlertRule {
+  const rule: AlertRule = alertRules[verdict];
+  return version === TLS_1_3 && rule.tls13 !== undefined ? { ...rule, ...rule.tls13 } : rule;
+}

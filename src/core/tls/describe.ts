@@ -2,6 +2,7 @@
 // names. Built only when somebody looks on.
 
 import type { TlsFieldValue } from '../trace.js';
+import { describeExtension13 } from './describe13.js';
 import { type Extension, extensionCode, HOST_NAME } from './extensions.js';
 import type { HandshakeMessage } from './messages.js';
 import { cipherSuiteName, extensionName, groupName, signatureName, versionName } from './names.js';
@@ -72,7 +73,7 @@ function compressionName(method: number): string {
   return method === 0 ? 'null' : String(method);
 }
 
-function describeExtensions(extensions: readonly Extension[] | undefined): TlsFields {
+export function describeExtensions(extensions: readonly Extension[] | undefined): TlsFields {
   if (extensions === undefined) return {};
   const fields: { [name: string]: TlsFieldValue } = {
     extensions: extensions.map((extension) => extensionName(extensionCode(extension))),
@@ -103,15 +104,12 @@ function describeExtension(fields: { [name: string]: TlsFieldValue }, extension:
     case 'extended_master_secret':
       fields.extendedMasterSecret = true;
       return;
-    case 'supported_versions':
-      fields.supportedVersions = extension.versions.map(versionName);
-      return;
     case 'renegotiation_info':
       fields.renegotiatedConnection = hexOf(extension.renegotiatedConnection);
       return;
     case 'opaque':
       return;
     default:
-      extension satisfies never;
+      describeExtension13(fields, extension);
   }
 }

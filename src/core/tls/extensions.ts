@@ -1,10 +1,18 @@
 // Hello extensions on the wire: RFC 6066 §3 (server_name), RFC 8422 §5.1 (groups, point formats), RFC 5246 §7.4.1.4.1
-// (signature_algorithms), RFC 7301 §3.1 (ALPN), RFC 7627 §5.1, RFC 8446 §4.2.1 (supported_versions), RFC 5746 §3.2.
+// (signature_algorithms), RFC 7301 §3.1 (ALPN), RFC 7627 §5.1, RFC 5746 §3.2; those of RFC 8446 are in extensions13.ts.
 // All others stay opaque bytes, in their place in the list, so that decoding and encoding lose nothing.
 
 import type { Reader } from '../bytes/reader.js';
 import type { Writer } from '../bytes/writer.js';
 import type { GroupName, SignatureName } from '../crypto.js';
+import {
+  decodeExtension13,
+  type Extension13,
+  type ExtensionPlace,
+  ExtensionType13,
+  encodeExtension13,
+  knowsExtension13,
+} from './extensions13.js';
 
 export const ExtensionType = {
   server_name: 0,
@@ -13,8 +21,8 @@ export const ExtensionType = {
   signature_algorithms: 13,
   alpn: 16,
   extended_master_secret: 23,
-  supported_versions: 43,
   renegotiation_info: 0xff01,
+  ...ExtensionType13,
 } as const;
 
 /** RFC 8422 §5.1.1. */
@@ -51,11 +59,13 @@ export type Extension =
   | { readonly type: 'signature_algorithms'; readonly schemes: readonly number[] }
   | { readonly type: 'alpn'; readonly protocols: readonly Uint8Array[] }
   | { readonly type: 'extended_master_secret' }
-  | { readonly type: 'supported_versions'; readonly versions: readonly number[] }
+  | Extension13
   | { readonly type: 'renegotiation_info'; readonly renegotiatedConnection: Uint8Array }
   | { readonly type: 'opaque'; readonly code: number; readonly data: Uint8Array };
 
 export type ExtensionOf<Type extends Extension['type']> = Extract<Extension, { type: Type }>;
+
+const extensionNames = new Map<number, string>(Object.entries(ExtensionType).map(([name, code]) => [code, name]));
 
 /** The code point of an extension. */
 export function extensionCode(extension: Extension): number {
@@ -70,10 +80,13 @@ export function findExtension<Type extends Extension['type']>(
   return extensions.find((extension): extension is ExtensionOf<Type> => extension.type === type);
 }
 
-/** Reads extensions to the end of `reader`. Raises ParseError. Byte strings are views of the reader's buffer. */
-export function decodeExtensions(reader: Reader): Extension[] {
+/**
+ * Reads extensions to the end of `reader`, as they are in a message of that kind; what has no form there stays opaque.
+ * Raises ParseError. Byte strings are views of the reader's buffer.
+ */
+export function decodeExtensions(reader: Reader, place: ExtensionPlace = 'ClientHello'): Extension[] {
   const extensions: Extension[] = [];
-  while (reader.remaining > 0) extensions.push(decodeExtension(reader));
+  while (reader.remaining > 0) extensions.push(decodeExtension(reader, place));
   return extensions;
 }
 
@@ -83,34 +96,32 @@ export function encodeExtensions(writer: Writer, extensions: readonly Extension[
   }
 }
 
-function decodeExtension(reader: Reader): Extension {
+function decodeExtension(reader: Reader, place: ExtensionPlace): Extension {
   const code = reader.u16('extension_type');
   const length = reader.u16('extension_data_length');
+  if (knowsExtension13(code, place)) {
+    return decodeExtension13(code, reader.sub(length, extensionNames.get(code)!), place)!;
+  }
   switch (code) {
     case ExtensionType.server_name:
       return decodeServerName(reader.sub(length, 'server_name'));
     case ExtensionType.supported_groups:
       return {
         type: 'supported_groups',
-        groups: decodeU16List(reader.sub(length, 'supported_groups'), 2, 'named_group'),
+        groups: decodeU16List(reader.sub(length, 'supported_groups'), 'named_group'),
       };
     case ExtensionType.ec_point_formats:
       return { type: 'ec_point_formats', formats: decodePointFormats(reader.sub(length, 'ec_point_formats')) };
     case ExtensionType.signature_algorithms:
       return {
         type: 'signature_algorithms',
-        schemes: decodeU16List(reader.sub(length, 'signature_algorithms'), 2, 'signature_scheme'),
+        schemes: decodeU16List(reader.sub(length, 'signature_algorithms'), 'signature_scheme'),
       };
     case ExtensionType.alpn:
       return { type: 'alpn', protocols: decodeProtocolNames(reader.sub(length, 'alpn', '')) };
     case ExtensionType.extended_master_secret:
       reader.sub(length, 'extended_master_secret').expectEnd('extension_data');
       return { type: 'extended_master_secret' };
-    case ExtensionType.supported_versions:
-      return {
-        type: 'supported_versions',
-        versions: decodeU16List(reader.sub(length, 'supported_versions'), 1, 'version'),
-      };
     case ExtensionType.renegotiation_info: {
       const data = reader.sub(length, 'renegotiation_info');
       const renegotiatedConnection = data.take(data.u8('length'), 'renegotiated_connection');
@@ -139,8 +150,8 @@ function decodeServerName(data: Reader): Extension {
   return { type: 'server_name', names };
 }
 
-function decodeU16List(data: Reader, prefixBytes: 1 | 2, field: string): number[] {
-  const length = prefixBytes === 1 ? data.u8('length') : data.u16('length');
+function decodeU16List(data: Reader, field: string): number[] {
+  const length = data.u16('length');
   if (length === 0 || length % 2 !== 0) data.fail(`length: ${length} is not an even number above 0`);
   const list = data.sub(length, 'list');
   data.expectEnd('extension_data');
@@ -194,9 +205,6 @@ function encodeData(writer: Writer, extension: Extension): void {
       return;
     case 'extended_master_secret':
       return;
-    case 'supported_versions':
-      writer.prefixed(1, () => encodeU16List(writer, extension.versions));
-      return;
     case 'renegotiation_info':
       writer.u8(extension.renegotiatedConnection.length).put(extension.renegotiatedConnection);
       return;
@@ -204,7 +212,7 @@ function encodeData(writer: Writer, extension: Extension): void {
       writer.put(extension.data);
       return;
     default:
-      extension satisfies never;
+      encodeExtension13(writer, extension);
   }
 }
 

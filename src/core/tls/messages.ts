@@ -4,6 +4,7 @@
 import type { Reader } from '../bytes/reader.js';
 import type { Writer } from '../bytes/writer.js';
 import { decodeExtensions, type Extension, encodeExtensions } from './extensions.js';
+import type { ExtensionPlace } from './extensions13.js';
 
 export const HandshakeType = {
   HelloRequest: 0,
@@ -20,6 +21,12 @@ export const HANDSHAKE_HEADER_BYTES = 4;
 export const RANDOM_BYTES = 32;
 /** RFC 5246 §7.4.9: every cipher suite of ours has the default length. */
 export const VERIFY_DATA_BYTES = 12;
+
+/** RFC 8446 §4.1.3: SHA-256 of "HelloRetryRequest". */
+export const HELLO_RETRY_REQUEST_RANDOM: Uint8Array = Uint8Array.of(
+  ...[0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91],
+  ...[0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c],
+);
 
 export interface ClientHello {
   readonly type: 'ClientHello';
@@ -138,20 +145,27 @@ function decodeClientHello(reader: Reader): ClientHello {
     sessionId,
     cipherSuites,
     compressionMethods,
-    extensions: decodeExtensionBlock(reader),
+    extensions: decodeExtensionBlock(reader, 'ClientHello'),
   };
 }
 
 function decodeServerHello(reader: Reader): ServerHello {
+  const serverVersion = reader.u16('server_version');
+  const random = reader.take(RANDOM_BYTES, 'random');
   return {
     type: 'ServerHello',
-    serverVersion: reader.u16('server_version'),
-    random: reader.take(RANDOM_BYTES, 'random'),
+    serverVersion,
+    random,
     sessionId: decodeSessionId(reader),
     cipherSuite: reader.u16('cipher_suite'),
     compressionMethod: reader.u8('compression_method'),
-    extensions: decodeExtensionBlock(reader),
+    extensions: decodeExtensionBlock(reader, isHelloRetryRequest(random) ? 'HelloRetryRequest' : 'ServerHello'),
   };
+}
+
+/** RFC 8446 §4.1.3: a ServerHello with this random is a HelloRetryRequest. */
+export function isHelloRetryRequest(random: Uint8Array): boolean {
+  return HELLO_RETRY_REQUEST_RANDOM.every((byte, index) => byte === random[index]);
 }
 
 function decodeSessionId(reader: Reader): Uint8Array {
@@ -161,9 +175,9 @@ function decodeSessionId(reader: Reader): Uint8Array {
 }
 
 /** RFC 5246 §7.4.1.2: the block is there exactly when bytes follow the compression methods. */
-function decodeExtensionBlock(reader: Reader): Extension[] | undefined {
+function decodeExtensionBlock(reader: Reader, place: ExtensionPlace): Extension[] | undefined {
   if (reader.remaining === 0) return undefined;
-  return decodeExtensions(reader.sub(reader.u16('extensions_length'), 'extensions'));
+  return decodeExtensions(reader.sub(reader.u16('extensions_length'), 'extensions'), place);
 }
 
 function decodeCertificate(reader: Reader): Certificate {

@@ -174,6 +174,8 @@ const handshakeTypes = new Map([
   [1, 'ClientHello'],
   [2, 'ServerHello'],
   [4, 'NewSessionTicket'],
+  [5, 'EndOfEarlyData'],
+  [8, 'EncryptedExtensions'],
   [11, 'Certificate'],
   [12, 'ServerKeyExchange'],
   [13, 'CertificateRequest'],
@@ -182,6 +184,8 @@ const handshakeTypes = new Map([
   [16, 'ClientKeyExchange'],
   [20, 'Finished'],
   [22, 'CertificateStatus'],
+  [24, 'KeyUpdate'],
+  [254, 'message_hash'],
 ]);
 
 export const versionName = (code: number): string => nameOf(versions, code);

@@ -1,11 +1,11 @@
 // What a ClientHello leads to: the parameters of the connection and the ServerHello's extensions, or a verdict. A pure
-// function. RFC 5246 §7.4.1.2 to §7.4.1.4; RFC 8422 §4 and §5.1; RFC 5746 §3.6; RFC 6066 §3; RFC 7301 §3.2; RFC 7627
-// §5.2. Sessions are not resumed: every handshake is a full one.
+// function. RFC 5246 §7.4.1.2 to §7.4.1.4; RFC 8422 §4 and §5.1; RFC 5746 §3.6; RFC 7627 §5.2. Sessions
+// are not resumed: every handshake is a full one.
 
 import type { GroupName, SignatureName } from '../crypto.js';
-import { limits } from '../limits.js';
 import type { Verdict } from './alerts.js';
-import { type Extension, findExtension, HOST_NAME, NamedGroup, SignatureScheme, UNCOMPRESSED } from './extensions.js';
+import { chooseProtocol, offeredServerName, toBytes } from './client-offers.js';
+import { type Extension, findExtension, NamedGroup, SignatureScheme, UNCOMPRESSED } from './extensions.js';
 import type { ClientHello } from './messages.js';
 
 export const TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 = 0xc02f;
@@ -59,15 +59,12 @@ export function negotiate(hello: ClientHello, alpnProtocols: readonly string[]):
   const signature = SIGNATURES.find((name) => schemes.includes(SignatureScheme[name]));
   if (signature === undefined) return 'noCommonSignature';
 
-  const serverNameOffer = findExtension(offered, 'server_name');
-  // RFC 6066 §3: only a server's answer is empty, a client's list has at least one name.
-  if (serverNameOffer !== undefined && serverNameOffer.names === undefined) return 'malformedMessage';
-  const serverName = hostNameOf(serverNameOffer?.names);
-  if (serverName === INVALID) return 'serverName';
-
-  const alpnOffer = findExtension(offered, 'alpn');
-  const alpn = alpnOffer && alpnProtocols.find((name) => alpnOffer.protocols.some((bytes) => isText(bytes, name)));
-  if (alpnOffer !== undefined && alpnProtocols.length > 0 && alpn === undefined) return 'noCommonProtocol';
+  const named = offeredServerName(offered);
+  if (typeof named === 'string') return named;
+  const chosen = chooseProtocol(offered, alpnProtocols);
+  if (typeof chosen === 'string') return chosen;
+  const { name: serverName } = named;
+  const { protocol: alpn } = chosen;
 
   const extendedMasterSecret = findExtension(offered, 'extended_master_secret') !== undefined;
   const secureRenegotiation =
@@ -100,34 +97,4 @@ function selectGroup(supported: readonly number[] | undefined): GroupName | unde
 
 function isCurve(group: number): boolean {
   return group >= FIRST_CURVE && group <= LAST_CURVE;
-}
-
-const INVALID = Symbol('invalid');
-
-/** RFC 6066 §3: one name of a type; a hostname is ASCII. Names of other types say nothing to us. */
-function hostNameOf(
-  names: readonly { readonly nameType: number; readonly name: Uint8Array }[] | undefined,
-): string | undefined | typeof INVALID {
-  if (names === undefined) return undefined;
-  const types = new Set<number>();
-  let hostName: string | undefined;
-  for (const { nameType, name } of names) {
-    if (types.has(nameType)) return INVALID;
-    types.add(nameType);
-    if (nameType !== HOST_NAME) continue;
-    if (name.length > limits.tls.serverNameBytes) return INVALID;
-    for (const byte of name) if (byte <= 0x20 || byte >= 0x7f) return INVALID;
-    hostName = String.fromCharCode(...name);
-  }
-  return hostName;
-}
-
-function isText(bytes: Uint8Array, name: string): boolean {
-  if (bytes.length !== name.length) return false;
-  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== name.charCodeAt(i)) return false;
-  return true;
-}
-
-function toBytes(name: string): Uint8Array {
-  return Uint8Array.from(name, (character) => character.charCodeAt(0));
 }

@@ -1,39 +1,93 @@
-// The record layer of one connection: records off the byte stream, checked and opened; records and alerts on to it. RFC
-// 5246 §6 (records), §7.2 (alerts and closure). What handshake and application data mean is server.ts's concern.
+// The record layer of one connection, for both versions: what record-input.ts opens is handed on, alerts are understood and
+// sent, either direction is closed, and what is written goes to output.ts. RFC 5246 §6, §7.2; RFC 8446 §5, §6. What handshake
+// messages, the ChangeCipherSpec of 1.2 and application data mean is server.ts's concern.
 
 import { limits } from '../limits.js';
 import type { Trace } from '../trace.js';
 import type { Micros } from '../types.js';
-import { AlertDescription, AlertLevel, type AlertRule, alertRules, type Verdict } from './alerts.js';
-import type { RecordCipher } from './cipher.js';
+import { AlertDescription, AlertLevel, type AlertRule, alertRule, type Verdict } from './alerts.js';
+import { TLS_1_3 } from './config.js';
 import { alertName } from './names.js';
 import { RecordOutput } from './output.js';
-import { ContentType, MAX_CIPHERTEXT_BYTES, MAX_PLAINTEXT_BYTES, RecordBuffer, TLS_1_2 } from './record.js';
+import type { RecordProtection } from './protection.js';
+import { ContentType, MAX_PLAINTEXT_BYTES, TLS_1_2 } from './record.js';
+import { FAULT, NOTHING, RecordInput } from './record-input.js';
 
-const EMPTY = new Uint8Array(0);
-/** Given by `next` when there is nothing to work on; no content type has this code. */
-export const NOTHING = 0;
+export { NOTHING } from './record-input.js';
 
 export class RecordLayer {
   readonly #flow: string;
   readonly #trace: Trace | undefined;
-  readonly #input = new RecordBuffer();
+  readonly #input: RecordInput;
   readonly #output: RecordOutput;
-  #readCipher: RecordCipher | undefined;
-  #content: Uint8Array = EMPTY;
 
-  /** Before a ClientHello was accepted any {3, XX} is allowed in record headers (RFC 5246 §E.1). */
-  #versionAgreed = false;
   #end: 'open' | 'closed' | 'failed' = 'open';
   #inputEnded = false;
   #finReceived = false;
-  #emptyRecords = 0;
   #warnings = 0;
+  /** TLS 1.2: the first byte of an alert that goes on in the next alert record, and what that one was protected by. */
+  #alertLevel: number | undefined;
+  #alertProtection: RecordProtection | undefined;
 
   constructor(flow: string, trace: Trace | undefined) {
     this.#flow = flow;
     this.#trace = trace;
+    this.#input = new RecordInput(flow, trace);
     this.#output = new RecordOutput(flow, trace);
+  }
+
+  // ---- What the handshake tells the record layer ----
+
+  /** A ClientHello was accepted: from here on the rules of this version hold. */
+  agreeOnVersion(version: typeof TLS_1_2 | typeof TLS_1_3 = TLS_1_2): void {
+    this.#input.agreeOnVersion(version);
+  }
+
+  /** Records behind the one that `next` came to are protected so: RFC 5246 §7.1, RFC 8446 §7.1, §4.6.3. */
+  protectInput(protection: RecordProtection): void {
+    this.#input.protect(protection);
+  }
+
+  /** The same for what is written from here on. */
+  protectOutput(protection: RecordProtection): void {
+    this.#output.protect(protection);
+  }
+
+  /**
+   * record_size_limit was agreed on: our value and the client's, as they are in the extensions (RFC 8449 §4). They limit
+   * protected records only, in 1.3 with the content type. To be called once the version is agreed on.
+   */
+  limitRecordSize(ours: number, theirs: number): void {
+    const typeBytes = this.#input.version === TLS_1_3 ? 1 : 0;
+    this.#input.limitRecordSize(ours);
+    // RFC 8449 §4: a limit above the protocol's own changes nothing.
+    this.#output.limit(MAX_PLAINTEXT_BYTES, Math.min(theirs - typeBytes, MAX_PLAINTEXT_BYTES));
+  }
+
+  /** max_fragment_length was agreed on (RFC 6066 §4): both ways, and for records in clear, too. When as above. */
+  limitFragmentLength(bytes: number): void {
+    this.#input.limitFragmentLength(bytes);
+    // RFC 8446 §5.4: the limit applies to all of TLSInnerPlaintext.
+    this.#output.limit(bytes, this.#input.version === TLS_1_3 ? bytes - 1 : bytes);
+  }
+
+  /**
+   * TLS 1.3: the client offers early data and is refused (RFC 8446 §4.2.10). Without keys, after a HelloRetryRequest, its
+   * records are passed over by their type; with keys, as long as they do not open; limits.tls.earlyDataBytes of them. To be
+   * called at the ClientHello.
+   */
+  skipEarlyData(): void {
+    this.#input.skipEarlyData();
+  }
+
+  /** Handshake bytes of an unfinished message wait. To be kept up to date after each handshake record. */
+  set withinMessage(withinMessage: boolean) {
+    this.#input.withinMessage = withinMessage;
+  }
+
+  /** TLS 1.3: the client's Finished is good: ChangeCipherSpec and alerts in clear are not taken any more (RFC 8446 §5). */
+  handshakeDone(): void {
+    this.#input.handshakeDone();
   }
 
   // ---- Input ----
@@ -43,6 +97,7 @@ export class RecordLayer {
     return this.#end;
   }
 
+  /** Nothing more comes. In 1.3 we may go on writing after the peer's close_notify (RFC 8446 §6.1). */
   get inputEnded(): boolean {
     return this.#inputEnded;
   }
@@ -53,31 +108,32 @@ export class RecordLayer {
 
   /** The content of the record that `next` came to; valid until the next `receive`. */
   get content(): Uint8Array {
-    return this.#content;
+    return this.#input.content;
   }
 
   receive(nowUs: Micros, bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    // RFC 5246 §7.2.1: data after a closure alert is ignored.
+    // RFC 5246 §7.2.1, RFC 8446 §6.1: data after a closure alert is ignored.
     if (this.#inputEnded) this.#drop(nowUs, 'bytes after the end of the TLS stream', bytes.length);
     else if (this.room === 0) this.fail(nowUs, 'inputOverrun');
     else this.#input.push(bytes);
   }
 
   /**
-   * Goes to the next record of type handshake, change_cipher_spec or application_data and gives its content type, with
-   * `content` opened and never empty; NOTHING when more input is needed or the input is over. Alerts are handled here.
+   * Goes to the next record of type handshake, change_cipher_spec (not in 1.3) or application_data and gives its content
+   * type, with `content` opened and never empty; NOTHING when more input is needed or the input is over. Alerts are handled
+   * here.
    */
   next(nowUs: Micros): number {
-    while (!this.#inputEnded && this.#input.readHeader()) {
-      const verdict = this.#checkHeader();
-      if (verdict !== undefined) {
-        this.fail(nowUs, verdict);
-        return NOTHING;
+    while (!this.#inputEnded) {
+      const contentType = this.#input.next(nowUs);
+      if (contentType === NOTHING) break;
+      if (contentType === FAULT) return this.fail(nowUs, this.#input.verdict);
+      if (contentType === ContentType.alert) this.#receiveAlerts(nowUs, this.#input.content);
+      else {
+        if (contentType === ContentType.applicationData) this.#warnings = 0;
+        return contentType;
       }
-      if (!this.#input.whole) break;
-      const contentType = this.#open(nowUs);
-      if (contentType !== NOTHING) return contentType;
     }
     if (this.#finReceived && !this.#inputEnded) this.#truncated(nowUs);
     return NOTHING;
@@ -86,18 +142,7 @@ export class RecordLayer {
   /** FIN from the peer: a truncation unless there was a close_notify; noted as soon as all whole records are read. */
   endOfInput(nowUs: Micros): void {
     this.#finReceived = true;
-    const unread = this.#input.readHeader() && this.#input.whole;
-    if (!unread && !this.#inputEnded) this.#truncated(nowUs);
-  }
-
-  /** A ClientHello was accepted: from here on records are of version 1.2. */
-  agreeOnVersion(): void {
-    this.#versionAgreed = true;
-  }
-
-  /** RFC 5246 §7.1: records after the peer's ChangeCipherSpec are protected. */
-  protectInput(cipher: RecordCipher): void {
-    this.#readCipher = cipher;
+    if (!this.#input.hasRecord && !this.#inputEnded) this.#truncated(nowUs);
   }
 
   /** Nothing more is read. `reason` is for the bytes that are left. */
@@ -107,87 +152,65 @@ export class RecordLayer {
     this.#input.clear();
   }
 
-  /** What is wrong with the header that was read, before its fragment is waited for. */
-  #checkHeader(): Verdict | undefined {
-    const { contentType, version, fragmentBytes } = this.#input;
-    if (contentType < ContentType.changeCipherSpec || contentType > ContentType.applicationData) {
-      return this.#versionAgreed ? 'unknownContentType' : foreignProtocol(contentType, version);
+  #receiveAlerts(nowUs: Micros, content: Uint8Array): void {
+    if (this.#input.version === TLS_1_3) {
+      // RFC 8446 §5.1: whole, and one a record.
+      if (content.length !== 2) this.fail(nowUs, 'alertLength');
+      else this.#receiveAlert13(nowUs, content[0]!, content[1]!);
+      return;
     }
-    if (this.#versionAgreed ? version !== TLS_1_2 : version >>> 8 !== TLS_1_2 >>> 8) return 'recordVersion';
-    if (this.#readCipher === undefined) return fragmentBytes > MAX_PLAINTEXT_BYTES ? 'plaintextOverflow' : undefined;
-    return fragmentBytes > MAX_CIPHERTEXT_BYTES ? 'ciphertextOverflow' : undefined;
+    // RFC 5246 §6.2.1: alerts may share a record, and one may go on in the next.
+    for (let at = 0; at < content.length && !this.#inputEnded; at++) {
+      const level = this.#alertLevel;
+      if (level === undefined) {
+        this.#alertLevel = content[at]!;
+        this.#alertProtection = this.#input.protection;
+        continue;
+      }
+      this.#alertLevel = undefined;
+      // A first byte that came in clear may be anybody's.
+      if (this.#alertProtection !== this.#input.protection) this.fail(nowUs, 'alertAcrossKeys');
+      else this.#receiveAlert12(nowUs, level, content[at]!);
+    }
   }
 
-  /** Takes the record at the front; gives NOTHING when it was an alert, empty, or not good. */
-  #open(nowUs: Micros): number {
-    const { contentType, version } = this.#input;
-    const fragment = this.#input.shiftFragment();
-    const cipher = this.#readCipher;
-    this.#trace?.(nowUs, {
-      layer: 'tls',
-      kind: 'record',
-      flow: this.#flow,
-      dir: 'in',
-      contentType,
-      version,
-      length: fragment.length,
-      encrypted: cipher !== undefined,
-    });
-    let content: Uint8Array | undefined = fragment;
-    if (cipher !== undefined) {
-      if (cipher.exhausted) return this.fail(nowUs, 'sequenceEnd');
-      content = cipher.open(contentType, fragment);
-      if (content === undefined) return this.fail(nowUs, 'badRecord');
-      if (content.length > MAX_PLAINTEXT_BYTES) return this.fail(nowUs, 'decryptedOverflow');
-    }
-    if (content.length === 0) {
-      if (contentType !== ContentType.applicationData) return this.fail(nowUs, 'emptyFragment');
-      this.#emptyRecords++;
-      return this.#emptyRecords > limits.tls.emptyRecords ? this.fail(nowUs, 'tooManyEmptyRecords') : NOTHING;
-    }
-    this.#emptyRecords = 0;
-    if (contentType === ContentType.alert) return this.#receiveAlerts(nowUs, content);
-    if (contentType === ContentType.applicationData) this.#warnings = 0;
-    this.#content = content;
-    return contentType;
-  }
-
-  /** Alerts may share a record. One that is cut in two by records is legal in theory, sent by nobody, and refused. */
-  #receiveAlerts(nowUs: Micros, content: Uint8Array): number {
-    if (content.length % 2 !== 0) return this.fail(nowUs, 'alertLength');
-    for (let at = 0; at < content.length && !this.#inputEnded; at += 2) {
-      this.#receiveAlert(nowUs, content[at]!, content[at + 1]!);
-    }
-    return NOTHING;
-  }
-
-  #receiveAlert(nowUs: Micros, level: number, description: number): void {
+  /** RFC 5246 §7.2. */
+  #receiveAlert12(nowUs: Micros, level: number, description: number): void {
     if (level !== AlertLevel.warning && level !== AlertLevel.fatal) {
       this.fail(nowUs, 'alertLevel');
       return;
     }
     const isClosure = description === AlertDescription.close_notify;
-    const isFatal = level === AlertLevel.fatal && !isClosure;
-    this.#trace?.(nowUs, {
-      layer: 'tls',
-      kind: 'alert',
-      flow: this.#flow,
-      dir: 'in',
-      level: level === AlertLevel.fatal ? 'fatal' : 'warning',
-      description: alertName(description),
-      ...(isClosure ? undefined : { severity: isFatal ? ('error' as const) : ('warning' as const) }),
-    });
+    const isError = level === AlertLevel.fatal && !isClosure;
+    this.#traceAlertIn(nowUs, level, description, isClosure, isError);
     if (isClosure) {
-      // RFC 5246 §7.2.1: answer with a close_notify; what was still to be written is discarded.
+      // §7.2.1: answer with a close_notify; what was still to be written is discarded.
       this.endInput(nowUs, 'bytes after close_notify');
       this.close(nowUs);
-    } else if (isFatal) {
-      this.endInput(nowUs, 'bytes after a fatal alert');
-      this.#end = 'failed';
-    } else {
-      this.#warnings++;
-      if (this.#warnings > limits.tls.warningAlerts) this.fail(nowUs, 'tooManyWarnings');
-    }
+    } else if (isError) this.#endByAlert(nowUs);
+    else this.#countWarning(nowUs);
+  }
+
+  /** RFC 8446 §6: the level says nothing. All alerts but two are errors, unknown ones, too. */
+  #receiveAlert13(nowUs: Micros, level: number, description: number): void {
+    const isClosure = description === AlertDescription.close_notify;
+    const isError = !isClosure && description !== AlertDescription.user_canceled;
+    this.#traceAlertIn(nowUs, level, description, isClosure, isError);
+    // §6.1: this ends the peer's direction. Ours goes on until it is closed.
+    if (isClosure) this.endInput(nowUs, 'bytes after close_notify');
+    else if (isError) this.#endByAlert(nowUs);
+    else if (this.#input.withinMessage) this.fail(nowUs, 'interleavedRecord');
+    else this.#countWarning(nowUs);
+  }
+
+  #endByAlert(nowUs: Micros): void {
+    this.endInput(nowUs, 'bytes after a fatal alert');
+    this.#end = 'failed';
+  }
+
+  #countWarning(nowUs: Micros): void {
+    this.#warnings++;
+    if (this.#warnings > limits.tls.warningAlerts) this.fail(nowUs, 'tooManyWarnings');
   }
 
   #truncated(nowUs: Micros): void {
@@ -208,7 +231,20 @@ export class RecordLayer {
     return this.#output.length;
   }
 
-  /** RFC 5246 §6.1: sequence numbers do not wrap, and we do not renegotiate; the last one is kept for close_notify. */
+  /** What a record adds to its content at most, header included. */
+  get overhead(): number {
+    return this.#output.overhead;
+  }
+
+  /** The most content that one record takes now: 2^14 bytes, or what the client's limits say. */
+  get maxContentBytes(): number {
+    return this.#output.maxContentBytes;
+  }
+
+  /**
+   * The key that we write with should not be used much longer: it is to be replaced (RFC 8446 §5.5, KeyUpdate), or the
+   * connection to be closed (RFC 5246 §6.1: sequence numbers do not wrap; the last one is kept for close_notify).
+   */
   get nearlyExhausted(): boolean {
     return this.#output.nearlyExhausted;
   }
@@ -217,14 +253,9 @@ export class RecordLayer {
     return this.#output.take(maxBytes);
   }
 
-  /** One record with at most 2^14 bytes of content. */
+  /** One record, or as many as `maxContentBytes` makes of it. */
   write(nowUs: Micros, contentType: number, content: Uint8Array): void {
     this.#output.write(nowUs, contentType, content);
-  }
-
-  /** RFC 5246 §7.1: records after our ChangeCipherSpec are protected. */
-  protectOutput(cipher: RecordCipher): void {
-    this.#output.protect(cipher);
   }
 
   /** Sends close_notify, once. */
@@ -241,7 +272,7 @@ export class RecordLayer {
 
   /** Sends the fatal alert of the verdict, and ends both directions. Gives NOTHING, for `next` to hand on. */
   fail(nowUs: Micros, verdict: Verdict, detail?: string): typeof NOTHING {
-    const rule: AlertRule = alertRules[verdict];
+    const rule = alertRule(verdict, this.#input.version);
     if (this.#end === 'open') this.#writeAlert(nowUs, rule.level, rule.description, rule, detail);
     else this.#drop(nowUs, `${rule.reason}; no alert, as close_notify was sent`, 0);
     this.#end = 'failed';
@@ -273,12 +304,16 @@ export class RecordLayer {
     });
     this.#output.write(nowUs, ContentType.alert, Uint8Array.of(AlertLevel[level], AlertDescription[description]));
   }
-}
 
-/** The first bytes of a connection are no TLS record: tells what they look like. `version` is bytes 1 and 2. */
-function foreignProtocol(firstByte: number, version: number): Verdict {
-  // RFC 5246 §E.2: a length with its highest bit set, then msg_type 1.
-  if ((firstByte & 0x80) !== 0 && (version & 0xff) === 1) return 'sslv2Hello';
-  // A method begins with a capital letter (RFC 9110 §9.1).
-  return firstByte >= 0x41 && firstByte <= 0x5a ? 'plainHttp' : 'unknownContentType';
+  #traceAlertIn(nowUs: Micros, level: number, description: number, isClosure: boolean, isError: boolean): void {
+    this.#trace?.(nowUs, {
+      layer: 'tls',
+      kind: 'alert',
+      flow: this.#flow,
+      dir: 'in',
+      level: level === AlertLevel.fatal ? 'fatal' : 'warning',
+      description: alertName(description),
+      ...(isClosure ? undefined : { severity: isError ? ('error' as const) : ('warning' as const) }),
+    });
+  }
 }

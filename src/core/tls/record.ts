@@ -1,5 +1,5 @@
-// The TLS record on the wire (RFC 5246 §6.2.1, §6.2.3): its header and how records are found in a byte stream. What
-// protects the fragment is in cipher.ts, what is wrong with a header is judged in server.ts.
+// The TLS record on the wire (RFC 5246 §6.2.1, §6.2.3, RFC 8446 §5.1, §5.2): its header and how records are found in a byte
+// stream. What protects the fragment is behind protection.ts, what is wrong with a header is judged in record-input.ts.
 
 import type { Reader } from '../bytes/reader.js';
 import { makeRoom } from '../bytes/room.js';
@@ -18,6 +18,10 @@ export const RECORD_HEADER_BYTES = 5;
 export const MAX_PLAINTEXT_BYTES = 1 << 14;
 /** TLSCiphertext.length, RFC 5246 §6.2.3. */
 export const MAX_CIPHERTEXT_BYTES = MAX_PLAINTEXT_BYTES + 2048;
+/** TLSInnerPlaintext of TLS 1.3, type and padding included, RFC 8446 §5.4. */
+export const MAX_INNER_PLAINTEXT_BYTES = MAX_PLAINTEXT_BYTES + 1;
+/** TLSCiphertext.length of TLS 1.3, RFC 8446 §5.2. */
+export const MAX_CIPHERTEXT_BYTES_13 = MAX_PLAINTEXT_BYTES + 256;
 
 export interface RecordHeader {
   readonly contentType: number;
@@ -35,13 +39,18 @@ export function decodeRecordHeader(reader: Reader): RecordHeader {
   };
 }
 
-/** Writes the 5 bytes at `at`; every record that we send is of version 1.2. */
+/** Writes the 5 bytes at `at`; every record that we send has the version of 1.2 (RFC 8446 §5.1). */
 export function writeRecordHeader(target: Uint8Array, at: number, contentType: number, length: number): void {
   target[at] = contentType;
   target[at + 1] = TLS_1_2 >>> 8;
   target[at + 2] = TLS_1_2 & 0xff;
   target[at + 3] = length >>> 8;
   target[at + 4] = length;
+}
+
+/** Whether a header says application data of something else (RFC 8446 §5.2). */
+export function isHidden(headerType: number, contentType: number): boolean {
+  return headerType === ContentType.applicationData && contentType !== headerType;
 }
 
 const SMALLEST_BYTES = 2048;

@@ -105,13 +105,22 @@ const elsewhere = {
   versionNotServed: 'client-hello.test.ts',
 } as const satisfies Partial<Record<Verdict, string>>;
 
+/** Reached below, or where the records of TLS 1.3 are tested. */
+type Elsewhere =
+  | keyof typeof elsewhere
+  | 'renegotiation'
+  | 'sequenceEnd'
+  | 'alertLength'
+  | 'recordSizeLimit'
+  | 'onlyPadding'
+  | 'unprotectedRecord'
+  | 'interleavedRecord'
+  | 'messageAcrossKeys'
+  | 'tooMuchEarlyData'
+  | 'tooManyChangeCipherSpecs';
+
 /** For each other verdict: ways to bring it about. */
-const causes: {
-  readonly [verdict in Exclude<
-    Verdict,
-    'renegotiation' | 'sequenceEnd' | keyof typeof elsewhere
-  >]: readonly (() => Bench)[];
-} = {
+const causes: { readonly [verdict in Exclude<Verdict, Elsewhere>]: readonly (() => Bench)[] } = {
   sslv2Hello: [sendFirst(hex('802e 01 0303 0015 0000 0010'))],
   plainHttp: [sendFirst(ascii('GET / HTTP/1.1\r\n\r\n'))],
   unknownContentType: [
@@ -183,7 +192,15 @@ const causes: {
       return made;
     },
   ],
-  alertLength: [sendFirst(record(alert, one)), sendSealed([alert, hex('010000')])],
+  alertAcrossKeys: [
+    () => {
+      const made = keyed();
+      feed(made.server, concat(record(alert, one), record(changeCipherSpec, one)));
+      made.client.changeCipher();
+      feed(made.server, made.client.seal(alert, hex('5a')));
+      return made;
+    },
+  ],
   alertLevel: [sendFirst(record(alert, hex('0300'))), sendSealed([alert, hex('0028')])],
   tooManyWarnings: [
     sendSealed(...times(limits.tls.warningAlerts + 1, warning)),

@@ -19,7 +19,8 @@ const messages: HandshakeMessage[] = [
     extensions: [
       { type: 'opaque', code: 0x0a0a, data: new Uint8Array(0) },
       { type: 'supported_versions', versions: [0x7a7a, 0x0304, 0x0303] },
-      { type: 'opaque', code: 51, data: bytes(38) },
+      { type: 'key_share', shares: [{ group: 29, keyExchange: bytes(32) }] },
+      { type: 'opaque', code: 0xfe0d, data: bytes(38) },
       { type: 'server_name', names: [{ nameType: 9, name: bytes(3) }] },
     ],
   }),
@@ -161,7 +162,8 @@ test('an extension that breaks its own structure is refused with its path', () =
     ['0017 0001 00', /extended_master_secret\.extension_data: 1 bytes too many/],
     ['002b 0002 01 03', /supported_versions\.length: 1/],
     ['ff01 0001 01', /renegotiation_info\.renegotiated_connection/],
-    ['0033 0005 00', /extension_data: 5 bytes wanted, 1 left/],
+    ['0033 0005 00', /key_share: 5 bytes wanted, 1 left/],
+    ['fe0d 0005 00', /extension_data: 5 bytes wanted, 1 left/],
   ];
   for (const [extension, expected] of cases) {
     const block = hex(extension);
