@@ -314,7 +314,8 @@ function readWithCac(spec: CommandSpec, options: readonly string[], positional: 
   return {
     positional: read['--'] as readonly string[],
     has: (name) => read[key(name)] !== undefined,
-    on: (name) => [read[key(name)]].flat().at(-1) === true,
+    // cac leaves `true` a text for switches of several words.
+    on: (name) => String([read[key(name)]].flat().at(-1)) === 'true',
     texts: (name) => [read[key(name)] ?? []].flat().map((text) => String(text).slice(1)),
     inOrder: (names) =>
       options.flatMap((word) => {

@@ -1,7 +1,7 @@
 // Certificates made to order, right and wrong ones, for tests of who is trusted. @peculiar/x509 over Web Crypto.
 
 import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
+import { KeyObject, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 
 export { x509 };
@@ -66,6 +66,11 @@ export async function make(order: Order): Promise<Party> {
     webcrypto as webcrypto.Crypto,
   );
   return { certificate, keys, der: new Uint8Array(certificate.rawData), pem: `${certificate.toString('pem')}\n` };
+}
+
+/** PKCS #8 in PEM. */
+export function keyPem({ keys }: Party): string {
+  return String(KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }));
 }
 
 export function authority(name: string, parts: Partial<Order> = {}): Promise<Party> {
