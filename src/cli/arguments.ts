@@ -232,7 +232,7 @@ function sortWords(argv: readonly string[]): Words {
       given.set(negated.option, spelled);
       continue;
     }
-    const option = findOption(spelled);
+    const option = findOption(spelled, positional[0]);
     given.set(option.name, spelled);
     if (option.value === undefined) {
       if (joined !== undefined && joined !== 'true' && joined !== 'false') {
@@ -252,14 +252,16 @@ function sortWords(argv: readonly string[]): Words {
   return { options, given, positional };
 }
 
-/** Every option of every command once: the same name means the same kind of value wherever it occurs. */
+/** Every option of every command once. */
 const ALL_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map(
   [...COMMANDS.flatMap((spec) => spec.options), ...GLOBAL_OPTIONS].map((option) => [option.name, option]),
 );
 
-function findOption(spelled: string): OptionSpec {
+/** The options of the command are looked at first: `ocsp` takes a file in `serve` and is a switch in `cert`. */
+function findOption(spelled: string, command: string | undefined): OptionSpec {
   const name = spelled.replace(/^--?/, '');
-  for (const option of ALL_OPTIONS.values()) {
+  const spec = COMMANDS.find((one) => one.name === command) ?? COMMANDS[0]!;
+  for (const option of [...spec.options, ...ALL_OPTIONS.values()]) {
     if (name === option.name || name === option.original) return option;
     if (name === option.letter && !spelled.startsWith('--')) return option;
   }
@@ -312,7 +314,8 @@ function readWithCac(spec: CommandSpec, options: readonly string[], positional: 
   return {
     positional: read['--'] as readonly string[],
     has: (name) => read[key(name)] !== undefined,
-    on: (name) => [read[key(name)]].flat().at(-1) === true,
+    // cac leaves `true` a text for switches of several words.
+    on: (name) => String([read[key(name)]].flat().at(-1)) === 'true',
     texts: (name) => [read[key(name)] ?? []].flat().map((text) => String(text).slice(1)),
     inOrder: (names) =>
       options.flatMap((word) => {

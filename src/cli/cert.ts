@@ -159,35 +159,43 @@ function readIssuer({ ca, caKey }: { readonly ca: string; readonly caKey: string
 /** All or nothing, and never over a file that is there. */
 function writeAll(folder: string, files: readonly NewFile[]): void {
   for (const { name } of files) if (existsSync(join(folder, name))) throw isThere(join(folder, name));
-  const placed: string[] = [];
-  const temporary = files.map(({ name }) => join(folder, `.${name}.${process.pid}`));
-  let current = folder;
   try {
     mkdirSync(folder, { recursive: true });
-    files.forEach(({ content, secret }, i) => {
-      current = temporary[i]!;
+  } catch (error) {
+    throw unwritable(folder, error);
+  }
+  const made: string[] = [];
+  const placed: string[] = [];
+  let current = '';
+  try {
+    for (const { name, content, secret } of files) {
+      current = join(folder, `.${name}.${process.pid}`);
       const fd = openSync(current, 'wx', secret ? 0o600 : 0o644);
+      made.push(current);
       try {
         const bytes = Buffer.from(content);
         for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
       } finally {
         closeSync(fd);
       }
-    });
+    }
     files.forEach(({ name }, i) => {
       current = join(folder, name);
       // Unlike a rename, a link does not replace a file that came in the meantime.
-      linkSync(temporary[i]!, current);
+      linkSync(made[i]!, current);
       placed.push(current);
     });
   } catch (error) {
     for (const file of placed) rmSync(file, { force: true });
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') throw isThere(current);
-    throw new FileError(current, `cannot be written (${code})`, 'name another folder with --out');
+    throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? isThere(current) : unwritable(current, error);
   } finally {
-    for (const file of temporary) rmSync(file, { force: true });
+    for (const file of made) rmSync(file, { force: true });
   }
+}
+
+function unwritable(file: string, error: unknown): FileError {
+  const { code } = error as NodeJS.ErrnoException;
+  return new FileError(file, `cannot be written (${code})`, 'name another folder with --out');
 }
 
 function isThere(file: string): FileError {

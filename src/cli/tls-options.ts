@@ -98,12 +98,12 @@ function versionsAndSuites(given: Given): Pick<TlsServeOptions, 'minVersion' | '
   for (const name of VERSION_NAMES) {
     if (name < minVersion || name > maxVersion) continue;
     if (cipherSuites.some((suite) => versionOf(suite) === name)) continue;
-    const one = SUITES.find((suite) => versionOf(suite.iana) === name)!;
+    const example = opensslName(DEFAULT_CIPHER_SUITES.map(ianaName).find((suite) => versionOf(suite) === name)!);
     const instead =
       minVersion === maxVersion ? '' : name === '1.2' ? ', or give --tls-min 1.3' : ', or give --tls-max 1.2';
     throw new UsageError(
       `--ciphers: none of these suites is one of TLS ${name}`,
-      `Add one (like ${one.openssl})${instead}.`,
+      `Add one (like ${example})${instead}.`,
     );
   }
   return { minVersion, maxVersion, cipherSuites };

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import { Writer } from '../../../src/core/bytes/writer.js';
 import { limits } from '../../../src/core/limits.js';
 import { AlertDescription, AlertLevel, alertRules, type Verdict } from '../../../src/core/tls/alerts.js';
+import type { alertRules13 } from '../../../src/core/tls/alerts13.js';
 import { RecordCipher } from '../../../src/core/tls/cipher.js';
 import type { ClientHello } from '../../../src/core/tls/messages.js';
 import { alertName } from '../../../src/core/tls/names.js';
@@ -24,6 +25,7 @@ import {
   withExtension,
 } from '../../support/tls-client.js';
 import { drain, feed, type ServerParts, shakeHands, tracedServer, unsignedCrypto } from '../../support/tls-server.js';
+import { elsewhere } from './verdicts-elsewhere.js';
 
 const { alert, applicationData, changeCipherSpec, handshake } = ContentType;
 
@@ -99,25 +101,8 @@ const one = Uint8Array.of(1);
 const warning: [number, Uint8Array] = [alert, Uint8Array.of(1, 90)];
 const renegotiation: [number, Uint8Array] = [handshake, handshakeBytes(clientHello())];
 
-/** Verdicts that another test file brings about, which then mentions them by name. */
-const elsewhere = {
-  inappropriateFallback: 'client-hello.test.ts',
-  versionNotServed: 'client-hello.test.ts',
-} as const satisfies Partial<Record<Verdict, string>>;
-
-/** Reached below, or where the records of TLS 1.3 are tested. */
-type Elsewhere =
-  | keyof typeof elsewhere
-  | 'renegotiation'
-  | 'sequenceEnd'
-  | 'alertLength'
-  | 'recordSizeLimit'
-  | 'onlyPadding'
-  | 'unprotectedRecord'
-  | 'interleavedRecord'
-  | 'messageAcrossKeys'
-  | 'tooMuchEarlyData'
-  | 'tooManyChangeCipherSpecs';
+/** Reached below, or in another test file. */
+type Elsewhere = keyof typeof elsewhere | keyof typeof alertRules13 | 'renegotiation' | 'sequenceEnd';
 
 /** For each other verdict: ways to bring it about. */
 const causes: { readonly [verdict in Exclude<Verdict, Elsewhere>]: readonly (() => Bench)[] } = {
