@@ -107,6 +107,10 @@ export const limits = {
     keyDraws: 4,
     /** HostName of RFC 6066 §3: a domain name has at most 255 (RFC 1035 §2.3.4). */
     serverNameBytes: 255,
+    /** Certificates of a client's path, its own and the trusted one included (RFC 5280 §6.1 sets no bound). */
+    clientChainCertificates: 8,
+    /** Signatures checked to find that path (RUSTSEC-2023-0052: the number of paths can grow exponentially). */
+    clientChainSignatures: 32,
   },
   http: {
     /** Longest `/delay/MS` of the built-in site. */

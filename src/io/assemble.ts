@@ -7,11 +7,10 @@ import { createSession, DEFAULT_ALPN } from '../core/session.js';
 import { createStack } from '../core/stack.js';
 import { Streams } from '../core/streams.js';
 import type { TcpConfig } from '../core/tcp/config.js';
-import { TLS_1_2, type TlsConfig, type TlsCredential } from '../core/tls/config.js';
-import { CipherSuite } from '../core/tls/suites.js';
 import type { Trace } from '../core/trace.js';
 import type { SessionFactory, Stack } from '../core/types.js';
-import { loadCredential, nodeCrypto } from './node-crypto.js';
+import { nodeCrypto } from './node-crypto.js';
+import { type TlsRunConfig, tlsConfigOf } from './tls-config.js';
 
 /** What a run is made of besides its seed and its inputs; plain data, stored in every recording. */
 export interface RunConfig {
@@ -26,10 +25,12 @@ export interface RunConfig {
   readonly tcp?: TcpConfig;
   readonly plainPorts: readonly number[];
   readonly tlsPorts: readonly number[];
-  /** PEM, leaf first. */
+  /** PEM, leaf first. Serves clients that name no server, or one that no other certificate is for. */
   readonly certificate: string;
   /** PEM. */
   readonly key: string;
+  /** Absent: TLS 1.2 with one suite and this certificate, as recordings of before it have it. */
+  readonly tls?: TlsRunConfig;
 }
 
 export interface RunIdentity {
@@ -63,30 +64,11 @@ export function assembleStreams(run: RunIdentity, trace?: Trace): Streams {
 function services(run: RunIdentity, trace: Trace | undefined): ReadonlyMap<number, SessionFactory> {
   const { config, startUnixUs } = run;
   const handler = createSite();
-  const tls: TlsConfig = {
-    crypto: nodeCrypto,
-    random: createRandomSource(nodeCrypto, run.seed),
-    credentials: [credentialOf(config)],
-    startUnixUs,
-    alpnProtocols: DEFAULT_ALPN,
-    maxVersion: TLS_1_2,
-    cipherSuites: [CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256],
-    groups: ['x25519', 'secp256r1'],
-    resumption: false,
-  };
+  const random = createRandomSource(nodeCrypto, run.seed);
+  const tls = tlsConfigOf(config, { random, startUnixUs, alpnProtocols: DEFAULT_ALPN });
   const shared = { handler, startUnixUs, ...(trace && { trace }) };
   const map = new Map<number, SessionFactory>();
   for (const port of config.plainPorts) map.set(port, (_nowUs, flow) => createSession({ ...shared, flow }));
   for (const port of config.tlsPorts) map.set(port, (_nowUs, flow) => createSession({ ...shared, flow, tls }));
   return map;
-}
-
-let parsed: { readonly config: RunConfig; readonly credential: TlsCredential } | undefined;
-
-/** Parsing a key costs as much as replaying a small capture, and a folder of captures has one key in all of them. */
-function credentialOf(config: RunConfig): TlsCredential {
-  if (parsed?.config.certificate !== config.certificate || parsed.config.key !== config.key) {
-    parsed = { config, credential: loadCredential(config.certificate, config.key) };
-  }
-  return parsed.credential;
 }

@@ -1,45 +1,62 @@
-// A server's credential from PEM texts: certificate chain, private key, and what the certificate says about its names.
+// A server's credential from PEM texts: certificate chain, private key, the names that the certificate is for (RFC 5280
+// §4.2.1.6), and an OCSP response to staple (RFC 6960 §4.2.1). Whether it is trusted is for clients to decide.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { TlsCredential } from '../core/tls/config.js';
+import { certificateFields, DerTag, derChildren, derElement, ExtensionOid } from './crypto/der.js';
 import { plain } from './crypto/plain.js';
 import { signingKey } from './crypto/signature.js';
 
 /**
- * A server's certificate chain and key from PEM: certificates leaf first, text around the blocks is passed over. Throws
- * an Error that says what is wrong: no certificate, an unreadable one, no private key, a key of a kind that is not served
- * or not the leaf's.
+ * A server's certificate chain and key from PEM: certificates leaf first, text around the blocks is passed over.
+ * `ocspResponse` is DER. Throws an Error that says what is wrong: no certificate, an unreadable one, no private key, a
+ * key of a kind that is not served or not the leaf's, no OCSP response or one of a failure.
  */
 export function loadCredential(certificatePem: string, keyPem: string, ocspResponse?: Uint8Array): TlsCredential {
-  const blocks = certificatePem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) throw new Error('no certificate in the certificate PEM');
-  const certificates = blocks.map((block, index) =>
-    attempt(() => new X509Certificate(block), `certificate ${index + 1} of the PEM cannot be read`),
-  );
+  const certificates = readCertificates(certificatePem);
   const key = attempt(() => createPrivateKey(keyPem), 'no private key can be read from the key PEM');
   const leaf = certificates[0]!;
   if (!leaf.checkPrivateKey(key)) throw new Error('the private key does not belong to the first certificate');
-  const names = dnsNames(leaf);
+  const chain = certificates.map((certificate) => plain(certificate.raw));
+  const names = dnsNames(chain[0]!);
+  if (ocspResponse) attempt(() => checkOcspResponse(ocspResponse), 'the OCSP response cannot be used');
   return {
-    chain: certificates.map((certificate) => plain(certificate.raw)),
+    chain,
     key: signingKey(key),
     ...(names.length > 0 && { names }),
     ...(ocspResponse && { ocspResponse }),
   };
 }
 
-/**
- * The DNS names of subjectAltName in lower case, in their order. Names that Node had to put into quotes hold characters
- * that no DNS name has (CVE-2021-44532): they are left out.
- */
-function dnsNames(certificate: X509Certificate): string[] {
-  const text = certificate.subjectAltName ?? '';
-  // A quoted entry is a JSON string, and a comma inside of it separates nothing.
-  const entries = text.match(/[A-Za-z ]+:(?:"(?:[^"\\]|\\.)*"|[^,]*)/g) ?? [];
-  return entries
-    .map((entry) => entry.trim())
-    .filter((entry) => /^DNS:[^"]+$/.test(entry))
-    .map((entry) => entry.slice('DNS:'.length).toLowerCase());
+/** The certificates of a PEM text, in its order, at least one. Throws an Error that says which one cannot be read. */
+export function readCertificates(pem: string): X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) throw new Error('no certificate in the certificate PEM');
+  return blocks.map((block, index) =>
+    attempt(() => new X509Certificate(block), `certificate ${index + 1} of the PEM cannot be read`),
+  );
+}
+
+const DNS_NAME = 0x82;
+/** RFC 1123 §2.1, the wildcard of RFC 6125 §6.4.3, and the underscore that is met in practice. */
+const HOST_NAME = /^(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/;
+
+/** The DNS names of subjectAltName in lower case, in their order. What cannot be a host's name is left out. */
+function dnsNames(der: Uint8Array): string[] {
+  const extension = certificateFields(der).extensions.get(ExtensionOid.subjectAltName);
+  if (extension === undefined) return [];
+  return derChildren(derElement(extension.value, 'GeneralNames'), 'GeneralNames')
+    .filter(({ tag }) => tag === DNS_NAME)
+    .map(({ content }) => Buffer.from(content).toString('latin1').toLowerCase())
+    .filter((name) => HOST_NAME.test(name));
+}
+
+/** OCSPResponse ::= SEQUENCE { responseStatus ENUMERATED, responseBytes [0] EXPLICIT OPTIONAL } */
+function checkOcspResponse(der: Uint8Array): void {
+  const [status, bytes] = derChildren(derElement(der, 'OCSPResponse'), 'OCSPResponse');
+  if (status?.tag !== DerTag.enumerated) throw new Error('it has no responseStatus');
+  if (status.content[0] !== 0) throw new Error(`its responseStatus is ${status.content[0]}, not successful (0)`);
+  if (bytes?.tag !== 0xa0) throw new Error('it has no responseBytes');
 }
 
 function attempt<Value>(action: () => Value, what: string): Value {
