@@ -36,6 +36,10 @@ export interface HandshakeMachine {
   receiveChangeCipherSpec(nowUs: Micros, content: Uint8Array): void;
   /** The key that we write with is nearly used up. True when another is in its place; otherwise the front closes. */
   refreshWriteKey(nowUs: Micros): boolean;
+  /** Application data is about to be written. */
+  beforeData?(nowUs: Micros): void;
+  /** Application data of the peer was read. */
+  dataRead?(): void;
 }
 
 export type CreateMachine = (context: HandshakeContext) => HandshakeMachine;
@@ -67,6 +71,11 @@ export class HandshakeContext {
     this.trace = trace;
     this.highestVersion = highestVersion;
     this.records = new RecordLayer(flow, trace);
+  }
+
+  /** Wall time, milliseconds since 1970: for ages of tickets and the validity of certificates. */
+  unixMs(nowUs: Micros): number {
+    return Math.floor(((this.config.startUnixUs ?? 0) + nowUs) / 1000);
   }
 
   /** The state's name, as the trace tells it. */
