@@ -7,14 +7,11 @@ import { Writer } from '../../../src/core/bytes/writer.js';
 import { limits } from '../../../src/core/limits.js';
 import { AlertDescription, AlertLevel, alertRules, type Verdict } from '../../../src/core/tls/alerts.js';
 import type { alertRules13 } from '../../../src/core/tls/alerts13.js';
-import { RecordCipher } from '../../../src/core/tls/cipher.js';
 import type { ClientHello } from '../../../src/core/tls/messages.js';
 import { alertName } from '../../../src/core/tls/names.js';
 import { ContentType } from '../../../src/core/tls/record.js';
-import { RecordLayer } from '../../../src/core/tls/record-layer.js';
 import type { TlsServer } from '../../../src/core/tls/server.js';
 import type { TlsEvent } from '../../../src/core/trace.js';
-import { nodeCrypto } from '../../../src/io/node-crypto.js';
 import { ascii, concat, equalBytes, hex } from '../../support/bytes.js';
 import {
   clientHello,
@@ -102,7 +99,7 @@ const warning: [number, Uint8Array] = [alert, Uint8Array.of(1, 90)];
 const renegotiation: [number, Uint8Array] = [handshake, handshakeBytes(clientHello())];
 
 /** Reached below, or in another test file. */
-type Elsewhere = keyof typeof elsewhere | keyof typeof alertRules13 | 'renegotiation' | 'sequenceEnd';
+type Elsewhere = keyof typeof elsewhere | keyof typeof alertRules13 | 'renegotiation';
 
 /** For each other verdict: ways to bring it about. */
 const causes: { readonly [verdict in Exclude<Verdict, Elsewhere>]: readonly (() => Bench)[] } = {
@@ -396,38 +393,6 @@ test('every other verdict has a test in the file that is named for it', () => {
     const source = readFileSync(new URL(`../../../../test/core/tls/${file}`, import.meta.url), 'utf8');
     assert.ok(source.includes(`'${verdict}'`), `${file} does not mention ${verdict}`);
   }
-});
-
-test('a record after sequence number 2^64-1 is refused', () => {
-  const key = new Uint8Array(16);
-  const salt = new Uint8Array(4);
-  const sealer = new RecordCipher(nodeCrypto.aead('aes-128-gcm', key), salt, 0xffff_ffff, 0xffff_ffff);
-  const reasons: string[] = [];
-  const layer = new RecordLayer('test', (_at, event) => {
-    if (event.layer === 'tls' && event.kind === 'alert') reasons.push(`${event.description}: ${event.reason}`);
-  });
-  layer.agreeOnVersion();
-  layer.protectInput(new RecordCipher(nodeCrypto.aead('aes-128-gcm', key), salt, 0xffff_ffff, 0xffff_ffff));
-  const last = new Uint8Array(30);
-  sealer.seal(applicationData, one, last, 0);
-  layer.receive(0, concat(last, last));
-  assert.is(layer.next(0), applicationData);
-  assert.is(layer.next(0), 0);
-  assert.is(layer.end, 'failed');
-  assert.equal(reasons, [`unexpected_message: ${alertRules.sequenceEnd.reason}`]);
-});
-
-test('the last sequence number of the output is for an alert, and after it nothing is sent', () => {
-  const layer = new RecordLayer('test', undefined);
-  const aead = nodeCrypto.aead('aes-128-gcm', new Uint8Array(16));
-  layer.protectOutput(new RecordCipher(aead, new Uint8Array(4), 0xffff_ffff, 0xffff_fffe));
-  assert.is(layer.nearlyExhausted, false);
-  layer.write(0, applicationData, one);
-  assert.is(layer.nearlyExhausted, true);
-  layer.close(0);
-  assert.is(layer.pendingOutput, 30 + 31);
-  layer.write(0, applicationData, one);
-  assert.is(layer.pendingOutput, 30 + 31);
 });
 
 test('limits are reached, not passed: the most that is allowed goes through', () => {
