@@ -1,7 +1,7 @@
 // What can be wrong, and what goes on the wire for it: one table from a verdict to an alert (RFC 5246 §7.2.2 and the
 // extensions' own RFCs). Every rule says whose fault it is, and `reason` is what the trace shows.
 
-import { TLS_1_3 } from './config.js';
+import { type CertificateFailure, TLS_1_3 } from './config.js';
 
 export const AlertLevel = { warning: 1, fatal: 2 } as const;
 
@@ -11,7 +11,13 @@ export const AlertDescription = {
   bad_record_mac: 20,
   record_overflow: 22,
   handshake_failure: 40,
+  bad_certificate: 42,
+  unsupported_certificate: 43,
+  certificate_revoked: 44,
+  certificate_expired: 45,
+  certificate_unknown: 46,
   illegal_parameter: 47,
+  unknown_ca: 48,
   decode_error: 50,
   decrypt_error: 51,
   protocol_version: 70,
@@ -19,6 +25,7 @@ export const AlertDescription = {
   inappropriate_fallback: 86,
   user_canceled: 90,
   no_renegotiation: 100,
+  unrecognized_name: 112,
   no_application_protocol: 120,
 } as const;
 
@@ -278,6 +285,88 @@ export const alertRules = {
     'no application protocol in common',
   ),
 
+  unrecognizedName: fatal(
+    'unrecognized_name',
+    'incompatible',
+    'RFC 6066 §3',
+    'no certificate for the name that was asked for, and others are not shown',
+  ),
+  maxFragmentLengthValue: fatal(
+    'illegal_parameter',
+    'misbehaved',
+    'RFC 6066 §4',
+    'max_fragment_length is none of the four values',
+  ),
+  recordSizeLimitValue: fatal('illegal_parameter', 'misbehaved', 'RFC 8449 §4', 'record_size_limit is below 64'),
+  sessionWithoutSuite: fatal(
+    'illegal_parameter',
+    'misbehaved',
+    'RFC 5246 §7.4.1.2',
+    'the cipher suites do not list that of the session to be resumed',
+  ),
+  sessionWithoutExtendedMasterSecret: fatal(
+    'handshake_failure',
+    'misbehaved',
+    'RFC 7627 §5.3',
+    'no extended_master_secret, although the session to be resumed has one',
+  ),
+
+  // Certificates of clients, in both versions.
+  clientCertificateMissing: fatal(
+    'handshake_failure',
+    'incompatible',
+    'RFC 5246 §7.4.6',
+    'the client has no certificate, and one is required',
+  ),
+  badCertificate: fatal(
+    'bad_certificate',
+    'misbehaved',
+    'RFC 5246 §7.2.2, RFC 8446 §6.2',
+    "the client's certificate is corrupt, or a signature in its chain is wrong",
+  ),
+  unsupportedCertificate: fatal(
+    'unsupported_certificate',
+    'incompatible',
+    'RFC 5246 §7.2.2, RFC 8446 §6.2',
+    "the client's certificate is of a kind that is not supported",
+  ),
+  certificateRevoked: fatal(
+    'certificate_revoked',
+    'incompatible',
+    'RFC 5246 §7.2.2, RFC 8446 §6.2',
+    "the client's certificate was revoked",
+  ),
+  certificateExpired: fatal(
+    'certificate_expired',
+    'incompatible',
+    'RFC 5246 §7.2.2, RFC 8446 §6.2',
+    "the client's certificate is not valid at this time",
+  ),
+  certificateUnknown: fatal(
+    'certificate_unknown',
+    'incompatible',
+    'RFC 5246 §7.2.2, RFC 8446 §6.2',
+    "the client's certificate is not acceptable",
+  ),
+  unknownCa: fatal(
+    'unknown_ca',
+    'incompatible',
+    'RFC 5246 §7.2.2, RFC 8446 §6.2',
+    "the client's certificate leads to no authority that is trusted",
+  ),
+  signatureNotOffered: fatal(
+    'illegal_parameter',
+    'misbehaved',
+    'RFC 5246 §7.4.8',
+    'CertificateVerify with an algorithm that the CertificateRequest does not list',
+  ),
+  certificateVerify: fatal(
+    'decrypt_error',
+    'misbehaved',
+    'RFC 5246 §7.4.8, §7.2.2',
+    'the signature of the CertificateVerify is wrong',
+  ),
+
   // The rest of the handshake.
   noPrivateKey: fatal('internal_error', 'ours', 'limit keyDraws', 'no valid ephemeral private key was drawn'),
   publicKey: fatal(
@@ -296,3 +385,13 @@ export function alertRule(verdict: Verdict, version: number | undefined): AlertR
   const rule: AlertRule = alertRules[verdict];
   return version === TLS_1_3 && rule.tls13 !== undefined ? { ...rule, ...rule.tls13 } : rule;
 }
+
+/** The verdict on a client's certificate, from what its verifier says. */
+export const certificateVerdicts = {
+  bad_certificate: 'badCertificate',
+  unsupported_certificate: 'unsupportedCertificate',
+  certificate_revoked: 'certificateRevoked',
+  certificate_expired: 'certificateExpired',
+  certificate_unknown: 'certificateUnknown',
+  unknown_ca: 'unknownCa',
+} as const satisfies Record<CertificateFailure, Verdict>;

@@ -101,7 +101,21 @@ const renegotiation: [number, Uint8Array] = [handshake, handshakeBytes(clientHel
 
 /** Verdicts that another test file brings about, which then mentions them by name. */
 const elsewhere = {
+  badCertificate: 'client-auth12.test.ts',
+  certificateExpired: 'client-auth12.test.ts',
+  certificateRevoked: 'client-auth12.test.ts',
+  certificateUnknown: 'client-auth12.test.ts',
+  certificateVerify: 'client-auth12.test.ts',
+  clientCertificateMissing: 'client-auth12.test.ts',
   inappropriateFallback: 'client-hello.test.ts',
+  maxFragmentLengthValue: 'negotiate.test.ts',
+  recordSizeLimitValue: 'negotiate.test.ts',
+  sessionWithoutExtendedMasterSecret: 'resumption12.test.ts',
+  sessionWithoutSuite: 'resumption12.test.ts',
+  signatureNotOffered: 'client-auth12.test.ts',
+  unknownCa: 'client-auth12.test.ts',
+  unrecognizedName: 'negotiate.test.ts',
+  unsupportedCertificate: 'client-auth12.test.ts',
   versionNotServed: 'client-hello.test.ts',
 } as const satisfies Partial<Record<Verdict, string>>;
 
