@@ -7,10 +7,12 @@ import type { FaultPlan } from '../core/faults.js';
 import { IPV6_MIN_MTU } from '../core/ip/packet6.js';
 import { limits } from '../core/limits.js';
 import type { Layer } from '../core/trace.js';
+import { type CertOptions, certOptions } from './cert-options.js';
 import type { ColorFlag } from './colors.js';
 import { COMMANDS, type CommandName, type CommandSpec, GLOBAL_OPTIONS, type OptionSpec } from './commands.js';
 import { faultPlan } from './fault.js';
 import { helpText } from './help.js';
+import { type TlsServeOptions, tlsServeOptions } from './tls-options.js';
 import {
   checkTunAddresses,
   checkTunAddresses6,
@@ -67,9 +69,7 @@ export interface ServeOptions extends DisplayOptions {
   readonly seed: Uint8Array | undefined;
   readonly record: string | undefined;
   readonly keylog: string | undefined;
-  /** Both or neither. */
-  readonly cert: string | undefined;
-  readonly key: string | undefined;
+  readonly tls: TlsServeOptions;
 }
 
 export interface ReplayOptions extends DisplayOptions {
@@ -82,6 +82,7 @@ export interface ReplayOptions extends DisplayOptions {
 export type Arguments =
   | { readonly command: 'serve'; readonly options: ServeOptions; readonly notices: readonly string[] }
   | { readonly command: 'replay'; readonly options: ReplayOptions; readonly notices: readonly string[] }
+  | { readonly command: 'cert'; readonly options: CertOptions; readonly notices: readonly string[] }
   | { readonly command: 'help'; readonly text: string }
   | { readonly command: 'version' };
 
@@ -115,6 +116,8 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
         },
         notices: [],
       };
+    case 'cert':
+      return { command: 'cert', options: certOptions(given), notices: [] };
     default:
       return spec.name satisfies never;
   }
@@ -122,7 +125,7 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
 
 /** Options that only matter in some modes; elsewhere they are named in a notice and otherwise ignored, as in the original. */
 const TUN_ONLY = ['dev', 'local-ip', 'remote-ip', 'subnet', 'local-ip6', 'remote-ip6', 'ip6', 'mtu', 'fault'];
-const NOT_IN_STD = ['seed', 'keylog', 'log', 'layers', 'pause', 'verbose', 'debug', 'color'];
+const NOT_IN_STD = ['seed', 'keylog', 'strict-sni', 'alpn', 'log', 'layers', 'pause', 'verbose', 'debug', 'color'];
 
 function serveOptions(given: Given, env: Env): { options: ServeOptions; notices: string[] } {
   const mode = given.value('mode', (option, text) => oneOf(option, text, ['tun', 'tcp', 'std'] as const)) ?? 'tun';
@@ -152,8 +155,7 @@ function serveOptions(given: Given, env: Env): { options: ServeOptions; notices:
     seed: given.value('seed', seedBytes),
     record: given.value('record', fileName),
     keylog: given.value('keylog', fileName) ?? (env.SSLKEYLOGFILE || undefined),
-    cert: given.value('cert', fileName),
-    key: given.value('key', fileName),
+    tls: tlsServeOptions(given),
     ...displayOptions(given, env, 'pretty'),
   };
   if (options.tlsPort === options.plainPort && options.tlsPort !== 0) {
@@ -161,9 +163,6 @@ function serveOptions(given: Given, env: Env): { options: ServeOptions; notices:
       `port ${options.tlsPort} cannot speak both TLS and plain HTTP`,
       'Choose another --port or --plain-port.',
     );
-  }
-  if ((options.cert === undefined) !== (options.key === undefined)) {
-    throw new UsageError(options.cert === undefined ? '--key needs --cert' : '--cert needs --key');
   }
   if (inTun) checkTunAddresses(options.localIp, options.remoteIp, options.prefixLength);
   return { options, notices };
@@ -202,6 +201,13 @@ interface Words {
   readonly positional: readonly string[];
 }
 
+/** What `--no-...` stands for, where there is one. */
+const NEGATED: ReadonlyMap<string, { readonly option: string; readonly means: string }> = new Map([
+  ['no-color', { option: 'color', means: '--color==never' }],
+  ['no-ip6', { option: 'ip6', means: '--ip6=false' }],
+  ['no-resumption', { option: 'resumption', means: '--resumption=false' }],
+]);
+
 /** Brings every spelling of an option into one form. A value that begins with a dash must be joined: `--seed=-1`. */
 function sortWords(argv: readonly string[]): Words {
   const options: string[] = [];
@@ -220,17 +226,13 @@ function sortWords(argv: readonly string[]): Words {
     const equals = word.indexOf('=');
     const spelled = equals < 0 ? word : word.slice(0, equals);
     const joined = equals < 0 ? undefined : word.slice(equals + 1);
-    if (/^--?no-color$/.test(spelled) && joined === undefined) {
-      options.push('--color==never');
-      given.set('color', spelled);
+    const negated = joined === undefined ? NEGATED.get(spelled.replace(/^--?/, '')) : undefined;
+    if (negated !== undefined) {
+      options.push(negated.means);
+      given.set(negated.option, spelled);
       continue;
     }
-    if (/^--?no-ip6$/.test(spelled) && joined === undefined) {
-      options.push('--ip6=false');
-      given.set('ip6', spelled);
-      continue;
-    }
-    const option = findOption(spelled);
+    const option = findOption(spelled, positional[0]);
     given.set(option.name, spelled);
     if (option.value === undefined) {
       if (joined !== undefined && joined !== 'true' && joined !== 'false') {
@@ -250,21 +252,23 @@ function sortWords(argv: readonly string[]): Words {
   return { options, given, positional };
 }
 
-/** Every option of every command once: the same name means the same kind of value wherever it occurs. */
+/** Every option of every command once. */
 const ALL_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map(
   [...COMMANDS.flatMap((spec) => spec.options), ...GLOBAL_OPTIONS].map((option) => [option.name, option]),
 );
 
-function findOption(spelled: string): OptionSpec {
+/** The options of the command are looked at first: `ocsp` takes a file in `serve` and is a switch in `cert`. */
+function findOption(spelled: string, command: string | undefined): OptionSpec {
   const name = spelled.replace(/^--?/, '');
-  for (const option of ALL_OPTIONS.values()) {
+  const spec = COMMANDS.find((one) => one.name === command) ?? COMMANDS[0]!;
+  for (const option of [...spec.options, ...ALL_OPTIONS.values()]) {
     if (name === option.name || name === option.original) return option;
     if (name === option.letter && !spelled.startsWith('--')) return option;
   }
   const names = [...ALL_OPTIONS.values()].flatMap(({ name, original }) => (original ? [name, original] : [name]));
   throw new UsageError(
     `unknown option ${quoted(spelled)}`,
-    nearest(name, [...names, 'no-color', 'no-ip6'], (near) => `--${near}`),
+    nearest(name, [...names, ...NEGATED.keys()], (near) => `--${near}`),
   );
 }
 
@@ -291,12 +295,14 @@ function unknownCommand(word: string): UsageError {
   );
 }
 
-interface Given {
+export interface Given {
   readonly positional: readonly string[];
   has(name: string): boolean;
   on(name: string): boolean;
   /** Every value of an option that may be given several times. */
   texts(name: string): readonly string[];
+  /** Every value of several options, each with its option's name, as they follow each other. */
+  inOrder(names: readonly string[]): readonly (readonly [name: string, text: string])[];
   value<Value>(name: string, read: (option: string, text: string) => Value): Value | undefined;
 }
 
@@ -308,8 +314,14 @@ function readWithCac(spec: CommandSpec, options: readonly string[], positional: 
   return {
     positional: read['--'] as readonly string[],
     has: (name) => read[key(name)] !== undefined,
-    on: (name) => [read[key(name)]].flat().at(-1) === true,
+    // cac leaves `true` a text for switches of several words.
+    on: (name) => String([read[key(name)]].flat().at(-1)) === 'true',
     texts: (name) => [read[key(name)] ?? []].flat().map((text) => String(text).slice(1)),
+    inOrder: (names) =>
+      options.flatMap((word) => {
+        const name = names.find((one) => word.startsWith(`--${one}==`));
+        return name === undefined ? [] : [[name, word.slice(name.length + 4)] as const];
+      }),
     value(name, toValue) {
       const found: unknown = read[key(name)];
       if (found === undefined) return undefined;
@@ -334,7 +346,7 @@ function createCli(): CAC {
   const cli = cac('wirebench');
   for (const spec of COMMANDS) {
     const command = cli
-      .command(`${spec.name}${spec.captures}`, spec.description)
+      .command(`${spec.name}${spec.positional}`, spec.description)
       .usage(spec.usage)
       .ignoreOptionDefaultValue();
     // `!` is cac's mark of the command that is meant when none is named.

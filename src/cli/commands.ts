@@ -1,7 +1,7 @@
 // The commands and options as data: what there is, how it is spelled, what help says about it. arguments.ts reads the
 // command line by this table and help.ts prints it.
 
-export type CommandName = 'serve' | 'replay';
+export type CommandName = 'serve' | 'replay' | 'cert';
 
 export interface OptionSpec {
   /** As in `--local-ip`. */
@@ -20,8 +20,8 @@ export interface OptionSpec {
 export interface CommandSpec {
   readonly name: CommandName;
   readonly usage: string;
-  /** What follows the command's name in cac's notation: nothing, or one and more. */
-  readonly captures: '' | ' <...captures>';
+  /** What follows the command's name in cac's notation: nothing, one and more, or any number. */
+  readonly positional: '' | ' <...captures>' | ' [...names]';
   readonly description: string;
   readonly options: readonly OptionSpec[];
   readonly examples: readonly string[];
@@ -51,11 +51,50 @@ function displayOptions(defaultLog: string): OptionSpec[] {
   ];
 }
 
+const TLS_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: 'cert',
+    value: 'FILE',
+    description: 'certificate chain in PEM (RSA, ECDSA P-256 or Ed25519); more of them, each with its --key, go by SNI',
+    defaultText: 'a test certificate',
+  },
+  { name: 'key', value: 'FILE', description: 'private key in PEM; goes with --cert' },
+  { name: 'ocsp', value: 'FILE', description: 'OCSP response in DER, stapled to the --cert before it' },
+  { name: 'tls-min', value: '1.2|1.3', description: 'lowest version of TLS', defaultText: '1.2' },
+  { name: 'tls-max', value: '1.2|1.3', description: 'highest version of TLS', defaultText: '1.3' },
+  {
+    name: 'ciphers',
+    value: 'LIST',
+    description: 'cipher suites, favourite first, by their IANA or OpenSSL names',
+    defaultText: 'all but CBC',
+  },
+  {
+    name: 'groups',
+    value: 'LIST',
+    description: 'key exchange groups, favourite first',
+    defaultText: 'x25519,P-256,P-384',
+  },
+  { name: 'alpn', value: 'LIST', description: 'ALPN, favourite first; empty: none', defaultText: 'h2,http/1.1' },
+  { name: 'strict-sni', description: 'refuse clients that name a server which no certificate is for' },
+  { name: 'resumption', description: 'sessions can be resumed; --no-resumption: they cannot', defaultText: 'on' },
+  {
+    name: 'client-ca',
+    value: 'FILE',
+    description: 'ask clients for a certificate, and trust those that the certificates of this file issued',
+  },
+  {
+    name: 'client-auth',
+    value: 'request|require',
+    description: 'with --client-ca: whether clients without a certificate are served',
+    defaultText: 'require',
+  },
+];
+
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'serve',
     usage: '[serve] [options]',
-    captures: '',
+    positional: '',
     description: 'Answer live connections (the default command)',
     options: [
       {
@@ -128,8 +167,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         description: 'append TLS secrets in NSS key log format',
         defaultText: 'SSLKEYLOGFILE, or none',
       },
-      { name: 'cert', value: 'FILE', description: 'certificate chain in PEM', defaultText: 'a test certificate' },
-      { name: 'key', value: 'FILE', description: 'private key in PEM; goes with --cert' },
+      ...TLS_OPTIONS,
       ...displayOptions('pretty'),
     ],
     examples: [
@@ -144,13 +182,38 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'replay',
     usage: 'replay CAPTURE... [options]',
-    captures: ' <...captures>',
+    positional: ' <...captures>',
     description: 'Run recordings again and compare every byte (folders: the .pcapng files in them)',
     options: [
       ...displayOptions('none: result lines only'),
       { name: 'update', description: 'rewrite the golden logs from what is seen now' },
     ],
     examples: ['wirebench replay run.pcapng', 'wirebench replay fixtures/captures --log pretty -v'],
+  },
+  {
+    name: 'cert',
+    usage: 'cert [NAME or ADDRESS...] [options]',
+    positional: ' [...names]',
+    description: 'Make a CA and server certificates for tests (for localhost and the default addresses)',
+    options: [
+      { name: 'out', value: 'DIR', description: 'where the files go', defaultText: './wirebench-certs' },
+      {
+        name: 'type',
+        value: 'rsa|ecdsa|ed25519|all',
+        description: 'kind of key; once more for a further certificate',
+        defaultText: 'rsa',
+      },
+      { name: 'days', value: 'N', description: 'how long the certificates are valid', defaultText: '365' },
+      { name: 'client', value: 'NAME', description: 'a client certificate of this name too' },
+      { name: 'ca', value: 'FILE', description: 'sign with the CA of this certificate instead of a new one' },
+      { name: 'ca-key', value: 'FILE', description: 'its private key; goes with --ca' },
+      { name: 'ocsp', description: 'a good OCSP response for each server certificate too' },
+    ],
+    examples: [
+      'wirebench cert',
+      'wirebench cert www.example.test *.example.test 192.0.2.1 --type all --ocsp',
+      'wirebench cert --out more --ca wirebench-certs/ca.cert.pem --ca-key wirebench-certs/ca.key.pem',
+    ],
   },
 ];
 

@@ -25,6 +25,11 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'replay':
       void outputLost.then((code) => process.exit(code));
       return replay(parsed.options);
+    case 'cert': {
+      // What makes certificates takes its time to load, and no other command needs it.
+      const { cert } = await import('./cert.js');
+      return cert(parsed.options, (text) => void process.stdout.write(text));
+    }
     default:
       return parsed satisfies never;
   }

@@ -2,7 +2,7 @@
 // time) is settled before the first packet and goes into the recording.
 
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { frameRecorder, keyLogLine, streamRecorder } from '../bench/recorders.js';
 import { RECORDING_FORMAT, RecordingWriter } from '../bench/recording.js';
@@ -14,7 +14,7 @@ import { assembleStack, assembleStreams, type RunConfig, type RunIdentity } from
 import { type Clock, createClock } from '../io/clock.js';
 import { EXIT, FileError } from '../io/errors.js';
 import { runTun, type TunRun } from '../io/live-tun.js';
-import { loadCredential, nodeCrypto } from '../io/node-crypto.js';
+import { nodeCrypto } from '../io/node-crypto.js';
 import type { Loop } from '../io/run.js';
 import { type Listeners, listenOn, runSockets } from '../io/sockets.js';
 import { runStd } from '../io/std.js';
@@ -22,21 +22,23 @@ import { openTun, type TunDevice } from '../io/tun.js';
 import type { ServeOptions } from './arguments.js';
 import { createOutput } from './output.js';
 import { createShown } from './show.js';
+import { readTls, type TlsTexts } from './tls-files.js';
 import { version } from './version.js';
 
 const TEST_KEYS = fileURLToPath(new URL('../../../fixtures/keys/', import.meta.url));
 const TEST_CERTIFICATE = `${TEST_KEYS}server.cert.pem`;
+const TEST_CREDENTIAL = { cert: TEST_CERTIFICATE, key: `${TEST_KEYS}server.key.pem`, ocsp: undefined };
 /** What a killed process may lose of its recording. */
 const SAVE_INTERVAL_MS = 500;
 
 /** `outputLost` resolves with an exit code when the standard output cannot be written any more: the run then ends. */
 export async function serve(options: ServeOptions, outputLost: Promise<number>): Promise<number> {
-  const { certificate, key } = readKeys(options);
-  if (options.mode === 'std') return serveStd(options, certificate, key);
+  const texts = readTls(options.tls, TEST_CREDENTIAL);
+  if (options.mode === 'std') return serveStd(options, texts);
   // Before a file is touched: when the port is in use, an earlier recording of that name is not overwritten.
   const place = await openPlace(options);
   try {
-    return await serveAt(place, options, certificate, key, outputLost);
+    return await serveAt(place, options, texts, outputLost);
   } finally {
     place.close();
   }
@@ -45,12 +47,11 @@ export async function serve(options: ServeOptions, outputLost: Promise<number>):
 async function serveAt(
   place: Place,
   options: ServeOptions,
-  certificate: string,
-  key: string,
+  texts: TlsTexts,
   outputLost: Promise<number>,
 ): Promise<number> {
   const clock = createClock();
-  const config = configOf(place, options, certificate, key);
+  const config = configOf(place, options, texts);
   const seed = options.seed ?? new Uint8Array(randomBytes(32));
   const identity: RunIdentity = { config, seed, startUnixUs: clock.startUnixUs };
 
@@ -78,7 +79,7 @@ async function serveAt(
   });
   const saver = recording && setInterval(() => loop.guard(() => recording.flush()), SAVE_INTERVAL_MS);
   say(`listening on ${describePlace(place, config, options)}`);
-  if (options.cert === undefined) sayTestCertificate();
+  if (options.tls.credentials.length === 0) sayTestCertificate();
   try {
     await loop.done;
   } finally {
@@ -121,7 +122,7 @@ async function openPlace(options: ServeOptions): Promise<Place> {
   return { mode: 'tcp', listeners, close: () => listeners.close() };
 }
 
-function configOf(place: Place, options: ServeOptions, certificate: string, key: string): RunConfig {
+function configOf(place: Place, options: ServeOptions, texts: TlsTexts): RunConfig {
   const asked = options.plainPort === undefined ? [options.tlsPort] : [options.tlsPort, options.plainPort];
   const [tlsPort, ...plainPorts] = place.mode === 'tcp' ? place.listeners.ports : asked;
   return {
@@ -130,19 +131,25 @@ function configOf(place: Place, options: ServeOptions, certificate: string, key:
     ...(place.mode === 'tun' && options.ip6 && { address6: options.ip6.remoteIp }),
     plainPorts,
     tlsPorts: [tlsPort!],
-    certificate,
-    key,
+    ...texts,
   };
 }
 
 function describePlace(place: Place, config: RunConfig, options: ServeOptions): string {
   const spoken = [
     ...config.plainPorts.map((port) => `port ${port} (HTTP/1.1)`),
-    ...config.tlsPorts.map((port) => `port ${port} (TLS: h2, http/1.1)`),
+    ...config.tlsPorts.map((port) => `port ${port} (${spokenTls(options)})`),
   ].join(', ');
   return place.mode === 'tun'
     ? `${options.remoteIp}${place.device.ip6 ? ` and ${options.ip6?.remoteIp}` : ''} ${spoken}, through TUN device ${place.device.name}`
     : `${options.host} ${spoken}, on this system's own TCP`;
+}
+
+/** `TLS 1.2 and 1.3: h2, http/1.1`. */
+function spokenTls({ tls }: ServeOptions): string {
+  const { minVersion, maxVersion, alpnProtocols } = tls;
+  const versions = minVersion === maxVersion ? minVersion : `${minVersion} and ${maxVersion}`;
+  return `TLS ${versions}: ${alpnProtocols.length === 0 ? 'http/1.1' : alpnProtocols.join(', ')}`;
 }
 
 function start(
@@ -187,23 +194,22 @@ function counted(counts: FaultCounts): string {
   );
 }
 
-async function serveStd(options: ServeOptions, certificatePem: string, keyPem: string): Promise<number> {
+async function serveStd(options: ServeOptions, texts: TlsTexts): Promise<number> {
   const { plainPort, tlsPort, host } = options;
   const server = await runStd({
     handler: createSite(),
     host,
     tlsPort,
     plainPort,
-    certificatePem,
-    keyPem,
+    ...texts,
   });
   const stopped = new Promise<void>((resolve) => {
     process.once('SIGINT', resolve);
     process.once('SIGTERM', resolve);
   });
   const plain = server.plainPort === undefined ? '' : `port ${server.plainPort} (HTTP/1.1), `;
-  say(`listening on ${host} ${plain}port ${server.tlsPort} (TLS: h2, http/1.1), by Node's own TLS and HTTP`);
-  if (options.cert === undefined) sayTestCertificate();
+  say(`listening on ${host} ${plain}port ${server.tlsPort} (${spokenTls(options)}), by Node's own TLS and HTTP`);
+  if (options.tls.credentials.length === 0) sayTestCertificate();
   await stopped;
   await server.stop();
   return EXIT.interrupted;
@@ -211,32 +217,6 @@ async function serveStd(options: ServeOptions, certificatePem: string, keyPem: s
 
 function sayTestCertificate(): void {
   say(`the bundled test certificate is used; its key is public. Clients: curl --cacert ${TEST_CERTIFICATE}`);
-}
-
-function readKeys(options: ServeOptions): { certificate: string; key: string } {
-  const certificateFile = options.cert ?? TEST_CERTIFICATE;
-  const keyFile = options.key ?? `${TEST_KEYS}server.key.pem`;
-  const certificate = readPem(certificateFile);
-  const key = readPem(keyFile);
-  try {
-    loadCredential(certificate, key);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new FileError(
-      certificateFile,
-      `${why} (key: ${keyFile})`,
-      'give an RSA certificate and its key, both in PEM',
-    );
-  }
-  return { certificate, key };
-}
-
-function readPem(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new FileError(file, `cannot be read (${(error as NodeJS.ErrnoException).code})`, 'check the path');
-  }
 }
 
 function openRecording(file: string, identity: RunIdentity): RecordingWriter {

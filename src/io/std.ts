@@ -1,12 +1,20 @@
 // std mode: the same site on Node's own http, https and http2 modules, as a reference to compare with. Nothing of our
 // protocols runs here; only the handler is shared.
 
+import { constants, X509Certificate } from 'node:crypto';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type SecureServerOptions,
+} from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import { createSecureContext, type TLSSocket } from 'node:tls';
 import type { BodySource, ConnectionInfo, Field, Handler, Request, Response } from '../core/http/message.js';
 import { listenError } from './sockets.js';
+import { opensslName, type TlsRunConfig } from './tls-config.js';
 
 export interface StdOptions {
   readonly handler: Handler;
@@ -14,17 +22,15 @@ export interface StdOptions {
   /** 0 lets the system choose. */
   readonly tlsPort: number;
   readonly plainPort: number | undefined;
-  readonly certificatePem: string;
-  readonly keyPem: string;
+  readonly certificate: string;
+  readonly key: string;
+  readonly tls: TlsRunConfig;
 }
 
 type NodeRequest = IncomingMessage | Http2ServerRequest;
 type NodeResponse = ServerResponse | Http2ServerResponse;
 
 const READ_BYTES = 16_384;
-/** The one suite that the rest of the project speaks, so that comparisons compare like with like. */
-const CIPHER = 'ECDHE-RSA-AES128-GCM-SHA256';
-
 export interface StdServer {
   readonly tlsPort: number;
   readonly plainPort: number | undefined;
@@ -64,18 +70,9 @@ export async function runStd(options: StdOptions): Promise<StdServer> {
     return server;
   };
   try {
-    const secure = createSecureServer(
-      {
-        allowHTTP1: true,
-        cert: options.certificatePem,
-        key: options.keyPem,
-        minVersion: 'TLSv1.2',
-        maxVersion: 'TLSv1.2',
-        ciphers: CIPHER,
-      },
-      listener,
-    );
+    const secure = createSecureServer({ ...secureOptions(options), allowHTTP1: true }, listener);
     secure.on('sessionError', () => {});
+    stapleOcsp(secure, options);
     const tlsPort = await start(tracked(secure as unknown as Server), options.tlsPort);
     const wanted = options.plainPort;
     const plainPort = wanted === undefined ? wanted : await start(tracked(createHttpServer(listener)), wanted);
@@ -84,6 +81,56 @@ export async function runStd(options: StdOptions): Promise<StdServer> {
     await stop();
     throw error;
   }
+}
+
+/** What Node's own TLS can be told of ours: all but ALPN, which its http2 module decides, and strict names. */
+function secureOptions(options: StdOptions): SecureServerOptions {
+  const { certificate, key, tls } = options;
+  const { clientAuthentication } = tls;
+  return {
+    cert: certificate,
+    key,
+    minVersion: `TLSv${tls.minVersion}`,
+    maxVersion: `TLSv${tls.maxVersion}`,
+    ciphers: tls.cipherSuites.map(opensslName).join(':'),
+    honorCipherOrder: true,
+    ecdhCurve: tls.groups.map((group) => OPENSSL_GROUPS[group]).join(':'),
+    ...(!tls.resumption && { secureOptions: constants.SSL_OP_NO_TICKET }),
+    ...(clientAuthentication && {
+      ca: clientAuthentication.ca,
+      requestCert: true,
+      rejectUnauthorized: clientAuthentication.required,
+    }),
+    ...(tls.otherCredentials.length > 0 && { SNICallback: chooseByName(options) }),
+  };
+}
+
+const OPENSSL_GROUPS = { x25519: 'X25519', secp256r1: 'P-256', secp384r1: 'P-384' } as const;
+
+/** Node's own choice among several contexts goes by patterns; here it is the certificate's names that decide, as in ours. */
+function chooseByName({ certificate, tls }: StdOptions): NonNullable<SecureServerOptions['SNICallback']> {
+  const first = new X509Certificate(certificate);
+  const contexts = tls.otherCredentials.map(({ certificate, key }) => ({
+    leaf: new X509Certificate(certificate),
+    context: createSecureContext({ cert: certificate, key }),
+  }));
+  return (name, done) => {
+    const other =
+      first.checkHost(name) === undefined && contexts.find(({ leaf }) => leaf.checkHost(name) !== undefined);
+    done(null, other ? other.context : undefined);
+  };
+}
+
+function stapleOcsp(server: Http2SecureServer, { certificate, tls }: StdOptions): void {
+  const responses = new Map<string, Buffer>();
+  for (const one of [{ certificate, ocspResponse: tls.ocspResponse }, ...tls.otherCredentials]) {
+    if (one.ocspResponse === undefined) continue;
+    responses.set(new X509Certificate(one.certificate).fingerprint256, Buffer.from(one.ocspResponse, 'base64'));
+  }
+  if (responses.size === 0) return;
+  server.on('OCSPRequest', (leaf: Buffer, _issuer: Buffer, done: (error: null, response: Buffer | null) => void) =>
+    done(null, responses.get(new X509Certificate(leaf).fingerprint256) ?? null),
+  );
 }
 
 function answer(handler: Handler, request: NodeRequest, response: NodeResponse): void {

@@ -95,6 +95,17 @@ function cipherSuiteCode(name: string): number {
   throw new Error(`the cipher suite ${JSON.stringify(name)} is not known`);
 }
 
+/** `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256` is ECDHE-RSA-AES128-GCM-SHA256, and so on; CBC and ChaCha20's hash go unsaid. */
+export function opensslName(iana: string): string {
+  const [before, behind] = iana.split('_WITH_');
+  if (before === undefined || behind === undefined) return iana;
+  const cipher = behind
+    .replace(/^AES_(\d+)_/, 'AES$1_')
+    .replace('_CBC_', '_')
+    .replace('POLY1305_SHA256', 'POLY1305');
+  return `${before.slice('TLS_'.length)}_${cipher}`.replaceAll('_', '-');
+}
+
 /** As many as a run has in practice; older ones are parsed again. */
 const KEPT_CREDENTIALS = 8;
 const kept: { readonly texts: CredentialTexts; readonly credential: TlsCredential }[] = [];

@@ -27,6 +27,28 @@ function usageError(argv: readonly string[], env: Env = {}): UsageError {
   throw new Error(`accepted: ${argv.join(' ')}`);
 }
 
+const TLS_DEFAULTS: ServeOptions['tls'] = {
+  credentials: [],
+  minVersion: '1.2',
+  maxVersion: '1.3',
+  cipherSuites: [
+    'TLS_AES_128_GCM_SHA256',
+    'TLS_AES_256_GCM_SHA384',
+    'TLS_CHACHA20_POLY1305_SHA256',
+    'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256',
+    'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256',
+    'TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384',
+    'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384',
+    'TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256',
+    'TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256',
+  ],
+  groups: ['x25519', 'secp256r1', 'secp384r1'],
+  alpnProtocols: ['h2', 'http/1.1'],
+  resumption: true,
+  strictServerName: false,
+  clientCa: undefined,
+  clientAuthRequired: true,
+};
 const DEFAULTS: ServeOptions = {
   mode: 'tun',
   tlsPort: 443,
@@ -42,8 +64,7 @@ const DEFAULTS: ServeOptions = {
   seed: undefined,
   record: undefined,
   keylog: undefined,
-  cert: undefined,
-  key: undefined,
+  tls: TLS_DEFAULTS,
   log: 'pretty',
   layers: undefined,
   verbose: false,
@@ -107,7 +128,6 @@ const ACCEPTED: readonly [line: string, expected: ServeOptions][] = [
   ['--record=a=b', { ...DEFAULTS, record: 'a=b' }],
   ['--record -', { ...DEFAULTS, record: '-' }],
   ['--record=-x', { ...DEFAULTS, record: '-x' }],
-  ['--cert c.pem --key k.pem', { ...DEFAULTS, cert: 'c.pem', key: 'k.pem' }],
   // Display.
   ['--log json', { ...DEFAULTS, log: 'json' }],
   ['-v', { ...DEFAULTS, verbose: true }],
@@ -145,11 +165,11 @@ const REJECTED: readonly [argv: readonly string[], message: string, suggestion?:
   [['--constructor'], 'unknown option "--constructor"'],
   [['--\x1b[31m'], 'unknown option "--\\u001b[31m"'],
   [['rplay', 'x'], 'unknown command "rplay"', 'Did you mean replay?'],
-  [['frobnicate'], 'unknown command "frobnicate"', 'The commands are serve, replay.'],
+  [['frobnicate'], 'unknown command "frobnicate"', 'The commands are serve, replay, cert.'],
   [['run.pcapng'], 'unknown command "run.pcapng"', 'To run a capture again: wirebench replay "run.pcapng"'],
   [['serve', 'x'], 'serve takes no arguments, but "x" was given'],
   [['serve', '--', '-mode'], 'serve takes no arguments, but "-mode" was given'],
-  [['--mode', 'tcp', '00'], 'unknown command "00"', 'The commands are serve, replay.'],
+  [['--mode', 'tcp', '00'], 'unknown command "00"', 'The commands are serve, replay, cert.'],
   // Options of other commands.
   [['replay', '--seed', '1', 'x'], '--seed is no option of replay', 'It is one of serve.'],
   [['--update'], '--update is no option of serve', 'It is one of replay.'],
@@ -235,8 +255,6 @@ const REJECTED: readonly [argv: readonly string[], message: string, suggestion?:
   [['--dev', '../x'], '--dev: "../x" is no device name (letters, digits, "_", "-" and ".", at most 15 characters)'],
   [['--record', ''], '--record: "" is no file name'],
   [['--seed', ''], '--seed: the seed is empty'],
-  [['--cert', 'c.pem'], '--cert needs --key'],
-  [['--key', 'k.pem'], '--key needs --cert'],
   [['--mode', 'std', '--record', 'r'], '--record: mode std cannot be recorded', 'Modes tun and tcp can.'],
   // Captures.
   [['replay'], 'replay: no capture was given', 'Usage: wirebench replay CAPTURE...'],
@@ -337,7 +355,7 @@ for (const argv of [['--help'], ['-h'], ['serve', '--help'], ['replay', '-h'], [
 
 test('the help of a command lists its options with their defaults and the original spelling', () => {
   const { text } = parseArguments(['serve', '--help'], {}) as Extract<Arguments, { command: 'help' }>;
-  assert.ok(text.includes('  --mtu <BYTES>                MTU of the TUN device (default: 1500)\n'));
+  assert.match(text, /^ {2}--mtu <BYTES> +MTU of the TUN device \(default: 1500\)$/m);
   assert.ok(text.includes('(-localIP too)') && text.includes('(-remoteIP too)'));
   assert.not.match(text, /--update/);
   const { text: general } = parseArguments(['--help'], {}) as Extract<Arguments, { command: 'help' }>;
