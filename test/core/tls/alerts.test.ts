@@ -6,14 +6,11 @@ import * as assert from 'uvu/assert';
 import { Writer } from '../../../src/core/bytes/writer.js';
 import { limits } from '../../../src/core/limits.js';
 import { AlertDescription, AlertLevel, alertRules, type Verdict } from '../../../src/core/tls/alerts.js';
-import { RecordCipher } from '../../../src/core/tls/cipher.js';
 import type { ClientHello } from '../../../src/core/tls/messages.js';
 import { alertName } from '../../../src/core/tls/names.js';
 import { ContentType } from '../../../src/core/tls/record.js';
-import { RecordLayer } from '../../../src/core/tls/record-layer.js';
 import type { TlsServer } from '../../../src/core/tls/server.js';
 import type { TlsEvent } from '../../../src/core/trace.js';
-import { nodeCrypto } from '../../../src/io/node-crypto.js';
 import { ascii, concat, equalBytes, hex } from '../../support/bytes.js';
 import {
   clientHello,
@@ -107,6 +104,15 @@ const elsewhere = {
   certificateUnknown: 'client-auth12.test.ts',
   certificateVerify: 'client-auth12.test.ts',
   clientCertificateMissing: 'client-auth12.test.ts',
+  sequenceEnd: 'record-rules-12.test.ts',
+  alertLength: 'record-rules-13.test.ts',
+  recordSizeLimit: 'record-sizes.test.ts',
+  onlyPadding: 'record-rules-13.test.ts',
+  unprotectedRecord: 'record-rules-13.test.ts',
+  interleavedRecord: 'record-rules-13.test.ts',
+  messageAcrossKeys: 'record-rules-13.test.ts',
+  tooMuchEarlyData: 'record-rules-13.test.ts',
+  tooManyChangeCipherSpecs: 'record-rules-13.test.ts',
   inappropriateFallback: 'client-hello.test.ts',
   maxFragmentLengthValue: 'negotiate.test.ts',
   recordSizeLimitValue: 'negotiate.test.ts',
@@ -119,22 +125,10 @@ const elsewhere = {
   versionNotServed: 'client-hello.test.ts',
 } as const satisfies Partial<Record<Verdict, string>>;
 
-/** Reached below, or where the records of TLS 1.3 are tested. */
-type Elsewhere =
-  | keyof typeof elsewhere
-  | 'renegotiation'
-  | 'sequenceEnd'
-  | 'alertLength'
-  | 'recordSizeLimit'
-  | 'onlyPadding'
-  | 'unprotectedRecord'
-  | 'interleavedRecord'
-  | 'messageAcrossKeys'
-  | 'tooMuchEarlyData'
-  | 'tooManyChangeCipherSpecs';
-
 /** For each other verdict: ways to bring it about. */
-const causes: { readonly [verdict in Exclude<Verdict, Elsewhere>]: readonly (() => Bench)[] } = {
+const causes: {
+  readonly [verdict in Exclude<Verdict, 'renegotiation' | keyof typeof elsewhere>]: readonly (() => Bench)[];
+} = {
   sslv2Hello: [sendFirst(hex('802e 01 0303 0015 0000 0010'))],
   plainHttp: [sendFirst(ascii('GET / HTTP/1.1\r\n\r\n'))],
   unknownContentType: [
@@ -425,38 +419,6 @@ test('every other verdict has a test in the file that is named for it', () => {
     const source = readFileSync(new URL(`../../../../test/core/tls/${file}`, import.meta.url), 'utf8');
     assert.ok(source.includes(`'${verdict}'`), `${file} does not mention ${verdict}`);
   }
-});
-
-test('a record after sequence number 2^64-1 is refused', () => {
-  const key = new Uint8Array(16);
-  const salt = new Uint8Array(4);
-  const sealer = new RecordCipher(nodeCrypto.aead('aes-128-gcm', key), salt, 0xffff_ffff, 0xffff_ffff);
-  const reasons: string[] = [];
-  const layer = new RecordLayer('test', (_at, event) => {
-    if (event.layer === 'tls' && event.kind === 'alert') reasons.push(`${event.description}: ${event.reason}`);
-  });
-  layer.agreeOnVersion();
-  layer.protectInput(new RecordCipher(nodeCrypto.aead('aes-128-gcm', key), salt, 0xffff_ffff, 0xffff_ffff));
-  const last = new Uint8Array(30);
-  sealer.seal(applicationData, one, last, 0);
-  layer.receive(0, concat(last, last));
-  assert.is(layer.next(0), applicationData);
-  assert.is(layer.next(0), 0);
-  assert.is(layer.end, 'failed');
-  assert.equal(reasons, [`unexpected_message: ${alertRules.sequenceEnd.reason}`]);
-});
-
-test('the last sequence number of the output is for an alert, and after it nothing is sent', () => {
-  const layer = new RecordLayer('test', undefined);
-  const aead = nodeCrypto.aead('aes-128-gcm', new Uint8Array(16));
-  layer.protectOutput(new RecordCipher(aead, new Uint8Array(4), 0xffff_ffff, 0xffff_fffe));
-  assert.is(layer.nearlyExhausted, false);
-  layer.write(0, applicationData, one);
-  assert.is(layer.nearlyExhausted, true);
-  layer.close(0);
-  assert.is(layer.pendingOutput, 30 + 31);
-  layer.write(0, applicationData, one);
-  assert.is(layer.pendingOutput, 30 + 31);
 });
 
 test('limits are reached, not passed: the most that is allowed goes through', () => {
