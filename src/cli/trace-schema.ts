@@ -191,6 +191,19 @@ export const TRACE_FIELDS = {
     reason: 'why bytes from the peer are not looked at',
     length: 'how many',
   },
+  'tls.keys': {
+    flow: FLOW,
+    dir: DIR,
+    secret: 'what the keys are made of, by its name in RFC 8446: `client_handshake_traffic_secret`, ...',
+    cipherSuite: 'cipher suite name',
+  },
+  'tls.psk': {
+    flow: FLOW,
+    index: 'which of the identities, from 0',
+    verdict: '`accepted`, or why it is passed over',
+    ageSkewMs: "by how much our idea of the ticket's age is above the client's, milliseconds; accepted ones only",
+  },
+  'tls.early_data': { flow: FLOW, verdict: '`refused`' },
   'tls.truncated': {
     flow: FLOW,
     reason: 'how the byte stream ended without close_notify',

@@ -113,6 +113,14 @@ export const limits = {
     subjectCharacters: 1024,
     /** From the beginning of a connection to the end of its handshake (as "slowloris" holds connections; nginx: 60 s). */
     handshakeUs: 30_000_000,
+    /** KeyUpdates of the client without application data between them (RFC 8446 §4.6.3: they cost the sender nothing). */
+    keyUpdates: 32,
+    /** PSK identities of one ClientHello that are tried (RFC 8446 §4.2.11 allows thousands, and opening each is our work). */
+    pskIdentities: 4,
+    /** How long a ticket of TLS 1.3 is good, seconds (RFC 8446 §4.6.1: at most 604,800). */
+    ticketLifetimeS: 7_200,
+    /** Characters of a client certificate's subject that a ticket holds; with a longer one no ticket is made. */
+    ticketSubjectChars: 1_024,
     /** HostName of RFC 6066 §3: a domain name has at most 255 (RFC 1035 §2.3.4). */
     serverNameBytes: 255,
     /** Certificates of a client's path, its own and the trusted one included (RFC 5280 §6.1 sets no bound). */

@@ -318,6 +318,35 @@ export type TlsEvent =
     }
   | {
       readonly layer: 'tls';
+      /** TLS 1.3: records of this direction are under other keys from here on (RFC 8446 §7.3). */
+      readonly kind: 'keys';
+      readonly flow: string;
+      readonly dir: Direction;
+      /** The RFC's name of what they are made of: client_handshake_traffic_secret, server_application_traffic_secret_1, ... */
+      readonly secret: string;
+      readonly cipherSuite: string;
+    }
+  | {
+      readonly layer: 'tls';
+      /** TLS 1.3: a PSK that the client offers was looked at (RFC 8446 §4.2.11). */
+      readonly kind: 'psk';
+      readonly flow: string;
+      /** Among the identities, from 0. */
+      readonly index: number;
+      /** accepted, or why it is passed over: unknown, other hash, expired, other server name, no client certificate */
+      readonly verdict: string;
+      /** Of one that is accepted: by how much our idea of its age is above the client's, milliseconds. */
+      readonly ageSkewMs?: number;
+    }
+  | {
+      readonly layer: 'tls';
+      /** TLS 1.3: the client offers 0-RTT data, which is refused (RFC 8446 §4.2.10). */
+      readonly kind: 'early_data';
+      readonly flow: string;
+      readonly verdict: 'refused';
+    }
+  | {
+      readonly layer: 'tls';
       /** The byte stream ended without close_notify (RFC 5246 §7.2.1): what came may be cut short by an attacker. */
       readonly kind: 'truncated';
       readonly flow: string;

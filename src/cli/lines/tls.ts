@@ -35,6 +35,15 @@ export function tlsLine(event: TlsEvent, level: Level): Line {
       return warning(`timeout: ${printable(event.reason)} (${printable(event.rule)})`);
     case 'secret':
       return plain(`key log entry ${token(event.label)} (the secret is not shown)`);
+    case 'keys':
+      return plain(`[STATE] ${event.dir === 'in' ? 'reading' : 'writing'} under ${token(event.secret)}`);
+    case 'psk':
+      return plain(
+        `PSK ${event.index}: ${printable(event.verdict)}` +
+          (event.ageSkewMs === undefined ? '' : ` age skew ${event.ageSkewMs} ms`),
+      );
+    case 'early_data':
+      return plain(`early data is ${event.verdict}`);
     case 'drop':
       return warning(`dropped ${event.length} bytes: ${printable(event.reason)}`);
     case 'truncated':

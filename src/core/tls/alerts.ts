@@ -1,7 +1,8 @@
 // What can be wrong, and what goes on the wire for it: one table from a verdict to an alert (RFC 5246 §7.2.2 and the
 // extensions' own RFCs). Every rule says whose fault it is, and `reason` is what the trace shows.
 
-import { type CertificateFailure, TLS_1_3 } from './config.js';
+import { alertRules13 } from './alerts13.js';
+import { TLS_1_3 } from './config.js';
 
 export const AlertLevel = { warning: 1, fatal: 2 } as const;
 
@@ -25,7 +26,10 @@ export const AlertDescription = {
   inappropriate_fallback: 86,
   user_canceled: 90,
   no_renegotiation: 100,
+  missing_extension: 109,
+  unsupported_extension: 110,
   unrecognized_name: 112,
+  certificate_required: 116,
   no_application_protocol: 120,
 } as const;
 
@@ -185,7 +189,9 @@ export const alertRules = {
   ),
 
   // Handshake messages.
-  unexpectedHandshake: fatal('unexpected_message', 'misbehaved', 'RFC 5246 §7.4', 'handshake message out of order'),
+  unexpectedHandshake: fatal('unexpected_message', 'misbehaved', 'RFC 5246 §7.4', 'handshake message out of order', {
+    rule: 'RFC 8446 §4',
+  }),
   missingChangeCipherSpec: fatal(
     'unexpected_message',
     'misbehaved',
@@ -198,7 +204,9 @@ export const alertRules = {
     'RFC 5246 §7.4, limit handshakeMessageBytes',
     'handshake message is too long',
   ),
-  malformedMessage: fatal('decode_error', 'malformed', 'RFC 5246 §7.2.2', 'handshake message is malformed'),
+  malformedMessage: fatal('decode_error', 'malformed', 'RFC 5246 §7.2.2', 'handshake message is malformed', {
+    rule: 'RFC 8446 §6',
+  }),
   renegotiation: {
     level: 'warning',
     description: 'no_renegotiation',
@@ -244,7 +252,9 @@ export const alertRules = {
     'RFC 5246 §7.4.1.2',
     'compression_methods does not list null',
   ),
-  duplicateExtension: fatal('illegal_parameter', 'misbehaved', 'RFC 5246 §7.4.1.4', 'an extension type appears twice'),
+  duplicateExtension: fatal('illegal_parameter', 'misbehaved', 'RFC 5246 §7.4.1.4', 'an extension type appears twice', {
+    rule: 'RFC 8446 §4.2',
+  }),
   serverName: fatal(
     'illegal_parameter',
     'misbehaved',
@@ -257,8 +267,12 @@ export const alertRules = {
     'RFC 5746 §3.6',
     'renegotiation_info is not empty in a first handshake',
   ),
-  noCommonSuite: fatal('handshake_failure', 'incompatible', 'RFC 5246 §7.4.1.3', 'no cipher suite in common'),
-  noCommonGroup: fatal('handshake_failure', 'incompatible', 'RFC 8422 §5.1', 'no group in common'),
+  noCommonSuite: fatal('handshake_failure', 'incompatible', 'RFC 5246 §7.4.1.3', 'no cipher suite in common', {
+    rule: 'RFC 8446 §4.1.1',
+  }),
+  noCommonGroup: fatal('handshake_failure', 'incompatible', 'RFC 8422 §5.1', 'no group in common', {
+    rule: 'RFC 8446 §4.1.1',
+  }),
   noUncompressedPoints: fatal(
     'illegal_parameter',
     'misbehaved',
@@ -271,6 +285,7 @@ export const alertRules = {
     'incompatible',
     'RFC 5246 §7.4.1.4.1, §7.4.3',
     'no signature algorithm in common',
+    { rule: 'RFC 8446 §4.1.1, §4.4.2.2' },
   ),
   sha1Only: fatal(
     'handshake_failure',
@@ -278,18 +293,17 @@ export const alertRules = {
     'RFC 5246 §7.4.1.4.1',
     'no signature_algorithms, which means SHA-1 only',
   ),
+  unrecognizedName: fatal(
+    'unrecognized_name',
+    'incompatible',
+    'RFC 6066 §3',
+    'there is no server of the name in server_name',
+  ),
   noCommonProtocol: fatal(
     'no_application_protocol',
     'incompatible',
     'RFC 7301 §3.2',
     'no application protocol in common',
-  ),
-
-  unrecognizedName: fatal(
-    'unrecognized_name',
-    'incompatible',
-    'RFC 6066 §3',
-    'no certificate for the name that was asked for, and others are not shown',
   ),
   maxFragmentLengthValue: fatal(
     'illegal_parameter',
@@ -311,48 +325,12 @@ export const alertRules = {
     'no extended_master_secret, although the session to be resumed has one',
   ),
 
-  // Certificates of clients, in both versions.
+  // Client authentication in TLS 1.2.
   clientCertificateMissing: fatal(
     'handshake_failure',
     'incompatible',
     'RFC 5246 §7.4.6',
     'the client has no certificate, and one is required',
-  ),
-  badCertificate: fatal(
-    'bad_certificate',
-    'misbehaved',
-    'RFC 5246 §7.2.2, RFC 8446 §6.2',
-    "the client's certificate is corrupt, or a signature in its chain is wrong",
-  ),
-  unsupportedCertificate: fatal(
-    'unsupported_certificate',
-    'incompatible',
-    'RFC 5246 §7.2.2, RFC 8446 §6.2',
-    "the client's certificate is of a kind that is not supported",
-  ),
-  certificateRevoked: fatal(
-    'certificate_revoked',
-    'incompatible',
-    'RFC 5246 §7.2.2, RFC 8446 §6.2',
-    "the client's certificate was revoked",
-  ),
-  certificateExpired: fatal(
-    'certificate_expired',
-    'incompatible',
-    'RFC 5246 §7.2.2, RFC 8446 §6.2',
-    "the client's certificate is not valid at this time",
-  ),
-  certificateUnknown: fatal(
-    'certificate_unknown',
-    'incompatible',
-    'RFC 5246 §7.2.2, RFC 8446 §6.2',
-    "the client's certificate is not acceptable",
-  ),
-  unknownCa: fatal(
-    'unknown_ca',
-    'incompatible',
-    'RFC 5246 §7.2.2, RFC 8446 §6.2',
-    "the client's certificate leads to no authority that is trusted",
   ),
   signatureNotOffered: fatal(
     'illegal_parameter',
@@ -374,8 +352,57 @@ export const alertRules = {
     'misbehaved',
     'RFC 8422 §5.11, RFC 7748 §6.1',
     'public key of the client is not valid in the group',
+    { rule: 'RFC 8446 §4.2.8.2, §7.4.2' },
   ),
-  finished: fatal('decrypt_error', 'misbehaved', 'RFC 5246 §7.4.9', 'verify_data of the Finished message is wrong'),
+  finished: fatal('decrypt_error', 'misbehaved', 'RFC 5246 §7.4.9', 'verify_data of the Finished message is wrong', {
+    rule: 'RFC 8446 §4.4.4',
+  }),
+
+  // The client's certificate.
+  badCertificate: fatal(
+    'bad_certificate',
+    'misbehaved',
+    'RFC 5246 §7.2.2',
+    "the client's certificate is corrupt, or a signature in its chain is wrong",
+    { rule: 'RFC 8446 §6.2' },
+  ),
+  unsupportedCertificate: fatal(
+    'unsupported_certificate',
+    'incompatible',
+    'RFC 5246 §7.2.2',
+    "the client's certificate is of a type that is not supported",
+    { rule: 'RFC 8446 §6.2' },
+  ),
+  certificateRevoked: fatal(
+    'certificate_revoked',
+    'misbehaved',
+    'RFC 5246 §7.2.2',
+    "the client's certificate is revoked",
+    { rule: 'RFC 8446 §6.2' },
+  ),
+  certificateExpired: fatal(
+    'certificate_expired',
+    'misbehaved',
+    'RFC 5246 §7.2.2',
+    "the client's certificate is not valid at this time",
+    { rule: 'RFC 8446 §6.2' },
+  ),
+  certificateUnknown: fatal(
+    'certificate_unknown',
+    'misbehaved',
+    'RFC 5246 §7.2.2',
+    "the client's certificate is not acceptable",
+    { rule: 'RFC 8446 §6.2' },
+  ),
+  unknownCa: fatal(
+    'unknown_ca',
+    'misbehaved',
+    'RFC 5246 §7.2.2',
+    "the client's certificate is of no authority that is trusted",
+    { rule: 'RFC 8446 §6.2' },
+  ),
+
+  ...alertRules13,
 } as const satisfies Record<string, AlertRule>;
 
 export type Verdict = keyof typeof alertRules;
@@ -385,13 +412,3 @@ export function alertRule(verdict: Verdict, version: number | undefined): AlertR
   const rule: AlertRule = alertRules[verdict];
   return version === TLS_1_3 && rule.tls13 !== undefined ? { ...rule, ...rule.tls13 } : rule;
 }
-
-/** The verdict on a client's certificate, from what its verifier says. */
-export const certificateVerdicts = {
-  bad_certificate: 'badCertificate',
-  unsupported_certificate: 'unsupportedCertificate',
-  certificate_revoked: 'certificateRevoked',
-  certificate_expired: 'certificateExpired',
-  certificate_unknown: 'certificateUnknown',
-  unknown_ca: 'unknownCa',
-} as const satisfies Record<CertificateFailure, Verdict>;

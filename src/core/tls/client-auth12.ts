@@ -2,7 +2,8 @@
 // 8422 §5.5. X.509 is not core's concern: the verifier of the config judges the chain.
 
 import type { Crypto, SignatureName, VerifyingKey } from '../crypto.js';
-import { certificateVerdicts, type Verdict } from './alerts.js';
+import type { Verdict } from './alerts.js';
+import { CERTIFICATE_VERDICTS } from './client-certificate13.js';
 import type { ClientAuthentication } from './config.js';
 import { SignatureScheme } from './extensions.js';
 import { type CertificateRequest, type CertificateVerify, ClientCertificateType } from './messages.js';
@@ -35,7 +36,7 @@ export function checkChain(
   // RFC 5246 §7.4.6: a client without a suitable certificate sends an empty list.
   if (chain.length === 0) return required ? 'clientCertificateMissing' : undefined;
   const verified = verifier.verify(chain, Math.floor(nowUnixUs / 1000));
-  return 'failure' in verified ? certificateVerdicts[verified.failure] : verified;
+  return 'failure' in verified ? CERTIFICATE_VERDICTS[verified.failure] : verified;
 }
 
 /** `signed` are all handshake messages before this one. */

@@ -53,7 +53,8 @@ function isFallback(hello: ClientHello, offered: Version, highest: Version | und
   return hello.cipherSuites.includes(TLS_FALLBACK_SCSV) && highest !== undefined && highest > offered;
 }
 
-function hasDuplicates(extensions: readonly Extension[]): boolean {
+/** RFC 8446 §4.2: there is one extension of a type at most. */
+export function hasDuplicates(extensions: readonly Extension[]): boolean {
   const codes = new Set<number>();
   for (const extension of extensions) codes.add(extensionCode(extension));
   return codes.size !== extensions.length;

@@ -39,6 +39,10 @@ export interface HandshakeMachine {
   refreshWriteKey(nowUs: Micros): boolean;
   /** A fatal alert was sent or received; told once. */
   connectionFailed?(): void;
+  /** Application data is about to be written. */
+  beforeData?(nowUs: Micros): void;
+  /** Application data of the peer was read. */
+  dataRead?(): void;
 }
 
 export type CreateMachine = (context: HandshakeContext) => HandshakeMachine;
@@ -74,6 +78,11 @@ export class HandshakeContext {
     this.trace = trace;
     this.highestVersion = highestVersion;
     this.records = new RecordLayer(flow, trace);
+  }
+
+  /** Wall time, milliseconds since 1970: for ages of tickets and the validity of certificates. */
+  unixMs(nowUs: Micros): number {
+    return Math.floor(((this.config.startUnixUs ?? 0) + nowUs) / 1000);
   }
 
   /** The state's name, as the trace tells it. */

@@ -75,7 +75,10 @@ export function keyBlock(
   const seed = join(serverRandom, clientRandom);
   const block = prf(crypto, suite.hash, secret, 'key expansion', seed, keyBlockBytes(suite));
   let at = 0;
-  const cut = (length: number): Uint8Array => block.subarray(at, (at += length));
+  const cut = (length: number): Uint8Array => {
+    at += length;
+    return block.subarray(at - length, at);
+  };
   const macBytes = macKeyBytes(suite);
   const keyBytes = KEY_BYTES[suite.cipher];
   const clientMacKey = cut(macBytes);

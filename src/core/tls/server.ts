@@ -86,7 +86,10 @@ export class TlsServer {
     for (let type = records.next(nowUs); type !== NOTHING; type = records.next(nowUs)) {
       if (type === ContentType.applicationData) {
         // Application data is taken after our own close_notify too, until the peer's.
-        if (this.#context.negotiated !== undefined) return records.content;
+        if (this.#context.negotiated !== undefined) {
+          this.#machine?.dataRead?.();
+          return records.content;
+        }
         this.#context.fail(nowUs, 'earlyApplicationData');
       } else if (type === ContentType.handshake) this.#receiveHandshake(nowUs, records.content);
       else if (this.#machine !== undefined) this.#machine.receiveChangeCipherSpec(nowUs, records.content);
@@ -111,6 +114,7 @@ export class TlsServer {
     let taken = 0;
     while (taken < plaintext.length && this.state === 'open') {
       if (records.pendingOutput >= limits.tls.outputBytes) break;
+      this.#machine?.beforeData?.(nowUs);
       if (records.nearlyExhausted && !this.#machine!.refreshWriteKey(nowUs)) {
         this.close(nowUs);
         break;

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import { Writer } from '../../../src/core/bytes/writer.js';
 import { limits } from '../../../src/core/limits.js';
 import { AlertDescription, AlertLevel, alertRules, type Verdict } from '../../../src/core/tls/alerts.js';
+import type { alertRules13 } from '../../../src/core/tls/alerts13.js';
 import type { ClientHello } from '../../../src/core/tls/messages.js';
 import { alertName } from '../../../src/core/tls/names.js';
 import { ContentType } from '../../../src/core/tls/record.js';
@@ -21,6 +22,7 @@ import {
   withExtension,
 } from '../../support/tls-client.js';
 import { drain, feed, type ServerParts, shakeHands, tracedServer, unsignedCrypto } from '../../support/tls-server.js';
+import { elsewhere } from './verdicts-elsewhere.js';
 
 const { alert, applicationData, changeCipherSpec, handshake } = ContentType;
 
@@ -96,39 +98,11 @@ const one = Uint8Array.of(1);
 const warning: [number, Uint8Array] = [alert, Uint8Array.of(1, 90)];
 const renegotiation: [number, Uint8Array] = [handshake, handshakeBytes(clientHello())];
 
-/** Verdicts that another test file brings about, which then mentions them by name. */
-const elsewhere = {
-  badCertificate: 'client-auth12.test.ts',
-  certificateExpired: 'client-auth12.test.ts',
-  certificateRevoked: 'client-auth12.test.ts',
-  certificateUnknown: 'client-auth12.test.ts',
-  certificateVerify: 'client-auth12.test.ts',
-  clientCertificateMissing: 'client-auth12.test.ts',
-  sequenceEnd: 'record-rules-12.test.ts',
-  alertLength: 'record-rules-13.test.ts',
-  recordSizeLimit: 'record-sizes.test.ts',
-  onlyPadding: 'record-rules-13.test.ts',
-  unprotectedRecord: 'record-rules-13.test.ts',
-  interleavedRecord: 'record-rules-13.test.ts',
-  messageAcrossKeys: 'record-rules-13.test.ts',
-  tooMuchEarlyData: 'record-rules-13.test.ts',
-  tooManyChangeCipherSpecs: 'record-rules-13.test.ts',
-  inappropriateFallback: 'client-hello.test.ts',
-  maxFragmentLengthValue: 'negotiate.test.ts',
-  recordSizeLimitValue: 'negotiate.test.ts',
-  sessionWithoutExtendedMasterSecret: 'resumption12.test.ts',
-  sessionWithoutSuite: 'resumption12.test.ts',
-  signatureNotOffered: 'client-auth12.test.ts',
-  unknownCa: 'client-auth12.test.ts',
-  unrecognizedName: 'negotiate.test.ts',
-  unsupportedCertificate: 'client-auth12.test.ts',
-  versionNotServed: 'client-hello.test.ts',
-} as const satisfies Partial<Record<Verdict, string>>;
+/** Reached below, or in another test file. */
+type Elsewhere = keyof typeof elsewhere | keyof typeof alertRules13 | 'renegotiation';
 
 /** For each other verdict: ways to bring it about. */
-const causes: {
-  readonly [verdict in Exclude<Verdict, 'renegotiation' | keyof typeof elsewhere>]: readonly (() => Bench)[];
-} = {
+const causes: { readonly [verdict in Exclude<Verdict, Elsewhere>]: readonly (() => Bench)[] } = {
   sslv2Hello: [sendFirst(hex('802e 01 0303 0015 0000 0010'))],
   plainHttp: [sendFirst(ascii('GET / HTTP/1.1\r\n\r\n'))],
   unknownContentType: [
