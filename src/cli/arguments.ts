@@ -61,6 +61,8 @@ export interface ServeOptions extends DisplayOptions {
   /** The same two for IPv6, in a /64 network; undefined: IPv4 only. `required`: it was asked for, and is not left out in silence. */
   readonly ip6: { readonly localIp: string; readonly remoteIp: string; readonly required: boolean } | undefined;
   readonly mtu: number;
+  /** Mode tun: segments of one flow leave the process together. */
+  readonly offload: boolean;
   /** Mode tun; undefined: a perfect wire. */
   readonly faults: FaultPlan | undefined;
   /** 32 bytes; undefined: fresh ones are to be drawn. */
@@ -121,7 +123,18 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
 }
 
 /** Options that only matter in some modes; elsewhere they are named in a notice and otherwise ignored, as in the original. */
-const TUN_ONLY = ['dev', 'local-ip', 'remote-ip', 'subnet', 'local-ip6', 'remote-ip6', 'ip6', 'mtu', 'fault'];
+const TUN_ONLY = [
+  'dev',
+  'local-ip',
+  'remote-ip',
+  'subnet',
+  'local-ip6',
+  'remote-ip6',
+  'ip6',
+  'mtu',
+  'offload',
+  'fault',
+];
 const NOT_IN_STD = ['seed', 'keylog', 'log', 'layers', 'pause', 'verbose', 'debug', 'color'];
 
 function serveOptions(given: Given, env: Env): { options: ServeOptions; notices: string[] } {
@@ -148,6 +161,7 @@ function serveOptions(given: Given, env: Env): { options: ServeOptions; notices:
     prefixLength: given.value('subnet', prefixLength) ?? 24,
     ip6: ip6Options(given, mtu, inTun ? notices : undefined),
     mtu,
+    offload: !given.has('offload') || given.on('offload'),
     faults: given.has('fault') ? faultPlan('--fault', given.texts('fault')) : undefined,
     seed: given.value('seed', seedBytes),
     record: given.value('record', fileName),
@@ -202,6 +216,9 @@ interface Words {
   readonly positional: readonly string[];
 }
 
+/** Switches that are on by themselves: `--no-NAME` turns them off. */
+const NEGATABLE = ['ip6', 'offload'];
+
 /** Brings every spelling of an option into one form. A value that begins with a dash must be joined: `--seed=-1`. */
 function sortWords(argv: readonly string[]): Words {
   const options: string[] = [];
@@ -225,9 +242,10 @@ function sortWords(argv: readonly string[]): Words {
       given.set('color', spelled);
       continue;
     }
-    if (/^--?no-ip6$/.test(spelled) && joined === undefined) {
-      options.push('--ip6=false');
-      given.set('ip6', spelled);
+    const negated = NEGATABLE.find((name) => spelled === `--no-${name}` || spelled === `-no-${name}`);
+    if (negated !== undefined && joined === undefined) {
+      options.push(`--${negated}=false`);
+      given.set(negated, spelled);
       continue;
     }
     const option = findOption(spelled);
@@ -264,7 +282,7 @@ function findOption(spelled: string): OptionSpec {
   const names = [...ALL_OPTIONS.values()].flatMap(({ name, original }) => (original ? [name, original] : [name]));
   throw new UsageError(
     `unknown option ${quoted(spelled)}`,
-    nearest(name, [...names, 'no-color', 'no-ip6'], (near) => `--${near}`),
+    nearest(name, [...names, 'no-color', ...NEGATABLE.map((name) => `no-${name}`)], (near) => `--${near}`),
   );
 }
 

@@ -104,6 +104,13 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: 'ip6', description: 'answer over IPv6 as well; --no-ip6: IPv4 only', defaultText: 'when the host can' },
       { name: 'mtu', value: 'BYTES', description: 'MTU of the TUN device', defaultText: '1500' },
       {
+        name: 'offload',
+        description:
+          'hand the kernel the segments of one flow together (TSO), which is faster; --no-offload: one by one, as a ' +
+          'capture on the device is to show them',
+        defaultText: 'on',
+      },
+      {
         name: 'fault',
         value: 'LIST',
         description:

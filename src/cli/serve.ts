@@ -111,6 +111,7 @@ async function openPlace(options: ServeOptions): Promise<Place> {
       hostAddress: options.localIp,
       prefixLength: options.prefixLength,
       mtu: options.mtu,
+      offload: options.offload,
       ...(options.ip6 && { hostAddress6: options.ip6.localIp, requireIp6: options.ip6.required }),
     });
     if (options.ip6 && !device.ip6) say(`${device.name} takes no IPv6 address; --no-ip6 leaves it out`);

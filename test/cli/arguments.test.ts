@@ -38,6 +38,7 @@ const DEFAULTS: ServeOptions = {
   prefixLength: 24,
   ip6: { localIp: 'fd00::1', remoteIp: 'fd00::2', required: false },
   mtu: 1500,
+  offload: true,
   faults: undefined,
   seed: undefined,
   record: undefined,
@@ -93,6 +94,9 @@ const ACCEPTED: readonly [line: string, expected: ServeOptions][] = [
   ['--mtu 1280', { ...DEFAULTS, mtu: 1280 }],
   ['--no-ip6', { ...DEFAULTS, ip6: undefined }],
   ['-no-ip6', { ...DEFAULTS, ip6: undefined }],
+  ['--no-offload', { ...DEFAULTS, offload: false }],
+  ['--offload=false', { ...DEFAULTS, offload: false }],
+  ['--offload', DEFAULTS],
   ['--ip6', { ...DEFAULTS, ip6: { localIp: 'fd00::1', remoteIp: 'fd00::2', required: true } }],
   [
     '--local-ip6 FD01:0:0::a --remote-ip6=fd01::0.0.0.11',
