@@ -6,11 +6,13 @@ import { type CAC, cac } from 'cac';
 import type { FaultPlan } from '../core/faults.js';
 import { IPV6_MIN_MTU } from '../core/ip/packet6.js';
 import { limits } from '../core/limits.js';
+import type { TcpConfig } from '../core/tcp/config.js';
 import type { Layer } from '../core/trace.js';
 import type { ColorFlag } from './colors.js';
 import { COMMANDS, type CommandName, type CommandSpec, GLOBAL_OPTIONS, type OptionSpec } from './commands.js';
 import { faultPlan } from './fault.js';
 import { helpText } from './help.js';
+import { tcpKnobs } from './tcp-knobs.js';
 import {
   checkTunAddresses,
   checkTunAddresses6,
@@ -63,6 +65,8 @@ export interface ServeOptions extends DisplayOptions {
   readonly mtu: number;
   /** Mode tun: segments of one flow leave the process together. */
   readonly offload: boolean;
+  /** Mode tun; undefined: the defaults of core/tcp/config.ts. */
+  readonly tcp: TcpConfig | undefined;
   /** Mode tun; undefined: a perfect wire. */
   readonly faults: FaultPlan | undefined;
   /** 32 bytes; undefined: fresh ones are to be drawn. */
@@ -162,6 +166,7 @@ function serveOptions(given: Given, env: Env): { options: ServeOptions; notices:
     ip6: ip6Options(given, mtu, inTun ? notices : undefined),
     mtu,
     offload: !given.has('offload') || given.on('offload'),
+    tcp: given.value('tcp', tcpKnobs),
     faults: given.has('fault') ? faultPlan('--fault', given.texts('fault')) : undefined,
     seed: given.value('seed', seedBytes),
     record: given.value('record', fileName),

@@ -119,6 +119,15 @@ export const COMMANDS: readonly CommandSpec[] = [
         defaultText: 'none',
       },
       {
+        name: 'tcp',
+        value: 'LIST',
+        description:
+          'knobs of TCP: congestion=cubic|reno, recovery=rack|newreno, sack, timestamps, ecn, syncookies=on|off, ' +
+          'window=BYTES, scale=0..14|off, keepalive=60s|off, keepalive-interval=75s, keepalive-probes=9, ' +
+          'user-timeout=30s|off, linger=BYTES; joined by commas',
+        defaultText: 'as Linux has them',
+      },
+      {
         name: 'seed',
         value: 'SEED',
         description: '64 hex digits, or any text (hashed with SHA-256): the same seed and input give the same bytes',

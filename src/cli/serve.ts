@@ -127,7 +127,11 @@ function configOf(place: Place, options: ServeOptions, certificate: string, key:
   const [tlsPort, ...plainPorts] = place.mode === 'tcp' ? place.listeners.ports : asked;
   return {
     mode: place.mode,
-    ...(place.mode === 'tun' && { address: options.remoteIp, mtu: options.mtu }),
+    ...(place.mode === 'tun' && {
+      address: options.remoteIp,
+      mtu: options.mtu,
+      ...(options.tcp && { tcp: options.tcp }),
+    }),
     ...(place.mode === 'tun' && options.ip6 && { address6: options.ip6.remoteIp }),
     plainPorts,
     tlsPorts: [tlsPort!],
