@@ -108,7 +108,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         description:
           'hand the kernel the segments of one flow together (TSO), which is faster; --no-offload: one by one, as a ' +
           'capture on the device is to show them',
-        defaultText: 'on',
+        defaultText: 'on, off with --fault',
       },
       {
         name: 'fault',

@@ -111,7 +111,8 @@ async function openPlace(options: ServeOptions): Promise<Place> {
       hostAddress: options.localIp,
       prefixLength: options.prefixLength,
       mtu: options.mtu,
-      offload: options.offload,
+      // The kernel would sum up a merged packet anew, and flipped bits would arrive as if they were right.
+      offload: options.offload && options.faults === undefined,
       ...(options.ip6 && { hostAddress6: options.ip6.localIp, requireIp6: options.ip6.required }),
     });
     if (options.ip6 && !device.ip6) say(`${device.name} takes no IPv6 address; --no-ip6 leaves it out`);

@@ -20,7 +20,10 @@ const PROTOCOL_TCP = 6;
 const FLAG_PSH = 0x08;
 const FLAG_ACK = 0x10;
 
-/** Takes packets one by one and gives them on, merged where that is possible, in order. */
+/**
+ * Takes packets one by one and gives them on, merged where that is possible, in order. Checksums of TCP are taken for right:
+ * the kernel makes those of merged segments anew.
+ */
 export class SegmentMerger {
   readonly #emit: (bytes: Uint8Array, length: number) => void;
   /** The virtio-net header, and behind it the packet that waits. */
