@@ -2,7 +2,6 @@
 // (RFC 5246 §6.2, §7), and application data for the dissector above. Passive: records are opened with a known master secret.
 
 import { ParseError, Reader } from '../core/bytes/reader.js';
-import { RecordCipher } from '../core/tls/cipher.js';
 import { printable } from '../core/tls/describe.js';
 import { decodeHandshake, HANDSHAKE_HEADER_BYTES, HandshakeType, RANDOM_BYTES } from '../core/tls/messages.js';
 import {
@@ -15,8 +14,10 @@ import {
   signatureName,
   versionName,
 } from '../core/tls/names.js';
+import { protection12, type RecordProtection } from '../core/tls/protection.js';
 import { ContentType, RECORD_HEADER_BYTES, RecordBuffer } from '../core/tls/record.js';
 import { keyBlock } from '../core/tls/schedule.js';
+import { CIPHER_SUITES, type CipherSuiteInfo } from '../core/tls/suites.js';
 import { nodeCrypto } from '../io/node-crypto.js';
 import { compareLimits, type Field, quoted, RANK, type Unit } from './difference.js';
 import { type ApplicationDissector, Pending } from './pending.js';
@@ -54,9 +55,11 @@ export class TlsDissector {
   /** Of the record at the front. */
   #recordStart = 0;
   #serverRandom: Uint8Array | undefined;
+  #suite: CipherSuiteInfo | undefined;
+  #encryptThenMac = false;
   #alpn: string | undefined;
   #protected = false;
-  #cipher: RecordCipher | undefined;
+  #cipher: RecordProtection | undefined;
   #application: ApplicationDissector | undefined;
   #lost = false;
 
@@ -151,7 +154,9 @@ export class TlsDissector {
       const message = decodeHandshake(new Reader('tls', bytes));
       if (message.type !== 'ServerHello') return;
       this.#serverRandom = message.random;
+      this.#suite = CIPHER_SUITES.get(message.cipherSuite);
       for (const extension of message.extensions ?? []) {
+        if (extension.type === 'encrypt_then_mac') this.#encryptThenMac = true;
         if (extension.type === 'alpn') this.#alpn = printable(extension.protocols[0] ?? new Uint8Array(0));
       }
     } catch (error) {
@@ -164,9 +169,12 @@ export class TlsDissector {
     this.#protected = true;
     const clientRandom = this.#knowledge.clientRandom();
     const masterSecret = this.#knowledge.masterSecret();
+    const suite = this.#suite;
     if (this.#serverRandom === undefined || clientRandom?.length !== RANDOM_BYTES || masterSecret === undefined) return;
-    const keys = keyBlock(nodeCrypto, masterSecret, clientRandom, this.#serverRandom);
-    this.#cipher = new RecordCipher(nodeCrypto.aead('aes-128-gcm', keys.serverWriteKey), keys.serverWriteIv);
+    if (suite?.version !== '1.2') return;
+    const { server } = keyBlock(nodeCrypto, suite, masterSecret, clientRandom, this.#serverRandom);
+    const cbc = { encryptThenMac: this.#encryptThenMac, ivSecret: new Uint8Array(0) };
+    this.#cipher = protection12(nodeCrypto, suite, server, cbc);
   }
 }
 

@@ -163,6 +163,21 @@ export const TRACE_FIELDS = {
     serverName: 'what the client asked for (SNI); optional',
     alpn: 'negotiated protocol; optional',
     extendedMasterSecret: 'whether RFC 7627 is in use',
+    resumed: '`session id`, `ticket` or `psk`; optional, absent after a full handshake',
+    encryptThenMac: '`true`: RFC 7366 is in use; optional',
+    clientCertificate: "subject of the client's certificate; optional",
+  },
+  'tls.key_schedule': {
+    flow: FLOW,
+    label: 'the step, labelled as in the RFC: `extended master secret`, `key expansion`, `c hs traffic`, ...',
+    hash: '`sha256` or `sha384`',
+    length: 'bytes that were derived',
+  },
+  'tls.timeout': {
+    severity: '`warning`',
+    flow: FLOW,
+    reason: 'what took too long',
+    rule: 'the limit',
   },
   'tls.secret': {
     flow: FLOW,

@@ -105,6 +105,14 @@ export const limits = {
     renegotiations: 3,
     /** Draws for one ephemeral private key; a draw is invalid in secp256r1 once in 2^32. */
     keyDraws: 4,
+    /** Sessions of TLS 1.2 kept for their session ids; beyond them the oldest is forgotten (RFC 5246 §F.1.4). */
+    sessions: 1024,
+    /** From the full handshake to the last time that it is resumed, by id or ticket (RFC 5246 §F.1.4: 24 hours at most). */
+    sessionLifetimeUs: 7_200_000_000,
+    /** Characters of a client certificate's subject that are kept and shown. */
+    subjectCharacters: 1024,
+    /** From the beginning of a connection to the end of its handshake (as "slowloris" holds connections; nginx: 60 s). */
+    handshakeUs: 30_000_000,
     /** KeyUpdates of the client without application data between them (RFC 8446 §4.6.3: they cost the sender nothing). */
     keyUpdates: 32,
     /** PSK identities of one ClientHello that are tried (RFC 8446 §4.2.11 allows thousands, and opening each is our work). */

@@ -270,6 +270,32 @@ export type TlsEvent =
       readonly serverName?: string;
       readonly alpn?: string;
       readonly extendedMasterSecret: boolean;
+      /** Absent: a full handshake. */
+      readonly resumed?: 'session id' | 'ticket' | 'psk';
+      /** RFC 7366 is in use. */
+      readonly encryptThenMac?: true;
+      /** Subject of the client's certificate. */
+      readonly clientCertificate?: string;
+    }
+  | {
+      readonly layer: 'tls';
+      /** A step of the key schedule; the secrets themselves are in `secret` events only. */
+      readonly kind: 'key_schedule';
+      readonly flow: string;
+      /** As in the RFC: `extended master secret`, `key expansion`, `c hs traffic`, ... */
+      readonly label: string;
+      readonly hash: 'sha256' | 'sha384';
+      /** Bytes that were derived. */
+      readonly length: number;
+    }
+  | {
+      readonly layer: 'tls';
+      /** The handshake took too long, and the connection is closed. */
+      readonly kind: 'timeout';
+      readonly severity: 'warning';
+      readonly flow: string;
+      readonly reason: string;
+      readonly rule: string;
     }
   | {
       readonly layer: 'tls';

@@ -110,13 +110,13 @@ test('the end of input anywhere in the handshake ends the session, with nothing 
     ({ session, client, flush }) => {
       session.receive(0, client.start());
       flush();
-      session.receive(0, client.finish()[0]);
+      session.receive(0, client.finish()[0]!);
     },
     ({ session, client, flush }) => {
       session.receive(0, client.start());
       flush();
       const [clientKeyExchange, changeCipherSpec, finished] = client.finish();
-      session.receive(0, concat(clientKeyExchange, changeCipherSpec, finished.subarray(0, 20)));
+      session.receive(0, concat(clientKeyExchange!, changeCipherSpec!, finished!.subarray(0, 20)));
     },
   ];
   steps.forEach((step, index) => {

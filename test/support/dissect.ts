@@ -6,6 +6,7 @@ import { RecordCipher } from '../../src/core/tls/cipher.js';
 import { decodeHandshake } from '../../src/core/tls/messages.js';
 import { ContentType } from '../../src/core/tls/record.js';
 import { keyBlock } from '../../src/core/tls/schedule.js';
+import { CIPHER_SUITES, CipherSuite } from '../../src/core/tls/suites.js';
 import { nodeCrypto } from '../../src/io/node-crypto.js';
 import { concat, hex, toHex } from './bytes.js';
 import type { RecordedRun } from './recorded.js';
@@ -80,6 +81,8 @@ export function cutRecords(stream: Uint8Array): Uint8Array[] {
   return records;
 }
 
+const suite = CIPHER_SUITES.get(CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)!;
+
 /** Both directions of a TLS stream, opened with the recording's key log. */
 export function openStream(run: RecordedRun, stream: WireStream): { client: TlsRecord[]; server: TlsRecord[] } {
   const client = cutRecords(stream.fromClient);
@@ -87,9 +90,9 @@ export function openStream(run: RecordedRun, stream: WireStream): { client: TlsR
   const clientRandom = randomOf(client[0]!);
   const secret = new RegExp(`^CLIENT_RANDOM ${toHex(clientRandom)} ([0-9a-f]+)$`, 'm').exec(run.recording.keyLog)?.[1];
   if (secret === undefined) return { client: client.map(plain), server: server.map(plain) };
-  const keys = keyBlock(nodeCrypto, hex(secret), clientRandom, randomOf(server[0]!));
-  const clientCipher = new RecordCipher(nodeCrypto.aead('aes-128-gcm', keys.clientWriteKey), keys.clientWriteIv);
-  const serverCipher = new RecordCipher(nodeCrypto.aead('aes-128-gcm', keys.serverWriteKey), keys.serverWriteIv);
+  const keys = keyBlock(nodeCrypto, suite, hex(secret), clientRandom, randomOf(server[0]!));
+  const clientCipher = new RecordCipher(nodeCrypto.aead('aes-128-gcm', keys.client.key), keys.client.iv);
+  const serverCipher = new RecordCipher(nodeCrypto.aead('aes-128-gcm', keys.server.key), keys.server.iv);
   return { client: openRecords(client, clientCipher), server: openRecords(server, serverCipher) };
 }
 

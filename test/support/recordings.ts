@@ -5,6 +5,7 @@ import { type RecordedPacket, type RecordingItem, RecordingWriter, readRecording
 import { finishChecksum, sumWords } from '../../src/core/ip/checksum.js';
 import { RecordCipher } from '../../src/core/tls/cipher.js';
 import { keyBlock } from '../../src/core/tls/schedule.js';
+import { CIPHER_SUITES, CipherSuite } from '../../src/core/tls/suites.js';
 import { nodeCrypto } from '../../src/io/node-crypto.js';
 import { concat, hex } from './bytes.js';
 
@@ -144,8 +145,9 @@ export class RecordedTls {
   }
 
   #cipher(): RecordCipher {
-    const keys = keyBlock(nodeCrypto, this.#master, this.#clientRandom, this.#serverRandom);
-    return new RecordCipher(nodeCrypto.aead('aes-128-gcm', keys.serverWriteKey), keys.serverWriteIv);
+    const suite = CIPHER_SUITES.get(CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)!;
+    const { server } = keyBlock(nodeCrypto, suite, this.#master, this.#clientRandom, this.#serverRandom);
+    return new RecordCipher(nodeCrypto.aead('aes-128-gcm', server.key), server.iv);
   }
 }
 

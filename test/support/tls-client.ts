@@ -3,10 +3,15 @@
 
 import { Reader } from '../../src/core/bytes/reader.js';
 import { Writer } from '../../src/core/bytes/writer.js';
-import type { GroupName, Hash, KeyExchange } from '../../src/core/crypto.js';
+import {
+  type GroupName,
+  type KeyExchange,
+  PRIVATE_KEY_BYTES,
+  type SignatureName,
+  type SigningKey,
+} from '../../src/core/crypto.js';
 import { createRandomSource } from '../../src/core/random.js';
-import { RecordCipher } from '../../src/core/tls/cipher.js';
-import { type Extension, NamedGroup } from '../../src/core/tls/extensions.js';
+import { type Extension, NamedGroup, SignatureScheme } from '../../src/core/tls/extensions.js';
 import {
   type Certificate,
   type ClientHello,
@@ -16,10 +21,12 @@ import {
   type ServerHello,
   type ServerKeyExchange,
 } from '../../src/core/tls/messages.js';
+import { protection12, type RecordProtection } from '../../src/core/tls/protection.js';
 import { ContentType, RecordBuffer, writeRecordHeader } from '../../src/core/tls/record.js';
 import { extendedMasterSecret, keyBlock, masterSecret, verifyData } from '../../src/core/tls/schedule.js';
+import { CIPHER_SUITES, CipherSuite, type CipherSuiteInfo } from '../../src/core/tls/suites.js';
 import { nodeCrypto } from '../../src/io/node-crypto.js';
-import { ascii, concat } from './bytes.js';
+import { ascii, concat, toHex } from './bytes.js';
 
 const random = createRandomSource(nodeCrypto, new Uint8Array(32).fill(7));
 
@@ -70,9 +77,23 @@ export function record(contentType: number, content: Uint8Array, version = 0x030
   return out;
 }
 
-export interface ReceivedRecord {
-  readonly contentType: number;
-  readonly content: Uint8Array;
+const GROUPS = Object.keys(NamedGroup) as GroupName[];
+
+/** A session that was made before, to be resumed by the session id or ticket that is in the ClientHello. */
+export interface ClientSession {
+  readonly masterSecret: Uint8Array;
+  readonly sessionId: Uint8Array;
+  readonly ticket: Uint8Array;
+}
+
+export interface ClientOptions {
+  readonly session?: ClientSession;
+  /** What is shown when a certificate is asked for; absent: an empty list. */
+  readonly certificate?: {
+    readonly chain: readonly Uint8Array[];
+    readonly key: SigningKey;
+    readonly scheme: SignatureName;
+  };
 }
 
 export class TestTlsClient {
@@ -83,24 +104,31 @@ export class TestTlsClient {
   readonly alerts: [number, number][] = [];
   /** Application data of the server. */
   readonly received: Uint8Array[] = [];
+  /** Content bytes of each record of the server. */
+  readonly recordBytes: number[] = [];
   master: Uint8Array = new Uint8Array(0);
   finishedByServer = false;
+  /** The server took up the session that was offered. */
+  resumed = false;
+  readonly #options: ClientOptions;
   readonly #input = new RecordBuffer();
   #partial: Uint8Array = new Uint8Array(0);
-  readonly #transcript: Hash = nodeCrypto.createHash('sha256');
-  #readCipher: RecordCipher | undefined;
-  #nextReadCipher: RecordCipher | undefined;
-  #writeCipher: RecordCipher | undefined;
-  #nextWriteCipher: RecordCipher | undefined;
+  readonly #transcript: Uint8Array[] = [];
+  #suite: CipherSuiteInfo = CIPHER_SUITES.get(CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)!;
+  #readCipher: RecordProtection | undefined;
+  #nextReadCipher: RecordProtection | undefined;
+  #writeCipher: RecordProtection | undefined;
+  #nextWriteCipher: RecordProtection | undefined;
 
-  constructor(hello: ClientHello = clientHello()) {
+  constructor(hello: ClientHello = clientHello(), options: ClientOptions = {}) {
     this.hello = hello;
+    this.#options = options;
   }
 
   /** The first flight, as one record of version 1.0 as OpenSSL sends it. */
   start(): Uint8Array {
     const bytes = handshakeBytes(this.hello);
-    this.#transcript.update(bytes);
+    this.#transcript.push(bytes);
     return record(ContentType.handshake, bytes, 0x0301);
   }
 
@@ -112,41 +140,80 @@ export class TestTlsClient {
       const fragment = this.#input.shiftFragment();
       const content = this.#readCipher ? this.#readCipher.open(contentType, fragment) : fragment;
       if (content === undefined) throw new Error('a record of the server does not open');
+      this.recordBytes.push(content.length);
       this.#handle(contentType, content.slice());
     }
     if (this.#input.length > 0) throw new Error('the server sent an unfinished record');
   }
 
-  /** The second flight's three parts: ClientKeyExchange, ChangeCipherSpec, Finished, each as one record. */
-  finish(): [Uint8Array, Uint8Array, Uint8Array] {
-    const clientKeyExchange = this.keyExchangeMessage();
+  /**
+   * The second flight, each message as one record: ClientKeyExchange, ChangeCipherSpec, Finished; with client
+   * authentication also Certificate and CertificateVerify, and of a resumed session the last two.
+   */
+  finish(): Uint8Array[] {
+    const flight = this.resumed ? [] : this.keyMessages().map((message) => record(ContentType.handshake, message));
     const changeCipherSpec = record(ContentType.changeCipherSpec, Uint8Array.of(1));
-    this.#writeCipher = this.#nextWriteCipher;
-    const finished = this.finishedMessage();
-    return [
-      record(ContentType.handshake, clientKeyExchange),
-      changeCipherSpec,
-      this.seal(ContentType.handshake, finished),
-    ];
+    this.changeCipher();
+    return [...flight, changeCipherSpec, this.seal(ContentType.handshake, this.finishedMessage())];
+  }
+
+  /** Certificate, ClientKeyExchange, CertificateVerify, as far as they are wanted. */
+  keyMessages(): Uint8Array[] {
+    const messages: Uint8Array[] = [];
+    const { certificate } = this.#options;
+    const asked = this.messages.some((message) => message.type === 'CertificateRequest');
+    if (asked) messages.push(this.say({ type: 'Certificate', certificateList: certificate?.chain ?? [] }));
+    messages.push(this.keyExchangeMessage());
+    if (asked && certificate !== undefined) messages.push(this.certificateVerifyMessage());
+    return messages;
   }
 
   /** The ClientKeyExchange; the keys are then known. `publicKey` replaces ours on the wire. */
   keyExchangeMessage(publicKey?: Uint8Array): Uint8Array {
-    const serverHello = this.messages.find((message): message is ServerHello => message.type === 'ServerHello')!;
     const serverKey = this.messages.find((one): one is ServerKeyExchange => one.type === 'ServerKeyExchange')!;
-    const group: GroupName = serverKey.namedGroup === NamedGroup.x25519 ? 'x25519' : 'secp256r1';
-    const ours: KeyExchange = nodeCrypto.keyExchange(group, random.bytes('client', `${group} private`, 32))!;
+    const group = GROUPS.find((name) => NamedGroup[name] === serverKey.namedGroup)!;
+    const privateKey = random.bytes('client', `${group} private`, PRIVATE_KEY_BYTES[group]);
+    const ours: KeyExchange = nodeCrypto.keyExchange(group, privateKey)!;
     const premaster = ours.derive(serverKey.publicKey)!;
-    const bytes = handshakeBytes({ type: 'ClientKeyExchange', publicKey: publicKey ?? ours.publicKey });
-    this.#transcript.update(bytes);
-    const extended = serverHello.extensions?.some((extension) => extension.type === 'extended_master_secret');
-    this.master = extended
-      ? extendedMasterSecret(nodeCrypto, premaster, this.#transcript.digest())
-      : masterSecret(nodeCrypto, premaster, this.hello.random, serverHello.random);
-    const keys = keyBlock(nodeCrypto, this.master, this.hello.random, serverHello.random);
-    this.#nextWriteCipher = new RecordCipher(nodeCrypto.aead('aes-128-gcm', keys.clientWriteKey), keys.clientWriteIv);
-    this.#nextReadCipher = new RecordCipher(nodeCrypto.aead('aes-128-gcm', keys.serverWriteKey), keys.serverWriteIv);
+    const bytes = this.say({ type: 'ClientKeyExchange', publicKey: publicKey ?? ours.publicKey });
+    const { hash } = this.#suite;
+    this.master = this.#has('extended_master_secret')
+      ? extendedMasterSecret(nodeCrypto, hash, premaster, this.#digest())
+      : masterSecret(nodeCrypto, hash, premaster, this.hello.random, this.serverHello.random);
+    this.#makeKeys();
     return bytes;
+  }
+
+  /** Signs what was said so far; `parts` replace ours. */
+  certificateVerifyMessage(parts: { scheme?: number; signature?: Uint8Array } = {}): Uint8Array {
+    const { key, scheme } = this.#options.certificate!;
+    const salt = new Uint8Array(scheme.endsWith('512') ? 64 : scheme.endsWith('384') ? 48 : 32);
+    const signature = parts.signature ?? nodeCrypto.sign(key, scheme, concat(...this.#transcript), salt);
+    return this.say({ type: 'CertificateVerify', signatureScheme: parts.scheme ?? SignatureScheme[scheme], signature });
+  }
+
+  /** A message of ours becomes part of the transcript. */
+  say(message: HandshakeMessage): Uint8Array {
+    const bytes = handshakeBytes(message);
+    this.#transcript.push(bytes);
+    return bytes;
+  }
+
+  get serverHello(): ServerHello {
+    return this.messages.find((message): message is ServerHello => message.type === 'ServerHello')!;
+  }
+
+  /** What the server's messages say of a type, in order. */
+  said<Type extends HandshakeMessage['type']>(type: Type): Extract<HandshakeMessage, { type: Type }>[] {
+    return this.messages.filter(
+      (message): message is Extract<HandshakeMessage, { type: Type }> => message.type === type,
+    );
+  }
+
+  /** What a later connection needs to resume this session. */
+  get session(): ClientSession {
+    const ticket = this.said('NewSessionTicket')[0]?.ticket ?? new Uint8Array(0);
+    return { masterSecret: this.master, sessionId: this.serverHello.sessionId, ticket };
   }
 
   /** As `finish` does it between its parts. */
@@ -155,15 +222,13 @@ export class TestTlsClient {
   }
 
   finishedMessage(): Uint8Array {
-    const data = verifyData(nodeCrypto, this.master, 'client', this.#transcript.digest());
-    const bytes = handshakeBytes({ type: 'Finished', verifyData: data });
-    this.#transcript.update(bytes);
-    return bytes;
+    const data = verifyData(nodeCrypto, this.#suite.hash, this.master, 'client', this.#digest());
+    return this.say({ type: 'Finished', verifyData: data });
   }
 
   /** A protected record. */
   seal(contentType: number, content: Uint8Array): Uint8Array {
-    const out = new Uint8Array(content.length + 29);
+    const out = new Uint8Array(5 + this.#writeCipher!.fragmentBytes(content.length));
     this.#writeCipher!.seal(contentType, content, out, 0);
     return out;
   }
@@ -184,13 +249,42 @@ export class TestTlsClient {
       this.#partial = this.#partial.slice(4 + length);
       const message = decodeHandshake(new Reader('tls', bytes));
       if (message.type === 'Finished') this.#checkFinished(message.verifyData);
-      this.#transcript.update(bytes);
+      this.#transcript.push(bytes);
       this.messages.push(message);
+      if (message.type === 'ServerHello') this.#hearHello(message);
     }
   }
 
+  #hearHello({ cipherSuite, sessionId }: ServerHello): void {
+    this.#suite = CIPHER_SUITES.get(cipherSuite)!;
+    const { session } = this.#options;
+    const offered = this.hello.sessionId;
+    // RFC 5077 §3.4: the echo of our session id says that the session is resumed.
+    this.resumed = session !== undefined && offered.length > 0 && toHex(offered) === toHex(sessionId);
+    if (!this.resumed) return;
+    this.master = session!.masterSecret;
+    this.#makeKeys();
+  }
+
+  #makeKeys(): void {
+    const keys = keyBlock(nodeCrypto, this.#suite, this.master, this.hello.random, this.serverHello.random);
+    const cbc = { encryptThenMac: this.#has('encrypt_then_mac'), ivSecret: new Uint8Array(32) };
+    this.#nextWriteCipher = protection12(nodeCrypto, this.#suite, keys.client, cbc);
+    this.#nextReadCipher = protection12(nodeCrypto, this.#suite, keys.server, cbc);
+  }
+
+  #has(type: Extension['type']): boolean {
+    return this.serverHello.extensions?.some((extension) => extension.type === type) ?? false;
+  }
+
+  #digest(): Uint8Array {
+    const hash = nodeCrypto.createHash(this.#suite.hash);
+    for (const bytes of this.#transcript) hash.update(bytes);
+    return hash.digest();
+  }
+
   #checkFinished(data: Uint8Array): void {
-    const expected = verifyData(nodeCrypto, this.master, 'server', this.#transcript.digest());
+    const expected = verifyData(nodeCrypto, this.#suite.hash, this.master, 'server', this.#digest());
     if (expected.some((byte, index) => byte !== data[index])) throw new Error("the server's Finished is wrong");
     this.finishedByServer = true;
   }

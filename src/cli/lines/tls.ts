@@ -25,9 +25,14 @@ export function tlsLine(event: TlsEvent, level: Level): Line {
     case 'established':
       return plain(
         `[STATE] established ${versionText(event.version)} ${token(event.cipherSuite)}` +
-          (event.alpn === undefined ? '' : ` alpn=${token(event.alpn)}`),
+          (event.alpn === undefined ? '' : ` alpn=${token(event.alpn)}`) +
+          (event.resumed === undefined ? '' : ` resumed=${event.resumed.replace(' ', '-')}`),
         level >= VERBOSE ? establishedDetails(event) : [],
       );
+    case 'key_schedule':
+      return plain(`key schedule: ${printable(event.label)}, ${event.length} bytes by ${token(event.hash)}`);
+    case 'timeout':
+      return warning(`timeout: ${printable(event.reason)} (${printable(event.rule)})`);
     case 'secret':
       return plain(`key log entry ${token(event.label)} (the secret is not shown)`);
     case 'keys':
@@ -88,6 +93,9 @@ function establishedDetails(event: Extract<TlsEvent, { kind: 'established' }>): 
   const details = [`group: ${token(event.group)}`, `signature: ${token(event.signature)}`];
   if (event.serverName !== undefined) details.push(`server name: ${printable(event.serverName)}`);
   details.push(`extended master secret: ${event.extendedMasterSecret ? 'yes' : 'no'}`);
+  if (event.encryptThenMac) details.push('encrypt-then-MAC: yes');
+  if (event.resumed !== undefined) details.push(`resumed: by ${event.resumed}`);
+  if (event.clientCertificate !== undefined) details.push(`client certificate: ${printable(event.clientCertificate)}`);
   return details;
 }
 

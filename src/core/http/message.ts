@@ -34,6 +34,12 @@ export interface ConnectionInfo {
     readonly serverName: string | undefined;
     readonly alpn: string | undefined;
     readonly extendedMasterSecret: boolean;
+    /** Absent: a full handshake. The session's own group and signature are not known then: `none`. */
+    readonly resumed?: 'session id' | 'ticket' | 'psk';
+    /** RFC 7366: block ciphers only. */
+    readonly encryptThenMac?: true;
+    /** Subject of the client's certificate. */
+    readonly clientCertificate?: string;
   };
 }
 

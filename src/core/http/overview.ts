@@ -51,6 +51,9 @@ function facts(request: Request): (readonly [name: string, value: string])[] {
       ['server name (SNI)', tls.serverName ?? 'none'],
       ['ALPN', tls.alpn ?? 'none'],
     );
+    if (tls.resumed !== undefined) out.push(['resumed by', tls.resumed]);
+    if (tls.encryptThenMac) out.push(['encrypt-then-MAC', 'yes']);
+    if (tls.clientCertificate !== undefined) out.push(['client certificate', tls.clientCertificate]);
   }
   out.push(['HTTP version', request.version], ['scheme', request.scheme], ['authority', request.authority || 'none']);
   return out;

@@ -305,6 +305,45 @@ export const alertRules = {
     'RFC 7301 §3.2',
     'no application protocol in common',
   ),
+  maxFragmentLengthValue: fatal(
+    'illegal_parameter',
+    'misbehaved',
+    'RFC 6066 §4',
+    'max_fragment_length is none of the four values',
+  ),
+  recordSizeLimitValue: fatal('illegal_parameter', 'misbehaved', 'RFC 8449 §4', 'record_size_limit is below 64'),
+  sessionWithoutSuite: fatal(
+    'illegal_parameter',
+    'misbehaved',
+    'RFC 5246 §7.4.1.2',
+    'the cipher suites do not list that of the session to be resumed',
+  ),
+  sessionWithoutExtendedMasterSecret: fatal(
+    'handshake_failure',
+    'misbehaved',
+    'RFC 7627 §5.3',
+    'no extended_master_secret, although the session to be resumed has one',
+  ),
+
+  // Client authentication in TLS 1.2.
+  clientCertificateMissing: fatal(
+    'handshake_failure',
+    'incompatible',
+    'RFC 5246 §7.4.6',
+    'the client has no certificate, and one is required',
+  ),
+  signatureNotOffered: fatal(
+    'illegal_parameter',
+    'misbehaved',
+    'RFC 5246 §7.4.8',
+    'CertificateVerify with an algorithm that the CertificateRequest does not list',
+  ),
+  certificateVerify: fatal(
+    'decrypt_error',
+    'misbehaved',
+    'RFC 5246 §7.4.8, §7.2.2',
+    'the signature of the CertificateVerify is wrong',
+  ),
 
   // The rest of the handshake.
   noPrivateKey: fatal('internal_error', 'ours', 'limit keyDraws', 'no valid ephemeral private key was drawn'),

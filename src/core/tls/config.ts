@@ -68,6 +68,12 @@ export interface TlsConfig {
   /** True: a server_name that no credential has ends in unrecognized_name (RFC 6066 §3). Default false. */
   readonly strictServerName?: boolean;
   readonly clientAuthentication?: ClientAuthentication;
+  /**
+   * True: where the ClientHello leaves a choice, what the first releases chose, for recordings of theirs. Of the signatures
+   * rsa_pkcs1_sha256 and rsa_pss_rsae_sha256 only, max_fragment_length and record_size_limit unanswered, and a handshake may
+   * take as long as it likes. Default false.
+   */
+  readonly asFirstReleased?: boolean;
 }
 
 /** The server's order (RFC 5246 §7.4.1.3 leaves it to the server). CBC suites are for those who ask for them. */

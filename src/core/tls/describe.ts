@@ -5,7 +5,7 @@ import type { TlsFieldValue } from '../trace.js';
 import { describeExtension13 } from './describe13.js';
 import { type Extension, extensionCode, HOST_NAME } from './extensions.js';
 import type { HandshakeMessage } from './messages.js';
-import { cipherSuiteName, extensionName, groupName, signatureName, versionName } from './names.js';
+import { certificateTypeName, cipherSuiteName, extensionName, groupName, signatureName, versionName } from './names.js';
 
 export type TlsFields = { readonly [name: string]: TlsFieldValue };
 
@@ -46,6 +46,18 @@ export function describeHandshake(message: HandshakeMessage): TlsFields {
       };
     case 'ClientKeyExchange':
       return { publicKey: hexOf(message.publicKey) };
+    case 'NewSessionTicket':
+      return { ticketLifetimeHint: message.ticketLifetimeHint, ticketBytes: message.ticket.length };
+    case 'CertificateRequest':
+      return {
+        certificateTypes: message.certificateTypes.map(certificateTypeName),
+        signatureAlgorithms: message.signatureSchemes.map(signatureName),
+        certificateAuthorities: message.authorities.length,
+      };
+    case 'CertificateVerify':
+      return { signature: signatureName(message.signatureScheme), signatureBytes: message.signature.length };
+    case 'CertificateStatus':
+      return { statusType: message.statusType, ocspResponseBytes: message.response.length };
     case 'Finished':
       return { verifyData: hexOf(message.verifyData) };
     default:
@@ -103,6 +115,18 @@ function describeExtension(fields: { [name: string]: TlsFieldValue }, extension:
       return;
     case 'extended_master_secret':
       fields.extendedMasterSecret = true;
+      return;
+    case 'max_fragment_length':
+      fields.maxFragmentLength = extension.code >= 1 && extension.code <= 4 ? 256 << extension.code : extension.code;
+      return;
+    case 'encrypt_then_mac':
+      fields.encryptThenMac = true;
+      return;
+    case 'record_size_limit':
+      fields.recordSizeLimit = extension.limit;
+      return;
+    case 'session_ticket':
+      fields.sessionTicketBytes = extension.ticket.length;
       return;
     case 'renegotiation_info':
       fields.renegotiatedConnection = hexOf(extension.renegotiatedConnection);

@@ -1,6 +1,6 @@
 // Hello extensions on the wire: RFC 6066 §3 (server_name), RFC 8422 §5.1 (groups, point formats), RFC 5246 §7.4.1.4.1
-// (signature_algorithms), RFC 7301 §3.1 (ALPN), RFC 7627 §5.1, RFC 5746 §3.2; those of RFC 8446 are in extensions13.ts.
-// All others stay opaque bytes, in their place in the list, so that decoding and encoding lose nothing.
+// (signature_algorithms), RFC 7301 §3.1 (ALPN), RFC 7627 §5.1, RFC 5746 §3.2, RFC 6066 §4 (max_fragment_length), RFC 7366 §2,
+// RFC 8449 §4 (record_size_limit), RFC 5077 §3.2 (session_ticket); those of RFC 8446 are in extensions13.ts. All others stay opaque bytes, in their place in the list, so that decoding and encoding lose nothing.
 
 import type { Reader } from '../bytes/reader.js';
 import type { Writer } from '../bytes/writer.js';
@@ -16,11 +16,15 @@ import {
 
 export const ExtensionType = {
   server_name: 0,
+  max_fragment_length: 1,
   supported_groups: 10,
   ec_point_formats: 11,
   signature_algorithms: 13,
   alpn: 16,
+  encrypt_then_mac: 22,
   extended_master_secret: 23,
+  record_size_limit: 28,
+  session_ticket: 35,
   renegotiation_info: 0xff01,
   ...ExtensionType13,
 } as const;
@@ -59,6 +63,13 @@ export type Extension =
   | { readonly type: 'signature_algorithms'; readonly schemes: readonly number[] }
   | { readonly type: 'alpn'; readonly protocols: readonly Uint8Array[] }
   | { readonly type: 'extended_master_secret' }
+  /** RFC 6066 §4: 1 to 4 for 2^9 to 2^12; other codes decode, as they have an alert of their own. */
+  | { readonly type: 'max_fragment_length'; readonly code: number }
+  | { readonly type: 'encrypt_then_mac' }
+  /** Bytes of plaintext. */
+  | { readonly type: 'record_size_limit'; readonly limit: number }
+  /** Empty: one is asked for or announced. */
+  | { readonly type: 'session_ticket'; readonly ticket: Uint8Array }
   | Extension13
   | { readonly type: 'renegotiation_info'; readonly renegotiatedConnection: Uint8Array }
   | { readonly type: 'opaque'; readonly code: number; readonly data: Uint8Array };
@@ -122,6 +133,23 @@ function decodeExtension(reader: Reader, place: ExtensionPlace): Extension {
     case ExtensionType.extended_master_secret:
       reader.sub(length, 'extended_master_secret').expectEnd('extension_data');
       return { type: 'extended_master_secret' };
+    case ExtensionType.max_fragment_length: {
+      const data = reader.sub(length, 'max_fragment_length');
+      const maxFragmentLength = data.u8('max_fragment_length');
+      data.expectEnd('extension_data');
+      return { type: 'max_fragment_length', code: maxFragmentLength };
+    }
+    case ExtensionType.encrypt_then_mac:
+      reader.sub(length, 'encrypt_then_mac').expectEnd('extension_data');
+      return { type: 'encrypt_then_mac' };
+    case ExtensionType.record_size_limit: {
+      const data = reader.sub(length, 'record_size_limit');
+      const limit = data.u16('record_size_limit');
+      data.expectEnd('extension_data');
+      return { type: 'record_size_limit', limit };
+    }
+    case ExtensionType.session_ticket:
+      return { type: 'session_ticket', ticket: reader.take(length, 'session_ticket') };
     case ExtensionType.renegotiation_info: {
       const data = reader.sub(length, 'renegotiation_info');
       const renegotiatedConnection = data.take(data.u8('length'), 'renegotiated_connection');
@@ -204,6 +232,16 @@ function encodeData(writer: Writer, extension: Extension): void {
       });
       return;
     case 'extended_master_secret':
+    case 'encrypt_then_mac':
+      return;
+    case 'max_fragment_length':
+      writer.u8(extension.code);
+      return;
+    case 'record_size_limit':
+      writer.u16(extension.limit);
+      return;
+    case 'session_ticket':
+      writer.put(extension.ticket);
       return;
     case 'renegotiation_info':
       writer.u8(extension.renegotiatedConnection.length).put(extension.renegotiatedConnection);

@@ -10,8 +10,9 @@ import type { Version } from './client-hello.js';
 import type { TlsConfig } from './config.js';
 import type { TlsFields } from './describe.js';
 import { type ClientHello, HANDSHAKE_HEADER_BYTES } from './messages.js';
-import { ContentType, MAX_PLAINTEXT_BYTES } from './record.js';
+import { ContentType } from './record.js';
 import { RecordLayer } from './record-layer.js';
+import type { SessionCache } from './session-cache.js';
 
 /** What was agreed on, for HTTP to see. */
 export type Negotiated = NonNullable<ConnectionInfo['tls']>;
@@ -36,6 +37,8 @@ export interface HandshakeMachine {
   receiveChangeCipherSpec(nowUs: Micros, content: Uint8Array): void;
   /** The key that we write with is nearly used up. True when another is in its place; otherwise the front closes. */
   refreshWriteKey(nowUs: Micros): boolean;
+  /** A fatal alert was sent or received; told once. */
+  connectionFailed?(): void;
   /** Application data is about to be written. */
   beforeData?(nowUs: Micros): void;
   /** Application data of the peer was read. */
@@ -48,6 +51,8 @@ export interface HandshakeContextOptions {
   /** Names the connection in trace and random draws. */
   readonly flow: string;
   readonly config: TlsConfig;
+  /** The sessions that the connections of a run share; absent: nothing is resumed by session id. */
+  readonly sessions?: SessionCache | undefined;
   readonly trace?: Trace | undefined;
   /** Of those that the config allows and that are spoken; undefined: none. */
   readonly highestVersion: Version | undefined;
@@ -56,6 +61,7 @@ export interface HandshakeContextOptions {
 export class HandshakeContext {
   readonly flow: string;
   readonly config: TlsConfig;
+  readonly sessions: SessionCache | undefined;
   readonly trace: Trace | undefined;
   readonly highestVersion: Version | undefined;
   /** Keys, versions and limits of records are set here by the machine. */
@@ -65,9 +71,10 @@ export class HandshakeContext {
   #step = 'ExpectClientHello';
   #negotiated: Negotiated | undefined;
 
-  constructor({ flow, config, trace, highestVersion }: HandshakeContextOptions) {
+  constructor({ flow, config, sessions, trace, highestVersion }: HandshakeContextOptions) {
     this.flow = flow;
     this.config = config;
+    this.sessions = sessions;
     this.trace = trace;
     this.highestVersion = highestVersion;
     this.records = new RecordLayer(flow, trace);
@@ -86,6 +93,11 @@ export class HandshakeContext {
   /** Set when the handshake is done. */
   get negotiated(): Negotiated | undefined {
     return this.#negotiated;
+  }
+
+  /** Logical time as microseconds since 1970. */
+  unixUs(nowUs: Micros): number {
+    return (this.config.startUnixUs ?? 0) + nowUs;
   }
 
   /** Changes the state; `Closed` and `Failed` are the front's. */
@@ -107,6 +119,7 @@ export class HandshakeContext {
     this.#negotiated = negotiated;
     this.to(nowUs, step);
     const { version, cipherSuite, group, signature, serverName, alpn, extendedMasterSecret } = negotiated;
+    const { resumed, encryptThenMac, clientCertificate } = negotiated;
     this.trace?.(nowUs, {
       layer: 'tls',
       kind: 'established',
@@ -118,6 +131,9 @@ export class HandshakeContext {
       ...(serverName === undefined ? undefined : { serverName }),
       ...(alpn === undefined ? undefined : { alpn }),
       extendedMasterSecret,
+      ...(resumed === undefined ? undefined : { resumed }),
+      ...(encryptThenMac === undefined ? undefined : { encryptThenMac }),
+      ...(clientCertificate === undefined ? undefined : { clientCertificate }),
     });
   }
 
@@ -137,9 +153,7 @@ export class HandshakeContext {
    */
   send(nowUs: Micros, name: string, bytes: Uint8Array, fields: TlsFields | undefined): void {
     this.traceHandshake(nowUs, 'out', name, bytes, fields);
-    for (let at = 0; at < bytes.length; at += MAX_PLAINTEXT_BYTES) {
-      this.records.write(nowUs, ContentType.handshake, bytes.subarray(at, at + MAX_PLAINTEXT_BYTES));
-    }
+    this.records.write(nowUs, ContentType.handshake, bytes);
   }
 
   /** Tells of bytes from the peer that are not looked at. */

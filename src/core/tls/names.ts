@@ -188,11 +188,23 @@ const handshakeTypes = new Map([
   [254, 'message_hash'],
 ]);
 
+/** ClientCertificateType: RFC 5246 §7.4.4, RFC 8422 §5.5. */
+const certificateTypes = new Map([
+  [1, 'rsa_sign'],
+  [2, 'dss_sign'],
+  [3, 'rsa_fixed_dh'],
+  [4, 'dss_fixed_dh'],
+  [64, 'ecdsa_sign'],
+  [65, 'rsa_fixed_ecdh'],
+  [66, 'ecdsa_fixed_ecdh'],
+]);
+
 export const versionName = (code: number): string => nameOf(versions, code);
 export const contentTypeName = (code: number): string => nameOf(contentTypes, code);
 export const cipherSuiteName = (code: number): string => nameOf(cipherSuites, code);
 export const groupName = (code: number): string => nameOf(groups, code);
 export const signatureName = (code: number): string => nameOf(signatures, code);
+export const certificateTypeName = (code: number): string => nameOf(certificateTypes, code);
 export const extensionName = (code: number): string => nameOf(extensions, code);
 export const alertName = (code: number): string => nameOf(alerts, code);
 export const handshakeTypeName = (code: number): string => nameOf(handshakeTypes, code);

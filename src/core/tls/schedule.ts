@@ -1,25 +1,33 @@
-// From the premaster secret to keys: the PRF (RFC 5246 §5), master secret (§8.1, or RFC 7627 §4), key block (§6.3, sizes of
-// RFC 5288 §3) and verify_data (§7.4.9). SHA-256 throughout, as the cipher suite says.
+// From the premaster secret to keys: the PRF (RFC 5246 §5), master secret (§8.1, or RFC 7627 §4), key block (§6.3) and
+// verify_data (§7.4.9). The hash and the sizes are the cipher suite's: RFC 5288 §3, RFC 5289 §3, RFC 7905 §2.
 
-import type { Crypto } from '../crypto.js';
+import { type Crypto, HASH_BYTES, type HashName, KEY_BYTES } from '../crypto.js';
 import { VERIFY_DATA_BYTES } from './messages.js';
+import type { DirectionKeys12 } from './protection.js';
+import type { CipherSuiteInfo } from './suites.js';
 
 export const MASTER_SECRET_BYTES = 48;
-const KEY_BYTES = 16;
-const FIXED_IV_BYTES = 4;
 
-/** PRF(secret, label, seed)[0..length-1]. `label` is ASCII. */
-export function prf(crypto: Crypto, secret: Uint8Array, label: string, seed: Uint8Array, length: number): Uint8Array {
+/** PRF(secret, label, seed)[0..length-1] by P_hash. `label` is ASCII. */
+export function prf(
+  crypto: Crypto,
+  hash: HashName,
+  secret: Uint8Array,
+  label: string,
+  seed: Uint8Array,
+  length: number,
+): Uint8Array {
   // A(i) stands before label and seed in one buffer, so that both hashes of a round read from it.
-  const input = new Uint8Array(32 + label.length + seed.length);
-  for (let i = 0; i < label.length; i++) input[32 + i] = label.charCodeAt(i);
-  input.set(seed, 32 + label.length);
+  const hashBytes = HASH_BYTES[hash];
+  const input = new Uint8Array(hashBytes + label.length + seed.length);
+  for (let i = 0; i < label.length; i++) input[hashBytes + i] = label.charCodeAt(i);
+  input.set(seed, hashBytes + label.length);
   const out = new Uint8Array(length);
-  let a = crypto.hmac('sha256', secret, input.subarray(32));
-  for (let at = 0; at < length; at += 32) {
+  let a = crypto.hmac(hash, secret, input.subarray(hashBytes));
+  for (let at = 0; at < length; at += hashBytes) {
     input.set(a, 0);
-    out.set(crypto.hmac('sha256', secret, input).subarray(0, Math.min(32, length - at)), at);
-    a = crypto.hmac('sha256', secret, a);
+    out.set(crypto.hmac(hash, secret, input).subarray(0, Math.min(hashBytes, length - at)), at);
+    a = crypto.hmac(hash, secret, a);
   }
   return out;
 }
@@ -27,53 +35,78 @@ export function prf(crypto: Crypto, secret: Uint8Array, label: string, seed: Uin
 /** RFC 5246 §8.1. */
 export function masterSecret(
   crypto: Crypto,
+  hash: HashName,
   premasterSecret: Uint8Array,
   clientRandom: Uint8Array,
   serverRandom: Uint8Array,
 ): Uint8Array {
-  return prf(crypto, premasterSecret, 'master secret', join(clientRandom, serverRandom), MASTER_SECRET_BYTES);
+  return prf(crypto, hash, premasterSecret, 'master secret', join(clientRandom, serverRandom), MASTER_SECRET_BYTES);
 }
 
 /** RFC 7627 §4. `sessionHash` covers the handshake messages up to and with the ClientKeyExchange. */
-export function extendedMasterSecret(crypto: Crypto, premasterSecret: Uint8Array, sessionHash: Uint8Array): Uint8Array {
-  return prf(crypto, premasterSecret, 'extended master secret', sessionHash, MASTER_SECRET_BYTES);
+export function extendedMasterSecret(
+  crypto: Crypto,
+  hash: HashName,
+  premasterSecret: Uint8Array,
+  sessionHash: Uint8Array,
+): Uint8Array {
+  return prf(crypto, hash, premasterSecret, 'extended master secret', sessionHash, MASTER_SECRET_BYTES);
 }
 
-/** The key block, cut up. AEAD suites have no MAC keys. */
+/** The key block, cut up. */
 export interface KeyBlock {
-  readonly clientWriteKey: Uint8Array;
-  readonly serverWriteKey: Uint8Array;
-  readonly clientWriteIv: Uint8Array;
-  readonly serverWriteIv: Uint8Array;
+  readonly client: DirectionKeys12;
+  readonly server: DirectionKeys12;
+}
+
+/** Bytes of the key block of a TLS 1.2 suite: for each side a MAC key (CBC only), a key, and an IV. */
+export function keyBlockBytes(suite: CipherSuiteInfo): number {
+  return 2 * (macKeyBytes(suite) + KEY_BYTES[suite.cipher] + suite.fixedIvBytes);
 }
 
 /** RFC 5246 §6.3; here the server's random comes first. */
 export function keyBlock(
   crypto: Crypto,
+  suite: CipherSuiteInfo,
   secret: Uint8Array,
   clientRandom: Uint8Array,
   serverRandom: Uint8Array,
 ): KeyBlock {
   const seed = join(serverRandom, clientRandom);
-  const block = prf(crypto, secret, 'key expansion', seed, 2 * KEY_BYTES + 2 * FIXED_IV_BYTES);
-  const ivs = 2 * KEY_BYTES;
-  return {
-    clientWriteKey: block.subarray(0, KEY_BYTES),
-    serverWriteKey: block.subarray(KEY_BYTES, ivs),
-    clientWriteIv: block.subarray(ivs, ivs + FIXED_IV_BYTES),
-    serverWriteIv: block.subarray(ivs + FIXED_IV_BYTES),
+  const block = prf(crypto, suite.hash, secret, 'key expansion', seed, keyBlockBytes(suite));
+  let at = 0;
+  const cut = (length: number): Uint8Array => {
+    at += length;
+    return block.subarray(at - length, at);
   };
+  const macBytes = macKeyBytes(suite);
+  const keyBytes = KEY_BYTES[suite.cipher];
+  const clientMacKey = cut(macBytes);
+  const serverMacKey = cut(macBytes);
+  const clientKey = cut(keyBytes);
+  const serverKey = cut(keyBytes);
+  const clientIv = cut(suite.fixedIvBytes);
+  const serverIv = cut(suite.fixedIvBytes);
+  return {
+    client: { key: clientKey, iv: clientIv, ...(suite.mac && { macKey: clientMacKey }) },
+    server: { key: serverKey, iv: serverIv, ...(suite.mac && { macKey: serverMacKey }) },
+  };
+}
+
+function macKeyBytes(suite: CipherSuiteInfo): number {
+  return suite.mac === undefined ? 0 : HASH_BYTES[suite.mac];
 }
 
 /** RFC 5246 §7.4.9: the content of a Finished message, 12 bytes. */
 export function verifyData(
   crypto: Crypto,
+  hash: HashName,
   secret: Uint8Array,
   sender: 'client' | 'server',
   handshakeHash: Uint8Array,
 ): Uint8Array {
   const label = sender === 'client' ? 'client finished' : 'server finished';
-  return prf(crypto, secret, label, handshakeHash, VERIFY_DATA_BYTES);
+  return prf(crypto, hash, secret, label, handshakeHash, VERIFY_DATA_BYTES);
 }
 
 function join(first: Uint8Array, second: Uint8Array): Uint8Array {

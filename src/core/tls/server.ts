@@ -6,6 +6,7 @@ import { ParseError, Reader } from '../bytes/reader.js';
 import { limits } from '../limits.js';
 import type { Micros } from '../types.js';
 import { chooseVersion, highestVersion } from './client-hello.js';
+import type { TlsConfig } from './config.js';
 import { describeHandshake } from './describe.js';
 import {
   HandshakeContext,
@@ -16,11 +17,13 @@ import {
 import { machines } from './machines.js';
 import { type ClientHello, decodeHandshake, HANDSHAKE_HEADER_BYTES, HandshakeType } from './messages.js';
 import { handshakeTypeName } from './names.js';
-import { ContentType, MAX_PLAINTEXT_BYTES } from './record.js';
+import { ContentType } from './record.js';
 import { NOTHING, type RecordLayer } from './record-layer.js';
 
-/** Names the connection, and what the server is told. */
-export type TlsServerOptions = Omit<HandshakeContextOptions, 'highestVersion'>;
+export type TlsServerOptions = Omit<HandshakeContextOptions, 'highestVersion'> & {
+  /** When the connection began: the handshake has limits.tls.handshakeUs from then on. Absent: from the first bytes on. */
+  readonly openedUs?: Micros | undefined;
+};
 
 /**
  * handshake: nothing can be written yet. open: both ways. closed: close_notify was sent, by us first or in answer to the
@@ -33,8 +36,12 @@ export class TlsServer {
   readonly #records: RecordLayer;
   /** There once a ClientHello has come. */
   #machine: HandshakeMachine | undefined;
+  /** When the handshake has to be done. */
+  #deadlineUs: Micros | undefined;
+  #failureTold = false;
 
   constructor(options: TlsServerOptions) {
+    if (options.openedUs !== undefined) this.#setDeadline(options.config, options.openedUs);
     this.#context = new HandshakeContext({ ...options, highestVersion: highestVersion(options.config, machines) });
     this.#records = this.#context.records;
   }
@@ -65,8 +72,9 @@ export class TlsServer {
 
   /** Buffers bytes from the peer; `read` works on them. */
   receive(nowUs: Micros, bytes: Uint8Array): void {
+    if (this.#deadlineUs === undefined) this.#setDeadline(this.#context.config, nowUs);
     this.#records.receive(nowUs, bytes);
-    this.#context.settle(nowUs);
+    this.#settle(nowUs);
   }
 
   /**
@@ -87,18 +95,18 @@ export class TlsServer {
       else if (this.#machine !== undefined) this.#machine.receiveChangeCipherSpec(nowUs, records.content);
       else this.#context.fail(nowUs, 'unexpectedChangeCipherSpec');
     }
-    this.#context.settle(nowUs);
+    this.#settle(nowUs);
     return undefined;
   }
 
   /** FIN from the peer. Without a close_notify before it that is a truncation, which is told in the trace. */
   endOfInput(nowUs: Micros): void {
     this.#records.endOfInput(nowUs);
-    this.#context.settle(nowUs);
+    this.#settle(nowUs);
   }
 
   /**
-   * Seals plaintext into records of at most 2^14 bytes. Gives how much was taken: less than all of it when
+   * Seals plaintext into records, each as long as the protocol and the peer's limits allow. Gives how much was taken: less than all of it when
    * limits.tls.outputBytes wait to be taken, and 0 in any state but 'open'.
    */
   write(nowUs: Micros, plaintext: Uint8Array): number {
@@ -111,7 +119,7 @@ export class TlsServer {
         this.close(nowUs);
         break;
       }
-      const count = Math.min(MAX_PLAINTEXT_BYTES, plaintext.length - taken);
+      const count = Math.min(records.maxContentBytes, plaintext.length - taken);
       const part = count === plaintext.length ? plaintext : plaintext.subarray(taken, taken + count);
       records.write(nowUs, ContentType.applicationData, part);
       taken += count;
@@ -129,7 +137,37 @@ export class TlsServer {
     // Before the handshake is done there is nothing to come that could be read.
     if (this.#context.negotiated === undefined) this.#records.endInput(nowUs, 'closed during the handshake');
     this.#records.close(nowUs);
+    this.#settle(nowUs);
+  }
+
+  /** When `advance` wants to be called: at the end of the time that the handshake has. */
+  nextDeadlineUs(): Micros | undefined {
+    return this.state === 'handshake' ? this.#deadlineUs : undefined;
+  }
+
+  /**
+   * Ends a handshake that takes too long. No alert of RFC 5246 or RFC 8446 means that; close_notify says that nothing more
+   * comes, and that nobody cut it off.
+   */
+  advance(nowUs: Micros): void {
+    const deadlineUs = this.nextDeadlineUs();
+    if (deadlineUs === undefined || nowUs < deadlineUs) return;
+    const { trace, flow, step } = this.#context;
+    const reason = `the handshake is not done in time, in ${step}`;
+    const rule = 'limit handshakeUs';
+    trace?.(deadlineUs, { layer: 'tls', kind: 'timeout', severity: 'warning', flow, reason, rule });
+    this.close(deadlineUs);
+  }
+
+  #setDeadline(config: TlsConfig, fromUs: Micros): void {
+    if (!config.asFirstReleased) this.#deadlineUs = fromUs + limits.tls.handshakeUs;
+  }
+
+  #settle(nowUs: Micros): void {
     this.#context.settle(nowUs);
+    if (this.#records.end !== 'failed' || this.#failureTold) return;
+    this.#failureTold = true;
+    this.#machine?.connectionFailed?.();
   }
 
   // ---- Handshake messages ----
@@ -143,6 +181,13 @@ export class TlsServer {
     }
     const queue = context.handshakeInput;
     queue.push(fragment);
+    this.#receiveMessages(nowUs);
+    this.#records.withinMessage = queue.length > 0;
+  }
+
+  #receiveMessages(nowUs: Micros): void {
+    const context = this.#context;
+    const queue = context.handshakeInput;
     while (queue.length >= HANDSHAKE_HEADER_BYTES) {
       const msgType = queue.at(0);
       const length = (queue.at(1) << 16) | (queue.at(2) << 8) | queue.at(3);

@@ -1,31 +1,49 @@
-// The handshake of TLS 1.2 (RFC 5246 §7.3), in wire order, and what may come after it. A full handshake each time; no
-// client certificates, no renegotiation.
+// The handshake of TLS 1.2 in wire order, and what may come after it. RFC 5246 §7.3, RFC 5077 §3.1, RFC 6066 §8. What is in
+// braces depends: {1} a stapled OCSP response, {2} client authentication, {3} a session ticket. There is no renegotiation.
 //
-//   Client                                       Server                    this server then
-//   ClientHello              -------->                                     ExpectClientHello
-//                                                ServerHello
-//                                                Certificate
-//                                                ServerKeyExchange
-//                            <--------           ServerHelloDone           ExpectClientKeyExchange
-//   ClientKeyExchange                                                      ExpectChangeCipherSpec
-//   [ChangeCipherSpec]                                                     ExpectFinished
-//   Finished                 -------->
-//                                                [ChangeCipherSpec]
-//                            <--------           Finished                  ExpectApplicationData
-//   Application Data         <------->           Application Data
+//   Client                            Server                      this server then
+//   ClientHello            -------->                              ExpectClientHello
+//                                     ServerHello
+//                                     Certificate
+//                                     {1} CertificateStatus
+//                                     ServerKeyExchange
+//                                     {2} CertificateRequest
+//                          <--------  ServerHelloDone             {2} ExpectCertificate
+//   {2} Certificate                                               ExpectClientKeyExchange
+//   ClientKeyExchange                                             {2} ExpectCertificateVerify
+//   {2} CertificateVerify                                         ExpectChangeCipherSpec
+//   [ChangeCipherSpec]                                            ExpectFinished
+//   Finished               -------->
+//                                     {3} NewSessionTicket
+//                                     [ChangeCipherSpec]
+//                          <--------  Finished                    ExpectApplicationData
+//
+// When a session is resumed:
+//
+//   ClientHello            -------->                              ExpectClientHello
+//                                     ServerHello
+//                                     {3} NewSessionTicket
+//                                     [ChangeCipherSpec]
+//                          <--------  Finished                    ExpectChangeCipherSpec
+//   [ChangeCipherSpec]                                            ExpectFinished
+//   Finished               -------->                              ExpectApplicationData
 
 import { ParseError, Reader } from '../bytes/reader.js';
 import { Writer } from '../bytes/writer.js';
-import type { Hash, KeyExchange } from '../crypto.js';
+import { type KeyExchange, PRIVATE_KEY_BYTES } from '../crypto.js';
 import { limits } from '../limits.js';
 import type { Micros } from '../types.js';
 import { alertRules, type Verdict } from './alerts.js';
-import { RecordCipher } from './cipher.js';
+import { CERTIFICATE_REQUEST, checkCertificateVerify, checkChain } from './client-auth12.js';
 import { TLS_1_2, TLS_1_3 } from './config.js';
-import { describeHandshake, hexOf } from './describe.js';
+import { describeHandshake } from './describe.js';
 import { NamedGroup, SignatureScheme } from './extensions.js';
+import { OCSP } from './extensions13.js';
 import type { HandshakeContext, HandshakeMachine } from './handshake-context.js';
+import { Handshake12 } from './handshake12.js';
 import {
+  type Certificate,
+  type CertificateVerify,
   type ClientHello,
   type ClientKeyExchange,
   decodeHandshake,
@@ -37,37 +55,35 @@ import {
   RANDOM_BYTES,
 } from './messages.js';
 import { cipherSuiteName, versionName } from './names.js';
-import { type Negotiated, negotiate } from './negotiate.js';
-import { ContentType } from './record.js';
-import { extendedMasterSecret, keyBlock, masterSecret, verifyData } from './schedule.js';
+import { answerExtensions, type Choice, choose, type Offers, PSS_HASH_BYTES, readOffers } from './negotiate.js';
+import { ContentType, MAX_PLAINTEXT_BYTES } from './record.js';
+import { findSession, type Resumption } from './resumption.js';
+import { sealSession } from './tickets12.js';
 
 type Step =
   | 'ExpectClientHello'
+  | 'ExpectCertificate'
   | 'ExpectClientKeyExchange'
+  | 'ExpectCertificateVerify'
   | 'ExpectChangeCipherSpec'
   | 'ExpectFinished'
   | 'ExpectApplicationData';
 
-/** What is kept from the ClientHello to the Finished messages, and then let go. */
-interface Handshake {
-  readonly negotiated: Negotiated;
-  readonly clientRandom: Uint8Array;
-  readonly serverRandom: Uint8Array;
-  readonly keyExchange: KeyExchange;
-  masterSecret: Uint8Array;
-  writeCipher: RecordCipher | undefined;
-  readCipher: RecordCipher | undefined;
-}
-
 /** The one message type that each step lets pass; the ClientHello of an open connection asks for a renegotiation. */
 const EXPECTED_MESSAGE: Record<Step, number | undefined> = {
   ExpectClientHello: HandshakeType.ClientHello,
+  ExpectCertificate: HandshakeType.Certificate,
   ExpectClientKeyExchange: HandshakeType.ClientKeyExchange,
+  ExpectCertificateVerify: HandshakeType.CertificateVerify,
   ExpectChangeCipherSpec: undefined,
   ExpectFinished: HandshakeType.Finished,
   ExpectApplicationData: HandshakeType.ClientHello,
 };
 const EMPTY = new Uint8Array(0);
+const SESSION_ID_BYTES = 32;
+const MICROS_PER_SECOND = 1_000_000;
+/** RFC 6066 §4: code 1 is 2^9. */
+const fragmentBytes = (code: number): number => 256 << code;
 /** RFC 8446 §4.1.3: DOWNGRD and 1. */
 const DOWNGRADE_TO_1_2 = Uint8Array.of(0x44, 0x4f, 0x57, 0x4e, 0x47, 0x52, 0x44, 0x01);
 
@@ -75,14 +91,15 @@ export class Server12 implements HandshakeMachine {
   /** All that could come is a renegotiation. */
   readonly readsAfterClose = false;
   readonly #context: HandshakeContext;
-  readonly #transcript: Hash;
   #step: Step = 'ExpectClientHello';
-  #handshake: Handshake | undefined;
+  /** From the ClientHello to the Finished messages, and then let go. */
+  #handshake: Handshake12 | undefined;
+  /** Of the session in the cache that this connection made or resumed. */
+  #sessionId: Uint8Array = EMPTY;
   #renegotiations = 0;
 
   constructor(context: HandshakeContext) {
     this.#context = context;
-    this.#transcript = context.config.crypto.createHash('sha256');
   }
 
   admit(msgType: number): Verdict | undefined {
@@ -108,7 +125,9 @@ export class Server12 implements HandshakeMachine {
     }
     context.traceHandshake(nowUs, 'in', message.type, bytes, context.trace && describeHandshake(message));
     // `admit` lets no other type come here.
-    if (message.type === 'ClientKeyExchange') this.#clientKeyExchange(nowUs, message, bytes);
+    if (message.type === 'Certificate') this.#certificate(nowUs, message, bytes);
+    else if (message.type === 'ClientKeyExchange') this.#clientKeyExchange(nowUs, message, bytes);
+    else if (message.type === 'CertificateVerify') this.#certificateVerify(nowUs, message, bytes);
     else if (message.type === 'Finished') this.#finished(nowUs, message, bytes);
   }
 
@@ -117,63 +136,131 @@ export class Server12 implements HandshakeMachine {
     return false;
   }
 
+  /** RFC 5246 §7.2: a fatal alert makes the session unfit to be resumed. Tickets are out of reach. */
+  connectionFailed(): void {
+    this.#handshake = undefined;
+    if (this.#sessionId.length > 0) this.#context.sessions?.remove(this.#sessionId);
+  }
+
   // ---- The handshake, in wire order ----
 
   /** ExpectClientHello */
   start(nowUs: Micros, hello: ClientHello, bytes: Uint8Array): void {
-    const { config, flow } = this.#context;
-    const { crypto, random, credentials, alpnProtocols } = config;
-    const negotiated = negotiate(hello, alpnProtocols ?? []);
-    if (typeof negotiated === 'string') {
-      this.#context.fail(nowUs, negotiated);
+    const { config, sessions } = this.#context;
+    const offers = readOffers(hello, config);
+    if (typeof offers === 'string') {
+      this.#context.fail(nowUs, offers);
       return;
     }
-    const credential = credentials[0]!;
-    const keyExchange = this.#drawKeyExchange(negotiated);
+    const resumption = findSession(hello, offers, config, sessions, this.#context.unixUs(nowUs));
+    if (typeof resumption === 'string') this.#context.fail(nowUs, resumption);
+    else if (resumption === undefined) this.#fullHandshake(nowUs, hello, bytes, offers);
+    else this.#abbreviatedHandshake(nowUs, hello, bytes, offers, resumption);
+  }
+
+  #fullHandshake(nowUs: Micros, hello: ClientHello, bytes: Uint8Array, offers: Offers): void {
+    const { config, flow, sessions } = this.#context;
+    const choice = choose(hello, offers, config);
+    if (typeof choice === 'string') {
+      this.#context.fail(nowUs, choice);
+      return;
+    }
+    const keyExchange = this.#drawKeyExchange(choice);
     if (keyExchange === undefined) {
       this.#context.fail(nowUs, 'noPrivateKey');
       return;
     }
-    this.#context.records.agreeOnVersion();
-    this.#transcript.update(bytes);
-    const clientRandom = hello.random;
-    const serverRandom = this.#drawServerRandom();
+    const handshake = new Handshake12(this.#context, offers, choice.suite, hello.random, this.#drawServerRandom());
+    this.#handshake = handshake;
+    handshake.choice = choice;
+    handshake.keyExchange = keyExchange;
+    // RFC 7627 §5.3: sessions without an extended master secret are not to be resumed, so none is offered.
+    const resumable = config.resumption !== false && offers.extendedMasterSecret;
+    handshake.ticket = resumable && offers.sessionTicket !== undefined;
+    // RFC 5077 §3.4: with a ticket to come the session id is empty; RFC 5246 §7.4.1.3: and when nothing can be resumed.
+    const hasId = resumable && !handshake.ticket && sessions !== undefined;
+    if (hasId) handshake.sessionId = config.random.bytes(flow, 'session id', SESSION_ID_BYTES);
+    const { clientAuthentication } = config;
+    if (clientAuthentication !== undefined) handshake.keepMessages();
 
+    const staple = offers.ocspResponse ? choice.credential.ocspResponse : undefined;
+    this.#serverHello(nowUs, bytes, handshake, staple !== undefined, offers.maxFragmentLength);
+    this.#send(nowUs, { type: 'Certificate', certificateList: choice.credential.chain });
+    if (staple !== undefined) this.#send(nowUs, { type: 'CertificateStatus', statusType: OCSP, response: staple });
+    this.#serverKeyExchange(nowUs, handshake, choice, keyExchange);
+    if (clientAuthentication !== undefined) {
+      this.#send(nowUs, { ...CERTIFICATE_REQUEST, authorities: clientAuthentication.verifier.authorities });
+    }
+    this.#send(nowUs, { type: 'ServerHelloDone' });
+    this.#to(nowUs, clientAuthentication === undefined ? 'ExpectClientKeyExchange' : 'ExpectCertificate');
+  }
+
+  #abbreviatedHandshake(
+    nowUs: Micros,
+    hello: ClientHello,
+    bytes: Uint8Array,
+    offers: Offers,
+    resumption: Resumption,
+  ): void {
+    const { session, suite, by } = resumption;
+    const handshake = new Handshake12(this.#context, offers, suite, hello.random, this.#drawServerRandom());
+    this.#handshake = handshake;
+    handshake.resumption = resumption;
+    // RFC 5077 §3.4, RFC 5246 §7.4.1.3: the client's own session id says that the session is resumed.
+    handshake.sessionId = hello.sessionId;
+    if (by === 'session id') this.#sessionId = hello.sessionId;
+    // RFC 5077 §3.3: a ticket that was used is renewed, so that it need not be shown twice.
+    handshake.ticket = by === 'ticket';
+    handshake.setClientSubject(session.clientSubject);
+
+    this.#serverHello(nowUs, bytes, handshake, false, session.maxFragmentLength);
+    handshake.setMasterSecret(nowUs, session.masterSecret);
+    if (handshake.ticket) this.#newSessionTicket(nowUs, handshake);
+    this.#changeCipherSpecAndFinished(nowUs, handshake);
+    this.#to(nowUs, 'ExpectChangeCipherSpec');
+  }
+
+  /** ServerHello, and what it changes about the records that follow. */
+  #serverHello(
+    nowUs: Micros,
+    helloBytes: Uint8Array,
+    handshake: Handshake12,
+    certificateStatus: boolean,
+    maxFragmentLength: number,
+  ): void {
+    const { records } = this.#context;
+    const { offers, suite, ticket, encryptThenMac } = handshake;
+    records.agreeOnVersion(TLS_1_2);
+    if (offers.recordSizeLimit !== undefined) records.limitRecordSize(MAX_PLAINTEXT_BYTES, offers.recordSizeLimit);
+    else if (maxFragmentLength !== 0) records.limitFragmentLength(fragmentBytes(maxFragmentLength));
+    handshake.addMessage(helloBytes);
+    const resumed = handshake.resumption !== undefined;
     this.#send(nowUs, {
       type: 'ServerHello',
       serverVersion: TLS_1_2,
-      random: serverRandom,
-      // Empty: this session will not be resumed (RFC 5246 §7.4.1.3).
-      sessionId: EMPTY,
-      cipherSuite: negotiated.cipherSuite,
+      random: handshake.serverRandom,
+      sessionId: handshake.sessionId,
+      cipherSuite: suite.code,
       compressionMethod: 0,
-      extensions: negotiated.extensions,
+      extensions: answerExtensions(offers, { resumed, ticket, certificateStatus, encryptThenMac }),
     });
-    this.#send(nowUs, { type: 'Certificate', certificateList: credential.chain });
+  }
 
-    const namedGroup = NamedGroup[negotiated.group];
-    const signed = new Writer().put(clientRandom).put(serverRandom);
-    encodeServerEcdhParams(signed, namedGroup, keyExchange.publicKey);
-    const salt = negotiated.signature === 'rsa_pss_rsae_sha256' ? random.bytes(flow, 'pss salt', 32) : EMPTY;
+  #serverKeyExchange(nowUs: Micros, handshake: Handshake12, choice: Choice, { publicKey }: KeyExchange): void {
+    const { config, flow } = this.#context;
+    const { credential, group, signature } = choice;
+    const namedGroup = NamedGroup[group];
+    const signed = new Writer().put(handshake.clientRandom).put(handshake.serverRandom);
+    encodeServerEcdhParams(signed, namedGroup, publicKey);
+    const saltBytes = PSS_HASH_BYTES.get(signature);
+    const salt = saltBytes === undefined ? EMPTY : config.random.bytes(flow, 'pss salt', saltBytes);
     this.#send(nowUs, {
       type: 'ServerKeyExchange',
       namedGroup,
-      publicKey: keyExchange.publicKey,
-      signatureScheme: SignatureScheme[negotiated.signature],
-      signature: crypto.sign(credential.key, negotiated.signature, signed.view(), salt),
+      publicKey,
+      signatureScheme: SignatureScheme[signature],
+      signature: config.crypto.sign(credential.key, signature, signed.view(), salt),
     });
-    this.#send(nowUs, { type: 'ServerHelloDone' });
-
-    this.#handshake = {
-      negotiated,
-      clientRandom,
-      serverRandom,
-      keyExchange,
-      masterSecret: EMPTY,
-      writeCipher: undefined,
-      readCipher: undefined,
-    };
-    this.#to(nowUs, 'ExpectClientKeyExchange');
   }
 
   /**
@@ -188,44 +275,59 @@ export class Server12 implements HandshakeMachine {
   }
 
   /** A draw that is no valid private key of the group is followed by one with a label of its own. */
-  #drawKeyExchange({ group }: Negotiated): KeyExchange | undefined {
-    const { flow, config } = this.#context;
+  #drawKeyExchange({ group }: Choice): KeyExchange | undefined {
+    const { config, flow } = this.#context;
     const { crypto, random } = config;
     for (let draw = 0; draw < limits.tls.keyDraws; draw++) {
       const purpose = draw === 0 ? `${group} private` : `${group} private ${draw}`;
-      const keyExchange = crypto.keyExchange(group, random.bytes(flow, purpose, 32));
+      const keyExchange = crypto.keyExchange(group, random.bytes(flow, purpose, PRIVATE_KEY_BYTES[group]));
       if (keyExchange !== undefined) return keyExchange;
     }
     return undefined;
   }
 
+  /** ExpectCertificate */
+  #certificate(nowUs: Micros, { certificateList }: Certificate, bytes: Uint8Array): void {
+    const handshake = this.#handshake!;
+    const checked = checkChain(
+      this.#context.config.clientAuthentication!,
+      certificateList,
+      this.#context.unixUs(nowUs),
+    );
+    if (typeof checked === 'string') {
+      this.#context.fail(nowUs, checked);
+      return;
+    }
+    handshake.clientKey = checked?.key;
+    handshake.setClientSubject(checked?.subject);
+    handshake.addMessage(bytes);
+    this.#to(nowUs, 'ExpectClientKeyExchange');
+  }
+
   /** ExpectClientKeyExchange */
   #clientKeyExchange(nowUs: Micros, message: ClientKeyExchange, bytes: Uint8Array): void {
-    const { flow, config } = this.#context;
-    const { crypto } = config;
     const handshake = this.#handshake!;
-    const { clientRandom, serverRandom, keyExchange, negotiated } = handshake;
-    const premasterSecret = keyExchange.derive(message.publicKey);
+    const premasterSecret = handshake.keyExchange!.derive(message.publicKey);
     if (premasterSecret === undefined) {
       this.#context.fail(nowUs, 'publicKey');
       return;
     }
-    this.#transcript.update(bytes);
-    const secret = negotiated.extendedMasterSecret
-      ? extendedMasterSecret(crypto, premasterSecret, this.#transcript.digest())
-      : masterSecret(crypto, premasterSecret, clientRandom, serverRandom);
-    handshake.masterSecret = secret;
-    this.#context.trace?.(nowUs, {
-      layer: 'tls',
-      kind: 'secret',
-      flow,
-      label: 'CLIENT_RANDOM',
-      clientRandom: hexOf(clientRandom),
-      secret: hexOf(secret),
-    });
-    const keys = keyBlock(crypto, secret, clientRandom, serverRandom);
-    handshake.readCipher = new RecordCipher(crypto.aead('aes-128-gcm', keys.clientWriteKey), keys.clientWriteIv);
-    handshake.writeCipher = new RecordCipher(crypto.aead('aes-128-gcm', keys.serverWriteKey), keys.serverWriteIv);
+    handshake.addMessage(bytes);
+    handshake.deriveMasterSecret(nowUs, premasterSecret);
+    // RFC 5246 §7.4.8: a client that showed a certificate proves now that it has the key.
+    this.#to(nowUs, handshake.clientKey === undefined ? 'ExpectChangeCipherSpec' : 'ExpectCertificateVerify');
+  }
+
+  /** ExpectCertificateVerify */
+  #certificateVerify(nowUs: Micros, message: CertificateVerify, bytes: Uint8Array): void {
+    const handshake = this.#handshake!;
+    const signed = handshake.takeMessages();
+    const verdict = checkCertificateVerify(this.#context.config.crypto, handshake.clientKey!, message, signed);
+    if (verdict !== undefined) {
+      this.#context.fail(nowUs, verdict);
+      return;
+    }
+    handshake.addMessage(bytes);
     this.#to(nowUs, 'ExpectChangeCipherSpec');
   }
 
@@ -237,7 +339,7 @@ export class Server12 implements HandshakeMachine {
       return;
     }
     this.#context.trace?.(nowUs, { layer: 'tls', kind: 'change_cipher_spec', flow: this.#context.flow, dir: 'in' });
-    this.#context.records.protectInput(this.#handshake!.readCipher!);
+    this.#context.records.protectInput(this.#handshake!.readProtection());
     this.#to(nowUs, 'ExpectFinished');
   }
 
@@ -250,33 +352,60 @@ export class Server12 implements HandshakeMachine {
 
   /** ExpectFinished */
   #finished(nowUs: Micros, message: Finished, bytes: Uint8Array): void {
-    const { crypto } = this.#context.config;
-    const { masterSecret: secret, negotiated, writeCipher } = this.#handshake!;
-    const expected = verifyData(crypto, secret, 'client', this.#transcript.digest());
-    if (!sameBytes(expected, message.verifyData)) {
+    const handshake = this.#handshake!;
+    if (!sameBytes(handshake.verifyData(nowUs, 'client'), message.verifyData)) {
       this.#context.fail(nowUs, 'finished');
       return;
     }
-    this.#transcript.update(bytes);
-
-    this.#context.records.write(nowUs, ContentType.changeCipherSpec, Uint8Array.of(1));
-    this.#context.trace?.(nowUs, { layer: 'tls', kind: 'change_cipher_spec', flow: this.#context.flow, dir: 'out' });
-    this.#context.records.protectOutput(writeCipher!);
-    this.#send(nowUs, {
-      type: 'Finished',
-      verifyData: verifyData(crypto, secret, 'server', this.#transcript.digest()),
-    });
-    this.#handshake = undefined;
-    this.#established(nowUs, negotiated);
+    if (handshake.resumption === undefined) {
+      handshake.addMessage(bytes);
+      // RFC 5077 §3.3: not before the client's Finished was found to be good.
+      if (handshake.ticket) this.#newSessionTicket(nowUs, handshake);
+      this.#changeCipherSpecAndFinished(nowUs, handshake);
+    }
+    this.#established(nowUs, handshake);
   }
 
-  #established(nowUs: Micros, parameters: Negotiated): void {
-    const { group, signature, serverName, alpn, extendedMasterSecret } = parameters;
-    const version = versionName(TLS_1_2);
-    const cipherSuite = cipherSuiteName(parameters.cipherSuite);
-    const negotiated = { version, cipherSuite, group, signature, serverName, alpn, extendedMasterSecret };
+  #newSessionTicket(nowUs: Micros, handshake: Handshake12): void {
+    const { config, flow } = this.#context;
+    const session = handshake.session(nowUs);
+    const ageUs = this.#context.unixUs(nowUs) - session.createdUnixUs;
+    this.#send(nowUs, {
+      type: 'NewSessionTicket',
+      ticketLifetimeHint: Math.floor((limits.tls.sessionLifetimeUs - ageUs) / MICROS_PER_SECOND),
+      ticket: sealSession(config, flow, session),
+    });
+  }
+
+  #changeCipherSpecAndFinished(nowUs: Micros, handshake: Handshake12): void {
+    const { records, trace, flow } = this.#context;
+    records.write(nowUs, ContentType.changeCipherSpec, Uint8Array.of(1));
+    trace?.(nowUs, { layer: 'tls', kind: 'change_cipher_spec', flow, dir: 'out' });
+    records.protectOutput(handshake.writeProtection());
+    this.#send(nowUs, { type: 'Finished', verifyData: handshake.verifyData(nowUs, 'server') });
+  }
+
+  #established(nowUs: Micros, handshake: Handshake12): void {
+    const { sessions } = this.#context;
+    const { offers, suite, choice, resumption, clientSubject, sessionId } = handshake;
+    if (resumption === undefined && sessionId.length > 0) {
+      this.#sessionId = sessionId;
+      sessions?.add(sessionId, handshake.session(nowUs));
+    }
+    this.#handshake = undefined;
     this.#step = 'ExpectApplicationData';
-    this.#context.establish(nowUs, this.#step, negotiated);
+    this.#context.establish(nowUs, this.#step, {
+      version: versionName(TLS_1_2),
+      cipherSuite: cipherSuiteName(suite.code),
+      group: choice?.group ?? 'none',
+      signature: choice?.signature ?? 'none',
+      serverName: offers.serverName,
+      alpn: offers.alpn,
+      extendedMasterSecret: offers.extendedMasterSecret,
+      ...(resumption && { resumed: resumption.by }),
+      ...(handshake.encryptThenMac && { encryptThenMac: true as const }),
+      ...(clientSubject !== undefined && { clientCertificate: clientSubject }),
+    });
   }
 
   /** RFC 5746 §5: refusing is safe. The connection goes on, but not for ever (CVE-2011-1473). */
@@ -295,7 +424,7 @@ export class Server12 implements HandshakeMachine {
     const writer = new Writer();
     encodeHandshake(writer, message);
     const bytes = writer.view();
-    this.#transcript.update(bytes);
+    this.#handshake!.addMessage(bytes);
     this.#context.send(nowUs, message.type, bytes, this.#context.trace && describeHandshake(message));
   }
 }

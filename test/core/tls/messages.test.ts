@@ -52,6 +52,22 @@ const messages: HandshakeMessage[] = [
   { type: 'ServerHelloDone' },
   { type: 'ClientKeyExchange', publicKey: bytes(65) },
   { type: 'Finished', verifyData: bytes(12) },
+  clientHello({
+    extensions: [
+      { type: 'max_fragment_length', code: 4 },
+      { type: 'encrypt_then_mac' },
+      { type: 'record_size_limit', limit: 64 },
+      { type: 'session_ticket', ticket: bytes(0) },
+      { type: 'status_request', statusType: 1, request: new Uint8Array(4) },
+    ],
+  }),
+  clientHello({ extensions: [{ type: 'session_ticket', ticket: bytes(200) }] }),
+  { type: 'NewSessionTicket', ticketLifetimeHint: 0x0102_0304, ticket: bytes(180) },
+  { type: 'NewSessionTicket', ticketLifetimeHint: 0, ticket: new Uint8Array(0) },
+  { type: 'CertificateStatus', statusType: 1, response: bytes(300) },
+  { type: 'CertificateRequest', certificateTypes: [1, 64], signatureSchemes: [0x0401, 0x0807], authorities: [] },
+  { type: 'CertificateRequest', certificateTypes: [1], signatureSchemes: [0x0401], authorities: [bytes(30), bytes(9)] },
+  { type: 'CertificateVerify', signatureScheme: 0x0804, signature: bytes(256) },
 ];
 
 test('decoding and encoding are inverse, both ways', () => {
@@ -115,7 +131,7 @@ test('bytes behind a body are refused', () => {
 
 test('random bytes give a message or a ParseError', () => {
   const random = testRandom(11);
-  const types = [0, 1, 2, 11, 12, 14, 16, 20, 99];
+  const types = [0, 1, 2, 4, 11, 12, 13, 14, 15, 16, 20, 22, 99];
   for (let round = 0; round < 3000; round++) {
     const body = random.bytes(random.below(90));
     const input = concat(Uint8Array.of(types[random.below(types.length)]!, 0, 0, body.length), body);
@@ -164,6 +180,9 @@ test('an extension that breaks its own structure is refused with its path', () =
     ['ff01 0001 01', /renegotiation_info\.renegotiated_connection/],
     ['0033 0005 00', /key_share: 5 bytes wanted, 1 left/],
     ['fe0d 0005 00', /extension_data: 5 bytes wanted, 1 left/],
+    ['0001 0002 0100', /max_fragment_length\.extension_data: 1 bytes too many/],
+    ['0016 0001 00', /encrypt_then_mac\.extension_data: 1 bytes too many/],
+    ['001c 0001 00', /record_size_limit\.record_size_limit: 2 bytes wanted/],
   ];
   for (const [extension, expected] of cases) {
     const block = hex(extension);
