@@ -14,7 +14,6 @@ export const elsewhere = {
   messageAcrossKeys: 'record-rules-13.test.ts',
   tooMuchEarlyData: 'record-rules-13.test.ts',
   tooManyChangeCipherSpecs: 'record-rules-13.test.ts',
-  sequenceEnd: 'record-rules-12.test.ts',
   inappropriateFallback: 'client-hello.test.ts',
   versionNotServed: 'client-hello.test.ts',
   badCertificate: 'client-certificate13.test.ts',
