@@ -58,14 +58,18 @@ function optionsOf(fuzzCase: TlsCase, sessions: readonly ClientSession[]): Clien
     const { authentication } = CIPHER_SUITES.get(code)!;
     return authentication === 'any' || (authentication === 'rsa') === (fuzzCase.credential === 'rsa');
   });
-  const one = fitting[suite];
+  // The version is chosen first: it has to find a suite of its own.
+  const one = version === 0 ? undefined : fitting[suite];
+  const groups = group < GROUPS.length ? [GROUPS[group]!] : [...GROUPS];
+  // RFC 8422 §5.1: the curve of an ECDSA certificate is to be among them, too.
+  if (fuzzCase.credential === 'ecdsa' && !groups.includes(Group.secp256r1)) groups.push(Group.secp256r1);
   const canBeEarly = sessions.some((session) => session.version === TLS13);
   return {
     seed: `${fuzzCase.seed}/${sessions.length}`,
     nowMs: START_UNIX_US / 1000,
     versions: version === 0 ? [TLS13, TLS12] : [version === 13 ? TLS13 : TLS12],
     cipherSuites: one === undefined ? suites : [one],
-    groups: group < GROUPS.length ? [GROUPS[group]!] : GROUPS,
+    groups,
     ...(retry && { keyShares: [] }),
     sessions,
     sessionTicket: fuzzCase.ticket,
@@ -74,7 +78,7 @@ function optionsOf(fuzzCase: TlsCase, sessions: readonly ClientSession[]): Clien
     extendedMasterSecret: fuzzCase.extendedMasterSecret,
     encryptThenMac: fuzzCase.encryptThenMac,
     ...(maxFragmentLength > 0 && { maxFragmentLength }),
-    ...(recordSizeLimit > 0 && { recordSizeLimit }),
+    ...(recordSizeLimit > 0 && { recordSizeLimit: Math.max(64, recordSizeLimit) }),
     recordPadding: fuzzCase.recordPadding,
     grease: fuzzCase.grease,
     ...(padHelloTo > 0 && { padHelloTo }),
@@ -154,34 +158,22 @@ function talk(connection: Connection, letter: string, seed: number): void {
   const { client } = connection;
   if (!client.established) return;
   const is13 = client.agreed.version === TLS13;
-  const value = seed ^ connection.records;
+  const value = (seed ^ connection.records) >>> 0;
   const hello = client.helloBytes[0] ?? new Uint8Array(0);
-  switch (letter) {
-    case 'c':
-      return connection.say(() => client.write(noise(1 + ((value >>> 0) % 3_000), value)));
-    case 's':
-      return connection.write(noise(1 + ((value >>> 0) % 40_000), value));
-    case 'u':
-      if (is13) connection.say(() => client.keyUpdate(false));
-      return;
-    case 'K':
-      if (is13) connection.say(() => client.keyUpdate(true));
-      return;
-    case 'k':
-      return connection.say(() => client.inject(22, noise(1 + ((value >>> 0) % 40), value)));
-    case 'a':
-      return connection.say(() => client.inject(21, Uint8Array.of(1, value)));
-    case 'w':
-      return connection.say(() => client.inject(21, Uint8Array.of(1, 90)));
-    case 'e':
-      return connection.say(() => client.inject(23, new Uint8Array(0)));
-    case 'n':
-      return connection.say(() => client.injectClear(20 + ((value >>> 0) % 4), noise(1 + (value & 15), value)));
-    case 'r':
-      return connection.say(() => client.inject(22, hello));
-    case 'h':
-      return connection.say(() => client.inject(value & 0xff, noise(value & 31, value)));
-    default:
-      return connection.close();
-  }
+  const speak = (what: () => Uint8Array): void => connection.say(what);
+  const acts: Readonly<Record<string, () => void>> = {
+    c: () => speak(() => client.write(noise(1 + (value % 3_000), value))),
+    s: () => connection.write(noise(1 + (value % 40_000), value)),
+    u: () => is13 && speak(() => client.keyUpdate(false)),
+    K: () => is13 && speak(() => client.keyUpdate(true)),
+    k: () => speak(() => client.inject(22, noise(1 + (value % 40), value))),
+    a: () => speak(() => client.inject(21, Uint8Array.of(1, value))),
+    w: () => speak(() => client.inject(21, Uint8Array.of(1, 90))),
+    e: () => speak(() => client.inject(23, new Uint8Array(0))),
+    n: () => speak(() => client.injectClear(20 + (value % 4), noise(1 + (value & 15), value))),
+    r: () => speak(() => client.inject(22, hello)),
+    h: () => speak(() => client.inject(value & 0xff, noise(value & 31, value))),
+    x: () => connection.close(),
+  };
+  acts[letter]?.();
 }

@@ -5,6 +5,7 @@ import type { Verdict } from '../../../src/core/tls/alerts.js';
 
 /** Verdicts that another test file brings about, which then mentions them by name. */
 export const elsewhere = {
+  sequenceEnd: 'record-rules-12.test.ts',
   alertLength: 'record-rules-13.test.ts',
   recordSizeLimit: 'record-sizes.test.ts',
   onlyPadding: 'record-rules-13.test.ts',
