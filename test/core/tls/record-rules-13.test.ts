@@ -4,13 +4,14 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { limits } from '../../../src/core/limits.js';
-import type { Verdict } from '../../../src/core/tls/alerts.js';
+import { alertRule, type Verdict } from '../../../src/core/tls/alerts.js';
 import { RecordCipher13 } from '../../../src/core/tls/cipher13.js';
 import { TLS_1_3 } from '../../../src/core/tls/config.js';
 import type { RecordProtection } from '../../../src/core/tls/protection.js';
 import { nodeCrypto } from '../../../src/io/node-crypto.js';
 import { ascii, concat, equalBytes, hex } from '../../support/bytes.js';
 import { clearRecord, InnerSealer, joined, keyedRig, protectionOf, RecordRig, seal } from '../../support/record-rig.js';
+import { fullConfig, only13, Rig } from '../../support/tls/rig.js';
 
 const SUITE = 'TLS_AES_128_GCM_SHA256';
 const CHANGE_CIPHER_SPEC = clearRecord(20, Uint8Array.of(1));
@@ -193,6 +194,22 @@ test('other records between the parts of a handshake message are unexpected_mess
     rig.layer.withinMessage = true;
     rig.feed(seal(peer, 21, alert(2, description)));
     assert.equal([rig.layer.end, rig.layer.inputEnded], [end, true]);
+  }
+});
+
+test('no handshake message goes on behind a change of keys (§5.1)', () => {
+  for (const last of ['ClientHello', 'Finished']) {
+    const rig = new Rig(fullConfig(only13), {
+      hooks: {
+        fragment(record, name) {
+          if (name !== last || record.contentType !== 22) return [record];
+          return [{ ...record, fragment: concat(record.fragment, hex('18 0000')) }];
+        },
+      },
+    }).shake();
+    assert.equal(rig.alerts, ['unexpected_message'], last);
+    const reason = JSON.stringify(alertRule('messageAcrossKeys', TLS_1_3).reason);
+    assert.ok(rig.reason.includes(reason), `${last}: ${rig.reason}`);
   }
 });
 

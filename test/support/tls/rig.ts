@@ -75,12 +75,18 @@ export class Rig {
   say(bytes: Uint8Array): this {
     let said = bytes;
     while (said.length > 0) {
-      this.plaintext.push(feed(this.server, said, this.nowUs));
+      this.give(said);
       const answer = drain(this.server);
       this.output.push(answer);
       said = this.client.receive(answer);
     }
     return this;
+  }
+
+  /** Gives bytes to the server and leaves its answer there. */
+  give(bytes: Uint8Array): void {
+    const plaintext = feed(this.server, bytes, this.nowUs);
+    if (plaintext.length > 0) this.plaintext.push(plaintext);
   }
 
   /** Both sides are open, and data goes through in both directions. */
