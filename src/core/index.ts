@@ -5,6 +5,8 @@ export { ParseError } from './bytes/reader.js';
 export type {
   Aead,
   AeadName,
+  Cbc,
+  CbcName,
   Crypto,
   GroupName,
   Hash,
@@ -12,6 +14,7 @@ export type {
   KeyExchange,
   SignatureName,
   SigningKey,
+  VerifyingKey,
 } from './crypto.js';
 export { bytesBody } from './http/body.js';
 export {

@@ -1,10 +1,12 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { HASH_BYTES } from '../../src/core/crypto.js';
 import { loadCredential, nodeCrypto, signingKey } from '../../src/io/node-crypto.js';
 import { ascii, concat, equalBytes, hex, testRandom, toHex } from '../support/bytes.js';
-import { certificatePem, credential, keyPem } from '../support/tls-server.js';
+import { make, keyPem as partyKey, x509 } from '../support/certificates.js';
+import { certificatePem, keyPem } from '../support/tls-server.js';
 
 test('SHA-256 and HMAC give known answers (FIPS 180-2, RFC 4231 case 2)', () => {
   const hash = nodeCrypto.createHash('sha256');
@@ -174,18 +176,52 @@ test('P-256 refuses private keys outside its order and points that are not on it
   }
 });
 
-test('the bundled certificate is an end-entity certificate for this machine, and its text says it is public', () => {
-  const certificate = new X509Certificate(certificatePem);
-  assert.is(certificate.ca, false);
-  for (const name of ['localhost', 'wirebench.test']) assert.is(certificate.checkHost(name), name);
-  for (const address of ['10.0.0.2', '127.0.0.1', '::1', 'fd00::2']) assert.ok(certificate.checkIP(address), address);
-  assert.is(certificate.checkHost('example.com'), undefined);
-  assert.equal(certificate.keyUsage, ['1.3.6.1.5.5.7.3.1']);
-  assert.is(new Date(certificate.validFrom).toISOString(), '2025-01-01T00:00:00.000Z');
-  assert.is(new Date(certificate.validTo).toISOString(), '2055-01-01T00:00:00.000Z');
-  assert.is(credential.key.modulusBits, 2048);
-  assert.match(keyPem, /PUBLIC/);
-  assert.match(certificatePem, /PUBLIC/);
+const bundledKey = (name: string): string =>
+  readFileSync(new URL(`../../../fixtures/keys/${name}.pem`, import.meta.url), 'utf8');
+
+for (const [name, type, modulusBits] of [
+  ['server', 'rsa', 2048],
+  ['server-ecdsa', 'ecdsa', 0],
+  ['server-ed25519', 'ed25519', 0],
+] as const) {
+  test(`the bundled certificate ${name} is an end-entity certificate for this machine, and its text says it is public`, () => {
+    const [certificateText, keyText] = [bundledKey(`${name}.cert`), bundledKey(`${name}.key`)];
+    const certificate = new X509Certificate(certificateText);
+    assert.is(certificate.ca, false);
+    for (const host of ['localhost', 'wirebench.test']) assert.is(certificate.checkHost(host), host);
+    for (const address of ['10.0.0.2', '127.0.0.1', '::1', 'fd00::2']) assert.ok(certificate.checkIP(address), address);
+    assert.is(certificate.checkHost('example.com'), undefined);
+    assert.equal(certificate.keyUsage, ['1.3.6.1.5.5.7.3.1']);
+    assert.is(new Date(certificate.validFrom).toISOString(), '2025-01-01T00:00:00.000Z');
+    assert.is(new Date(certificate.validTo).toISOString(), '2055-01-01T00:00:00.000Z');
+    const { key, names } = loadCredential(certificateText, keyText);
+    assert.is(key.type, type);
+    assert.is(key.modulusBits, modulusBits);
+    assert.equal(names, ['localhost', 'wirebench.test']);
+    assert.match(keyText, /PUBLIC/);
+    assert.match(certificateText, /PUBLIC/);
+  });
+}
+
+test('the bundled certificates can be told apart by issuer and serial number, as NSS does', () => {
+  const told = ['server', 'server-ecdsa', 'server-ed25519'].map((name) => {
+    const { issuer, serialNumber } = new X509Certificate(bundledKey(`${name}.cert`));
+    return `${issuer} ${serialNumber}`;
+  });
+  assert.is(new Set(told).size, 3);
+});
+
+test('a credential serves the DNS names of its certificate, in lower case, and no other kind or nonsense', async () => {
+  const names = (...values: { type: 'dns' | 'ip' | 'email'; value: string }[]) =>
+    make({ name: 'x', extensions: [new x509.SubjectAlternativeNameExtension(values)] }).then(
+      (party) => loadCredential(party.pem, partyKey(party)).names,
+    );
+  const dns = (value: string) => ({ type: 'dns' as const, value });
+  assert.equal(await names(dns('A.Test'), dns('*.b.test'), { type: 'ip', value: '10.0.0.1' }), ['a.test', '*.b.test']);
+  assert.equal(await names(dns('a.test, DNS:evil.test'), dns('ok.test'), dns('a.*.test'), dns('')), ['ok.test']);
+  assert.is(await names({ type: 'email', value: 'a@b.test' }), undefined);
+  const bare = await make({ name: 'no extensions' });
+  assert.is(loadCredential(bare.pem, partyKey(bare)).names, undefined);
 });
 
 test('a credential holds the chain in the order of the PEM', () => {

@@ -63,11 +63,17 @@ export class Rig {
   readonly output: Uint8Array[] = [];
   nowUs = 0;
 
-  constructor(config: TlsConfig, options: ClientOptions = {}, flow = `rig#${connections++}`) {
+  /** `sessions`: those that can be resumed by session id; those of the config's other rigs if not said. */
+  constructor(
+    config: TlsConfig,
+    options: ClientOptions = {},
+    flow = `rig#${connections++}`,
+    sessions: SessionCache = cacheOf(config),
+  ) {
     const trace = (_at: number, event: TraceEvent): void => {
       if (event.layer === 'tls') this.events.push(event);
     };
-    this.server = new TlsServer({ flow, config, trace, sessions: cacheOf(config) });
+    this.server = new TlsServer({ flow, config, trace, sessions });
     this.client = new TlsClient({ nowMs: START_UNIX_US / 1000, ...options });
   }
 
