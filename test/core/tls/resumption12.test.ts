@@ -357,7 +357,7 @@ test('a ticket is the same in a replay, another on another connection, and of on
 
 test('what opens and is no session is no session', () => {
   const config = fullConfig();
-  const seal = new TicketSeal(nodeCrypto, config.random);
+  const seal = new TicketSeal(nodeCrypto, config.random, 'TLS1.2');
   const state = seal.open(sealSession(config, 'flow#0', plain))!;
   const nonce = new Uint8Array(12);
   for (let length = 0; length < state.length; length++) {
