@@ -224,8 +224,7 @@ test('resumption switched off: no ids, no tickets, and those of before are passe
 });
 
 test('without a cache sessions are resumed by ticket only', () => {
-  const config = fullConfig(only12);
-  const rig = new Rig(config, { versions: TLS12 }).shake();
+  const rig = new Rig(fullConfig(only12), { versions: TLS12 }, 'uncached#0', 'none').shake();
   assert.ok(rig.works());
   assert.is((rig.client.sessions[0] as Kept | undefined)?.sessionId.length ?? 0, 0);
 });
