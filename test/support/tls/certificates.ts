@@ -148,6 +148,8 @@ export const clients = {
   ecdsa: client(CLIENT_ECDSA, CLIENT_ECDSA_KEY),
   rsa: client(CLIENT_RSA, keyPem),
   expired: client(CLIENT_EXPIRED, CLIENT_ED25519_KEY),
+  /** A server's, which is not for clients. */
+  misused: client(ECDSA_CERTIFICATE, ECDSA_KEY),
   /** Of no authority. */
   stranger: client(CLIENT_STRANGER, CLIENT_ECDSA_KEY),
 } as const;
