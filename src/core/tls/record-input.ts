@@ -144,9 +144,10 @@ export class RecordInput {
       const verdict = this.#checkClear13(contentType, fragmentBytes);
       if (verdict !== undefined) return verdict;
     }
-    if (!this.#isProtected(contentType)) return this.#sizes.checkClear(fragmentBytes);
-    // Early data was made before this connection had limits of its own.
-    return this.#sizes.checkProtected(fragmentBytes, this.#earlyDataBytes > 0);
+    // Early data was made before this connection had keys, or limits of its own.
+    const isEarly = contentType === ContentType.applicationData && this.#earlyDataBytes > 0;
+    if (!isEarly && !this.#isProtected(contentType)) return this.#sizes.checkClear(fragmentBytes);
+    return this.#sizes.checkProtected(fragmentBytes, isEarly);
   }
 
   /** RFC 8446 §5, §5.1: what may come in clear. */
