@@ -117,7 +117,6 @@ export class HandshakeContext {
   /** The handshake is done: application data may go both ways from here on. `step` is the state for that. */
   establish(nowUs: Micros, step: string, negotiated: Negotiated): void {
     this.#negotiated = negotiated;
-    this.records.handshakeDone();
     this.to(nowUs, step);
     const { version, cipherSuite, group, signature, serverName, alpn, extendedMasterSecret } = negotiated;
     const { resumed, encryptThenMac, clientCertificate } = negotiated;

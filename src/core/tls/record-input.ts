@@ -34,7 +34,6 @@ export class RecordInput {
   withinMessage = false;
   /** TLS 1.3: from the ClientHello to the client's Finished. */
   #handshaking = false;
-  #takesApplicationData = false;
   /** TLS 1.3: nothing of the peer's was opened yet. */
   #unopened = false;
   #changeCipherSpecs = 0;
@@ -101,7 +100,6 @@ export class RecordInput {
 
   handshakeDone(): void {
     this.#handshaking = false;
-    this.#takesApplicationData = true;
     this.#earlyDataBytes = 0;
   }
 
@@ -220,8 +218,6 @@ export class RecordInput {
     if (interleaves && this.withinMessage && this.#version === TLS_1_3) return this.#refuse('interleavedRecord');
     if (content.length === 0) {
       if (contentType !== ContentType.applicationData) return this.#refuse('emptyFragment');
-      // RFC 5246 §7.4.9, RFC 8446 §6.2: as early as one with contents would be.
-      if (!this.#takesApplicationData) return this.#refuse('earlyApplicationData');
       this.#emptyRecords++;
       return this.#emptyRecords > limits.tls.emptyRecords ? this.#refuse('tooManyEmptyRecords') : PASSED;
     }

@@ -85,10 +85,7 @@ export class RecordLayer {
     this.#input.withinMessage = withinMessage;
   }
 
-  /**
-   * The client's Finished is good: application data may come, if only empty. In TLS 1.3 ChangeCipherSpec and alerts in
-   * clear are not taken any more (RFC 8446 §5).
-   */
+  /** TLS 1.3: the client's Finished is good: ChangeCipherSpec and alerts in clear are not taken any more (RFC 8446 §5). */
   handshakeDone(): void {
     this.#input.handshakeDone();
   }

@@ -380,6 +380,7 @@ export class Server13 implements HandshakeMachine {
     }
     wire.hear(bytes);
     wire.protect(nowUs, 'in', handshake.clientApplicationSecret, 'client_application_traffic_secret_0');
+    context.records.handshakeDone();
 
     this.#handshake = undefined;
     this.#postHandshake = new PostHandshake13(wire, handshake);
