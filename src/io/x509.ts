@@ -119,7 +119,8 @@ export function makeOcspResponse(ca: Issuer, certificate: Uint8Array, { notBefor
     serialNumber: leaf.tbsCertificate.serialNumber,
   });
   const tbsResponseData = new ResponseData({
-    responderID: new ResponderID({ byKey: new OctetString(keyHash) }),
+    // RFC 6960 §4.2.1 allows either form. GnuTLS finds no signer by its key when the response has no certificates in it.
+    responderID: new ResponderID({ byName: leaf.tbsCertificate.issuer }),
     producedAt: notBefore,
     responses: [
       new SingleResponse({

@@ -171,8 +171,12 @@ test('a ClientHello of 64 kB over many records is served, one byte more is not',
 });
 
 test('the session id of the ServerHello is empty when nothing can be resumed (RFC 5246 §7.4.1.3)', () => {
-  for (const parts of [{ resumption: false }, {}]) {
-    const rig = opened(parts);
+  for (const [parts, options] of [
+    [{ resumption: false }, {}],
+    [{}, { extendedMasterSecret: false }],
+    [{}, { sessionTicket: true }],
+  ] as const) {
+    const rig = opened(parts, options);
     const hello = rig.events.find((event) => event.kind === 'handshake' && event.message === 'ServerHello');
     assert.is(hello?.kind === 'handshake' && hello.fields.sessionId, '');
   }
@@ -272,6 +276,19 @@ test('data is still read in the close handshake of either side', () => {
   rig.server.close(0);
   rig.say(rig.client.write(ascii('late')));
   assert.is(rig.plaintext.at(-1)?.length, 4);
+});
+
+test('a handshake message behind our own close_notify is dropped and told', () => {
+  const rig = opened();
+  rig.server.close(0);
+  rig.say(rig.client.inject(22, Uint8Array.of(1, 0, 0, 0)));
+  assert.is(rig.server.state, 'closed');
+  const dropped = rig.events.find((event) => event.kind === 'drop');
+  assert.equal(dropped?.kind === 'drop' && [dropped.reason, dropped.length], [
+    'handshake message after close_notify',
+    4,
+  ]);
+  assert.equal(rig.alerts, ['warning close_notify']);
 });
 
 test.run();

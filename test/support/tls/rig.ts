@@ -63,17 +63,17 @@ export class Rig {
   readonly output: Uint8Array[] = [];
   nowUs = 0;
 
-  /** `sessions`: those that can be resumed by session id; those of the config's other rigs if not said. */
+  /** `sessions`: those that can be resumed by session id. */
   constructor(
     config: TlsConfig,
     options: ClientOptions = {},
     flow = `rig#${connections++}`,
-    sessions: SessionCache = cacheOf(config),
+    sessions: SessionCache | 'none' = cacheOf(config),
   ) {
     const trace = (_at: number, event: TraceEvent): void => {
       if (event.layer === 'tls') this.events.push(event);
     };
-    this.server = new TlsServer({ flow, config, trace, sessions });
+    this.server = new TlsServer({ flow, config, trace, sessions: sessions === 'none' ? undefined : sessions });
     this.client = new TlsClient({ nowMs: START_UNIX_US / 1000, ...options });
   }
 
