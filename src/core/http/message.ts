@@ -14,9 +14,20 @@ export interface BodySource {
   readonly length: number | undefined;
   /**
    * The next bytes, at most `maxBytes` (1 or more): an empty array when nothing is ready yet, undefined at the end and
-   * after `cancel`. Valid until the next call.
+   * after `cancel`. Valid until the next call. `nowUs` is the logical time of the read; connections always give it, and
+   * bodies that wait for time look at nothing else.
    */
-  read(maxBytes: number): Uint8Array | undefined;
+  read(maxBytes: number, nowUs?: Micros): Uint8Array | undefined;
+  /**
+   * After a `read` that gave nothing: the logical time at which there will be more, later than that of the read.
+   * Undefined: it does not wait for time. The connection reads again at that time, or earlier.
+   */
+  readonly dueUs?: Micros | undefined;
+  /**
+   * Trailer fields (RFC 9110 §6.5), names in lower case. Asked for when `read` has given undefined; before that a
+   * request's are not known. They never become part of the header section (RFC 9112 §7.1.2).
+   */
+  trailers?(): readonly Field[];
   /** Nobody will read on; optional. */
   cancel?(): void;
 }
