@@ -50,7 +50,8 @@ export function attach(stream: Stream, response: Response): void {
   const body = response.body;
   if (body === undefined) return;
   // RFC 9110 §9.3.2: HEAD is answered like GET, without the content.
-  if (stream.method === 'HEAD' || hasNoContent(response.status) || body.length === 0) {
+  const isEmpty = body.length === 0 && body.trailers === undefined;
+  if (stream.method === 'HEAD' || hasNoContent(response.status) || isEmpty) {
     cancelSource(body);
     return;
   }
