@@ -264,9 +264,20 @@ export class Sender {
         this.#onError(stream, verdicts.sourceFailed);
         return;
       }
-      if (stream.leftBytes === 0 && source.trailers === undefined) {
-        ended = true;
-        cancelSource(source);
+      if (stream.leftBytes === 0) {
+        if (source.trailers === undefined) {
+          ended = true;
+          cancelSource(source);
+        } else {
+          // Trailers are there when nothing more is read; what is already here can end with this very frame.
+          const more = this.#read(nowUs, stream, 1);
+          if (more === FAILED) return;
+          if (more !== undefined && more.length > 0) {
+            this.#onError(stream, verdicts.sourceFailed);
+            return;
+          }
+          ended = more === undefined;
+        }
       }
     }
     stream.sendWindow -= length;

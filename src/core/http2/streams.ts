@@ -94,8 +94,9 @@ export class StreamTable {
     return this.ignores(streamId) || this.isBeyondGoaway(streamId);
   }
 
-  /** Arms one of the stream's timers; Infinity disarms it. */
+  /** Arms one of the stream's timers; Infinity disarms it. A closed stream has none. */
   arm(stream: Stream, kind: number, deadlineUs: Micros): void {
+    if (stream.state === 'closed') return;
     if (stream.timers === undefined) {
       if (deadlineUs === Number.POSITIVE_INFINITY) return;
       stream.timers = new TimerTable(STREAM_TIMERS);
