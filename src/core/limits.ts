@@ -102,6 +102,16 @@ export const limits = {
   http: {
     /** Longest `/delay/MS` of the built-in site. */
     siteDelayMs: 60_000,
+    /** How long an answer from outside, or its next part, may take: 504, or the response is cut off (RFC 9110 §15.6.5). */
+    answerUs: 60_000_000,
+    /** Content of one answer: larger contents come in several (a recording's block holds each whole). */
+    answerPieceBytes: 65_536,
+    /** Content of one response from outside that waits to be sent; an outside that goes on beyond it has failed. */
+    answerWaitingBytes: 1_048_576,
+    /** Fields of one response from outside, name + value + 32 each, as in HTTP/2 (RFC 9113 §10.5.1). */
+    answerFieldBytes: 262_144,
+    /** Trailer section of a response, reckoned in the same way. */
+    trailerFieldBytes: 8_192,
   },
   http1: {
     /** 414 beyond it. RFC 9112 §3 asks for 8000 octets at least. */

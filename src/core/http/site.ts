@@ -3,7 +3,7 @@
 
 import { limits } from '../limits.js';
 import { bytesBody, patternBody } from './body.js';
-import { type Field, fieldValue, type Handler, type Request, type Response } from './message.js';
+import { type Field, fieldValue, type Request, type Response, type SyncHandler } from './message.js';
 import { overviewHtml, overviewText } from './overview.js';
 import { allowsContent, reasonPhrase } from './status.js';
 import { latin1Bytes } from './text.js';
@@ -81,7 +81,7 @@ export const places: readonly Place[] = [
 ];
 
 /** The handler of the built-in test site. */
-export function createSite(): Handler {
+export function createSite(): SyncHandler {
   return (request) => {
     const { method, path } = request;
     // RFC 9110 §9.3.7: the server as a whole.

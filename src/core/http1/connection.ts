@@ -2,11 +2,10 @@
 // content of the request is read, and the next request is begun, only as `take` makes room for what that leads to.
 // Leaves out TLS, TCP and what is answered (the handler's), HTTP/1.0 keep-alive, upgrades, CONNECT and idle timeouts.
 
-import { bytesBody } from '../http/body.js';
-import type { BodySource, ConnectionInfo, Field, Handler, Request, Response } from '../http/message.js';
+import { ask, Deferral, isDeferred, tokenSerial, traceUnanswered } from '../http/deferral.js';
+import type { Answer, BodySource, ConnectionInfo, Deferred, Field, Handler, Response } from '../http/message.js';
 import { EMPTY_BODY } from '../http/message.js';
-import { allowsContent, reasonPhrase } from '../http/status.js';
-import { latin1Bytes } from '../http/text.js';
+import { allowsContent } from '../http/status.js';
 import { limits } from '../limits.js';
 import type { Trace } from '../trace.js';
 import type { Micros, Session, SessionState } from '../types.js';
@@ -15,7 +14,7 @@ import { Http1Events } from './events.js';
 import { InputBuffer } from './input.js';
 import { badRequest, type Refusal, type RequestHead } from './message.js';
 import { CHUNK_OVERHEAD, CONTINUE, headBytes, OutputBuffer } from './output.js';
-import { RequestReader } from './request.js';
+import { RequestReader, refusalResponse, requestOf } from './request.js';
 
 export interface Http1Options {
   readonly flow: string;
@@ -28,10 +27,11 @@ export interface Http1Options {
 }
 
 /**
- * request: reading a head. response: the handler has answered, nothing of the final response is out. content: its head
- * is out. drain: it is out, content of the request is read over. end: nothing more is made; `take` empties what there is.
+ * request: reading a head. waiting: for the answer from outside. response: there is an answer, nothing of the final
+ * response is out. content: its head is out. drain: it is out, content of the request is read over. end: nothing more is
+ * made; `take` empties what there is.
  */
-type Phase = 'request' | 'response' | 'content' | 'drain' | 'end';
+type Phase = 'request' | 'waiting' | 'response' | 'content' | 'drain' | 'end';
 /** RFC 9112 §6.3: how the peer knows where the content of the response ends. */
 type Framing = 'length' | 'chunked' | 'close';
 
@@ -63,8 +63,11 @@ export class Http1Connection implements Session {
   #requestBody: RequestBody | undefined;
   #continueSent = false;
   #drainedBytes = 0;
+  /** Of the request under way, or of the last one. */
+  #serial = 0;
 
   // Its response.
+  #deferral: Deferral | undefined;
   #response: Response | undefined;
   #body: BodySource = EMPTY_BODY;
   #framing: Framing = 'length';
@@ -98,7 +101,7 @@ export class Http1Connection implements Session {
     if (this.room() === 0 && this.#input.length + bytes.length > limits.http1.inputOvershootBytes) {
       const refusal: Refusal = { status: 413, reason: 'input beyond room' };
       this.#events?.error(nowUs, refusal, this.#input.streamOffset(this.#input.end));
-      this.#abort();
+      this.#abort(nowUs);
       return;
     }
     this.#input.append(bytes);
@@ -120,15 +123,37 @@ export class Http1Connection implements Session {
 
   advance(nowUs: Micros): void {
     if (this.#delayedUntilUs <= nowUs) this.#delayedUntilUs = NEVER;
+    const deferral = this.#deferral;
+    while (deferral !== undefined && deferral.dueUs <= nowUs) this.#answerDue(deferral.dueUs, deferral);
   }
 
   nextDeadlineUs(): Micros | undefined {
-    return this.#delayedUntilUs === NEVER ? undefined : this.#delayedUntilUs;
+    const deadlineUs = Math.min(this.#delayedUntilUs, this.#deferral?.dueUs ?? NEVER);
+    return deadlineUs === NEVER ? undefined : deadlineUs;
   }
 
-  close(_nowUs: Micros): void {
+  close(nowUs: Micros): void {
     this.#closeWanted = true;
-    if (this.#phase === 'request' || this.#phase === 'drain') this.#end();
+    if (this.#phase === 'request' || this.#phase === 'drain') this.#end(nowUs);
+  }
+
+  respond(nowUs: Micros, token: string, answer: Answer): void {
+    const { flow, trace } = this.#options;
+    const deferral = this.#deferral;
+    if (deferral === undefined || tokenSerial(token, flow) !== this.#serial) {
+      if (trace) traceUnanswered(trace, nowUs, flow, token, 'warning', 'no request waits for this answer');
+      return;
+    }
+    const outcome = deferral.accept(nowUs, answer);
+    if (outcome.kind === 'failed') this.#refuse(nowUs, { status: 500, reason: outcome.reason });
+    else if (outcome.kind === 'response') {
+      if (outcome.final) deferral.end(nowUs, 'passed');
+      this.#begin(nowUs, outcome.response);
+    }
+  }
+
+  lost(nowUs: Micros): void {
+    this.#deferral?.end(nowUs, 'cancelled');
   }
 
   // ---- Requests ----
@@ -143,7 +168,7 @@ export class Http1Connection implements Session {
     const read = this.#reader.read(this.#input);
     if (read === undefined) {
       if (!this.#input.ended) return;
-      if (this.#reader.idle && this.#input.length === 0) this.#end();
+      if (this.#reader.idle && this.#input.length === 0) this.#end(nowUs);
       // RFC 9112 §8: incomplete, so nothing of it is done.
       else this.#refuse(nowUs, badRequest('header section: cut off'), this.#input.streamOffset(this.#input.end));
     } else if ('status' in read) this.#refuse(nowUs, read, this.#reader.refusedAt);
@@ -151,7 +176,7 @@ export class Http1Connection implements Session {
   }
 
   #beginRequest(nowUs: Micros, head: RequestHead): void {
-    const { method, path, authority, version, headers, contentLength } = head;
+    const { contentLength } = head;
     const scheme = head.scheme ?? this.#options.scheme;
     this.#events?.request(nowUs, head);
     if (scheme === 'https' && this.#options.scheme === 'http') {
@@ -167,25 +192,20 @@ export class Http1Connection implements Session {
     this.#requestBody = body;
     this.#continueSent = false;
     this.#persistent = head.persistent;
-    const request: Request = {
-      version,
-      method,
-      scheme,
-      authority,
-      path,
-      headers,
-      body: body ?? EMPTY_BODY,
-      connection: this.#options.connection,
-    };
-    let response: Response;
+    const request = requestOf(head, scheme, body ?? EMPTY_BODY, this.#options.connection, ++this.#serial);
+    let response: Response | Deferred;
     try {
-      response = this.#options.handler(request);
+      response = ask(this.#options.handler, request);
     } catch {
       response = this.#failure(nowUs, { status: 500, reason: 'the handler failed' });
     }
-    this.#respond(response);
-    const { delayUs = 0 } = response;
-    if (delayUs > 0) this.#delayedUntilUs = nowUs + delayUs;
+    if (isDeferred(response)) {
+      this.#deferral = new Deferral(nowUs, request, response, this.#options.trace);
+      this.#phase = 'waiting';
+    } else {
+      this.#deferral = undefined;
+      this.#begin(nowUs, response);
+    }
   }
 
   /** RFC 9112 §9.3: content that nobody read is read over, up to a limit, or it would be taken for the next request. */
@@ -199,7 +219,7 @@ export class Http1Connection implements Session {
         this.#drainedBytes += piece.length;
         if (this.#drainedBytes > limits.http1.drainBytes) {
           this.#events?.error(nowUs, { status: 413, reason: 'content: too much of it was left unread' });
-          this.#end();
+          this.#end(nowUs);
           return;
         }
         piece = body.pull(PIECE_BYTES);
@@ -207,7 +227,7 @@ export class Http1Connection implements Session {
       }
       if (body.refusal !== undefined) {
         this.#events?.error(nowUs, body.refusal, body.refusedAt);
-        this.#end();
+        this.#end(nowUs);
         return;
       }
       this.#requestBody = undefined;
@@ -217,7 +237,34 @@ export class Http1Connection implements Session {
     this.#readRequest(nowUs);
   }
 
+  // ---- Answers from outside ----
+
+  /** Hands up content of the request that was asked for; false when nothing was done. */
+  #feed(nowUs: Micros, deferral: Deferral): boolean {
+    const moved = deferral.feed();
+    const body = this.#requestBody;
+    this.#events?.bodyIn(nowUs, body);
+    if (body?.refusal !== undefined) this.#refuse(nowUs, body.refusal, body.refusedAt);
+    else if (!moved) {
+      // Behind the head of the final response a 100 has no place any more.
+      return this.#phase !== 'content' && this.#output.reserve(CONTINUE.length) && this.#sendContinue(nowUs);
+    }
+    return true;
+  }
+
+  #answerDue(nowUs: Micros, deferral: Deferral): void {
+    if (!deferral.isOverdue(nowUs)) return;
+    deferral.end(nowUs, 'timeout');
+    this.#refuse(nowUs, { status: 504, reason: 'the application took too long' });
+  }
+
   // ---- Responses ----
+
+  #begin(nowUs: Micros, response: Response): void {
+    this.#respond(response);
+    const { delayUs = 0 } = response;
+    if (delayUs > 0) this.#delayedUntilUs = nowUs + delayUs;
+  }
 
   #respond(response: Response): void {
     this.#response = response;
@@ -228,6 +275,7 @@ export class Http1Connection implements Session {
 
   /** Makes some more output, or goes on to the next phase; false when nothing can be done now. */
   #produce(nowUs: Micros, wanted: number): boolean {
+    if (this.#deferral?.wantsContent && this.#feed(nowUs, this.#deferral)) return true;
     if (this.#phase === 'response') return this.#beginResponse(nowUs);
     if (this.#phase === 'content') return this.#sendContent(nowUs, wanted);
     return false;
@@ -242,7 +290,8 @@ export class Http1Connection implements Session {
     if (size > limits.http1.responseHeadBytes) return this.#fail(nowUs, 'the header section is too large');
     const withContent = this.#reader.method !== 'HEAD' && allowsContent(status);
     const length = this.#body.length ?? NEVER;
-    const early = withContent && length > 0 && this.#requestBody !== undefined && !this.#requestBody.ended;
+    const unread = this.#requestBody !== undefined && !this.#requestBody.ended;
+    const early = withContent && length > 0 && unread && !this.#deferral?.open;
     if (!this.#output.reserve(early ? size + FIRST_PIECE : size)) return false;
 
     let first: Uint8Array | undefined;
@@ -362,11 +411,12 @@ export class Http1Connection implements Session {
   }
 
   #finish(nowUs: Micros): void {
+    this.#deferral?.end(nowUs, 'sent');
     this.#requestBody?.cancel();
     this.#response = undefined;
     this.#body = EMPTY_BODY;
     if (!this.#persistent || this.#closeWanted) {
-      this.#end();
+      this.#end(nowUs);
       return;
     }
     this.#drainedBytes = 0;
@@ -382,14 +432,14 @@ export class Http1Connection implements Session {
     this.#requestBody = undefined;
     this.#deaf = true;
     this.#input.clear();
-    if (this.#phase === 'content') this.#cutOff();
+    if (this.#phase === 'content') this.#cutOff(nowUs);
     else this.#respond(response);
   }
 
   /** The handler's response cannot be sent. Always true: something was done. */
   #fail(nowUs: Micros, what: string): true {
     // The answer to a failure cannot fail, unless the date that we are given cannot be sent.
-    if (this.#failed) this.#abort();
+    if (this.#failed) this.#abort(nowUs);
     else {
       this.#failed = true;
       this.#refuse(nowUs, { status: 500, reason: `the response of the handler: ${what}` });
@@ -399,22 +449,22 @@ export class Http1Connection implements Session {
 
   #failure(nowUs: Micros, refusal: Refusal, offset?: number): Response {
     this.#events?.error(nowUs, refusal, offset);
+    this.#deferral?.end(nowUs, refusal.status === 500 ? 'failed' : 'cancelled');
     this.#persistent = false;
     this.#delayedUntilUs = NEVER;
     this.#requestBody?.cancel();
     this.#cancelBody();
-    const { status, reason } = refusal;
-    const text = latin1Bytes(`${status} ${reasonPhrase(status)}: ${reason}\n`);
-    return { status, headers: [['content-type', 'text/plain; charset=utf-8']], body: bytesBody(text) };
+    return refusalResponse(refusal);
   }
 
   /** RFC 9112 §8: the peer sees by the framing that the response is incomplete, or else by a reset. */
-  #cutOff(): void {
-    if (this.#framing === 'close') this.#abort();
-    else this.#end();
+  #cutOff(nowUs: Micros): void {
+    if (this.#framing === 'close') this.#abort(nowUs);
+    else this.#end(nowUs);
   }
 
-  #end(): void {
+  #end(nowUs: Micros): void {
+    this.#deferral?.end(nowUs, 'cancelled');
     this.#phase = 'end';
     this.#deaf = true;
     this.#delayedUntilUs = NEVER;
@@ -423,8 +473,8 @@ export class Http1Connection implements Session {
     this.#input.clear();
   }
 
-  #abort(): void {
-    this.#end();
+  #abort(nowUs: Micros): void {
+    this.#end(nowUs);
     this.#aborted = true;
     this.#output.clear();
   }

@@ -2,8 +2,10 @@
 // one place where a ParseError of the header section becomes a verdict. Leaves out the content (body.ts).
 
 import { ParseError } from '../bytes/reader.js';
-import type { Field } from '../http/message.js';
-import { TextCache, TOKEN } from '../http/text.js';
+import { bytesBody } from '../http/body.js';
+import type { BodySource, ConnectionInfo, Field, Request, Response } from '../http/message.js';
+import { reasonPhrase } from '../http/status.js';
+import { latin1Bytes, TextCache, TOKEN } from '../http/text.js';
 import { limits } from '../limits.js';
 import type { InputBuffer } from './input.js';
 import {
@@ -20,6 +22,24 @@ import {
 const LF = 0x0a;
 const CR = 0x0d;
 const SP = 0x20;
+
+/** The request as the handler sees it. */
+export function requestOf(
+  head: RequestHead,
+  scheme: 'http' | 'https',
+  body: BodySource,
+  connection: ConnectionInfo,
+  serial: number,
+): Request {
+  const { version, method, authority, path, headers } = head;
+  return { version, method, scheme, authority, path, headers, body, connection, serial };
+}
+
+/** What a client is told about its request when the handler is not asked, or has failed. */
+export function refusalResponse({ status, reason }: Refusal): Response {
+  const text = latin1Bytes(`${status} ${reasonPhrase(status)}: ${reason}\n`);
+  return { status, headers: [['content-type', 'text/plain; charset=utf-8']], body: bytesBody(text) };
+}
 
 export class RequestReader {
   /** Where a refusal struck, in bytes since the connection began. */

@@ -3,17 +3,17 @@
 // and are not seen here. There is no server push.
 
 import { ParseError } from '../bytes/reader.js';
-import { type BodySource, type ConnectionInfo, EMPTY_BODY, type Handler } from '../http/message.js';
+import { type Answer, type BodySource, type ConnectionInfo, EMPTY_BODY, type Handler } from '../http/message.js';
 import { limits } from '../limits.js';
 import type { Trace } from '../trace.js';
 import type { Micros, Session, SessionState } from '../types.js';
-import { answer, attach } from './answer.js';
+import { Answers } from './answer.js';
 import { FieldBlock } from './block.js';
 import { Budget } from './budget.js';
 import { ControlQueue } from './control.js';
 import { type Verdict, verdicts } from './errors.js';
 import { ReceiveFlow, windowOverflows } from './flow.js';
-import { ErrorCode, errorCodeName, Flag, FrameType, readU32 } from './frame.js';
+import { ErrorCode, Flag, FrameType, readU32 } from './frame.js';
 import { RequestHead, trailersVerdict } from './headers.js';
 import { createHeaderList, HpackDecoder } from './hpack/decode.js';
 import { FrameInput } from './input.js';
@@ -21,7 +21,7 @@ import { Sender } from './send.js';
 import { applySetting, createPeerSettings, ourSettings } from './settings.js';
 import { RequestBody, type Stream } from './stream.js';
 import { StreamTable } from './streams.js';
-import { traceInput } from './tell.js';
+import { traceError, traceInput } from './tell.js';
 
 export interface Http2Options {
   readonly flow: string;
@@ -48,6 +48,7 @@ export class Http2Connection implements Session {
   readonly #streams: StreamTable;
   readonly #peer = createPeerSettings();
   readonly #sender: Sender;
+  readonly #answers: Answers;
   readonly #decoder = new HpackDecoder(limits.http2.decoderTableBytes);
   readonly #list = createHeaderList();
   readonly #block = new FieldBlock();
@@ -68,9 +69,9 @@ export class Http2Connection implements Session {
     this.#control = new ControlQueue(options.flow, options.trace);
     this.#flow = new ReceiveFlow(this.#control);
     this.#streams = new StreamTable(this.#control, options.flow, options.trace);
-    this.#sender = new Sender(options, this.#control, this.#streams, this.#peer, (stream, verdict) => {
-      this.#streamError(stream.id, verdict);
-    });
+    const onError = (stream: Stream, verdict: Verdict): void => this.#streamError(stream.id, verdict);
+    this.#sender = new Sender(options, this.#control, this.#streams, this.#peer, onError);
+    this.#answers = new Answers(options, this.#streams, onError);
   }
 
   get state(): SessionState {
@@ -137,6 +138,11 @@ export class Http2Connection implements Session {
         this.#streams.endLinger(stream);
         continue;
       }
+      if (stream.deferral !== undefined) {
+        this.#control.nowUs = deadlineUs;
+        this.#answers.due(deadlineUs, stream, stream.deferral);
+        continue;
+      }
       stream.readyUs = deadlineUs;
       this.#streams.ready.add(stream);
     }
@@ -156,6 +162,18 @@ export class Http2Connection implements Session {
     this.#phase = 'closing';
     this.#goaway(ErrorCode.NO_ERROR);
     this.#finishIfDone();
+  }
+
+  respond(nowUs: Micros, token: string, answer: Answer): void {
+    this.#enter(nowUs);
+    this.#answers.respond(nowUs, token, answer);
+    this.#finishIfDone();
+  }
+
+  lost(nowUs: Micros): void {
+    this.#control.nowUs = nowUs;
+    this.#phase = 'ended';
+    this.#streams.dropAll();
   }
 
   #enter(nowUs: Micros): void {
@@ -230,7 +248,7 @@ export class Http2Connection implements Session {
     if ((this.#input.flags & Flag.END_STREAM) !== 0) return this.#endRequest(stream);
     if (content > 0) {
       if (stream.lingering) this.#streams.linger(nowUs, stream);
-      else this.#wake(stream);
+      else this.#answers.wake(stream);
     }
     return content > 0 ? undefined : this.#idleFrame(nowUs);
   }
@@ -257,13 +275,8 @@ export class Http2Connection implements Session {
     const verdict = this.#streams.apply(stream, 'recv END_STREAM');
     if (verdict !== undefined) return verdict;
     stream.body?.end();
-    this.#wake(stream);
+    this.#answers.wake(stream);
     return undefined;
-  }
-
-  /** More of the request is here: a response that is built upon it may go on. */
-  #wake(stream: Stream): void {
-    if (stream.headSent && stream.source !== undefined && !stream.blocked) this.#streams.ready.add(stream);
   }
 
   #rstStream(nowUs: Micros): Verdict | undefined {
@@ -428,13 +441,7 @@ export class Http2Connection implements Session {
       authority: head.authority,
       path: head.path,
     });
-    const response = answer(this.#options, head, content, this.#list.oversize);
-    if (response === undefined) this.#tellError(streamId, verdicts.handlerFailed);
-    attach(stream, response ?? { status: 500, headers: [] });
-    stream.readyUs = nowUs;
-    const delayUs = stream.response?.delayUs ?? 0;
-    if (delayUs > 0) this.#streams.delayed.update(stream, nowUs + delayUs);
-    else this.#streams.ready.add(stream);
+    this.#answers.ask(nowUs, stream, head, content, this.#list.oversize);
     return undefined;
   }
 
@@ -485,16 +492,6 @@ export class Http2Connection implements Session {
   }
 
   #tellError(streamId: number, verdict: Verdict): void {
-    this.#trace?.(this.#control.nowUs, {
-      layer: 'http2',
-      kind: 'error',
-      severity: 'error',
-      flow: this.#options.flow,
-      scope: verdict.scope,
-      streamId,
-      code: errorCodeName(verdict.code),
-      reason: verdict.reason,
-      rule: verdict.rule,
-    });
+    if (this.#trace) traceError(this.#trace, this.#control.nowUs, this.#options.flow, streamId, verdict);
   }
 }

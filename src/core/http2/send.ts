@@ -104,6 +104,12 @@ export class Sender {
 
   #serve(nowUs: Micros, stream: Stream, limit: number): void {
     if (!stream.headSent) {
+      if (stream.response === undefined) {
+        // The outside wants content that a client holds back until it is told to go on.
+        this.#streams.ready.remove(stream);
+        this.#sendContinue(nowUs, stream);
+        return;
+      }
       this.#sendHead(nowUs, stream);
       if (stream.source === undefined || limit - this.#end < LEAST_SPACE) return;
     }
@@ -160,6 +166,7 @@ export class Sender {
   }
 
   #sendContinue(nowUs: Micros, stream: Stream): void {
+    stream.expectsContinue = false;
     const start = this.#beginHead(BLOCK_START_OCTETS + fieldOctets(':status', '100'));
     const at = this.encoder.field(this.#out, this.encoder.begin(this.#out, start), ':status', '100');
     this.#endHead(nowUs, stream, at - start, false);
@@ -265,7 +272,7 @@ export class Sender {
     try {
       for (let tries = 0; tries < limits.http2.emptyReads; tries++) {
         chunk = stream.source!.read(most);
-        if (chunk === undefined || chunk.length > 0 || !stream.requestEnded) break;
+        if (chunk === undefined || chunk.length > 0 || !stream.requestEnded || stream.deferral !== undefined) break;
         chunk = FAILED;
       }
     } catch {
@@ -305,6 +312,7 @@ export class Sender {
 
   /** The response is complete. */
   #finish(nowUs: Micros, stream: Stream): void {
+    this.#streams.endDeferral(stream, 'sent');
     this.#streams.ready.remove(stream);
     this.#streams.apply(stream, 'send END_STREAM');
     if (stream.state !== 'closed') this.#streams.linger(nowUs, stream);

@@ -2,6 +2,7 @@
 // source that gives window back as it is read. Which streams there are is kept in `streams.ts`.
 
 import { ByteQueue } from '../bytes/queue.js';
+import type { Deferral } from '../http/deferral.js';
 import type { BodySource, Response } from '../http/message.js';
 import { limits } from '../limits.js';
 import type { HeapEntry } from '../time.js';
@@ -71,7 +72,8 @@ export class Stream implements HeapEntry {
   readonly id: number;
   state: StreamState = 'idle';
 
-  // When the delay of the response, or the lingering after it, ends; as the timer heap wants it.
+  // When the delay of the response, the wait for an answer from outside, or the lingering after it ends; as the timer heap
+  // wants it.
   deadlineUs: Micros = Number.POSITIVE_INFINITY;
   heapIndex = -1;
 
@@ -88,6 +90,9 @@ export class Stream implements HeapEntry {
   /** DATA octets without padding. */
   receivedBytes = 0;
   expectsContinue = false;
+
+  /** The answer comes from outside, and is not complete. */
+  deferral: Deferral | undefined = undefined;
 
   // The response.
   response: Response | undefined = undefined;

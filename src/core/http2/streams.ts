@@ -1,7 +1,7 @@
 // The streams of one connection (RFC 9113 §5.1): which are alive, which we have reset, and what has to be let go when one
 // closes. Every change of state goes through `apply`.
 
-import type { BodySource } from '../http/message.js';
+import type { BodySource, DeferralEnd } from '../http/message.js';
 import { limits } from '../limits.js';
 import { DeadlineHeap } from '../time.js';
 import type { Trace } from '../trace.js';
@@ -14,7 +14,7 @@ import { Stream, type StreamEvent, transitions } from './stream.js';
 
 export class StreamTable {
   readonly ready = new ReadyList();
-  /** Responses that wait for their delay, and finished ones whose request still comes in. */
+  /** Responses that wait for their delay or for the outside, and finished ones whose request still comes in. */
   readonly delayed = new DeadlineHeap<Stream>();
   /** The highest identifier that the peer has opened; lower ones that are not alive are closed (RFC 9113 §5.1.1). */
   lastStreamId = 0;
@@ -134,7 +134,15 @@ export class StreamTable {
     if (stream.heapIndex >= 0) this.delayed.update(stream, Number.POSITIVE_INFINITY);
     if (stream.source !== undefined) cancelSource(stream.source);
     stream.source = undefined;
+    this.endDeferral(stream, 'cancelled');
     stream.body?.cancel();
+  }
+
+  endDeferral(stream: Stream, how: DeferralEnd): void {
+    const { deferral } = stream;
+    if (deferral === undefined) return;
+    stream.deferral = undefined;
+    deferral.end(this.#control.nowUs, how);
   }
 }
 
