@@ -358,7 +358,7 @@ export type Http2Event =
       readonly kind: 'frame';
       readonly flow: string;
       readonly dir: Direction;
-      /** RFC spelling: DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION, or UNKNOWN. */
+      /** RFC spelling: DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION, PRIORITY_UPDATE (RFC 9218), or UNKNOWN. */
       readonly type: string;
       readonly typeCode: number;
       readonly streamId: number;

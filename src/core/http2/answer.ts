@@ -8,7 +8,7 @@ import type { Trace } from '../trace.js';
 import type { Micros } from '../types.js';
 import { type Verdict, verdicts } from './errors.js';
 import { isSendable, type RequestHead } from './headers.js';
-import type { Stream } from './stream.js';
+import { type Stream, StreamTimer } from './stream.js';
 import { cancelSource, type StreamTable } from './streams.js';
 import { traceError } from './tell.js';
 
@@ -57,7 +57,7 @@ export class Answers {
         return;
       }
       stream.deferral = new Deferral(nowUs, request, answer, this.#options.trace);
-      this.#streams.delayed.update(stream, stream.deferral.dueUs);
+      this.#streams.arm(stream, StreamTimer.answer, stream.deferral.dueUs);
     } catch {
       this.#fail(nowUs, stream, verdicts.handlerFailed, 500);
     }
@@ -74,30 +74,22 @@ export class Answers {
     }
     const outcome = deferral.accept(nowUs, answer);
     if (outcome.kind === 'ignored') return;
-    this.#streams.delayed.update(stream, deferral.dueUs);
+    this.#streams.arm(stream, StreamTimer.answer, deferral.dueUs);
     if (outcome.kind === 'failed') this.#fail(nowUs, stream, verdicts.handlerFailed, 500);
     else if (outcome.kind === 'response') {
       if (outcome.final) this.#streams.endDeferral(stream, 'passed');
       this.#beginSendable(nowUs, stream, outcome.response);
-    } else this.wake(stream);
-  }
-
-  /** More of the request or of the answer is here, or more is asked for: what waited for it may go on. */
-  wake(stream: Stream): void {
-    const { deferral } = stream;
-    // A client that holds its content back until it is told to go on is told so.
-    if (deferral?.wantsContent && !deferral.feed() && stream.expectsContinue && !stream.headSent) {
-      this.#streams.ready.add(stream);
-    }
-    if (stream.headSent && stream.source !== undefined && !stream.blocked) this.#streams.ready.add(stream);
+    } else this.#streams.wake(stream);
   }
 
   /** The time for an answer from outside is over. */
-  due(nowUs: Micros, stream: Stream, deferral: Deferral): void {
+  due(nowUs: Micros, stream: Stream): void {
+    const { deferral } = stream;
+    if (deferral === undefined) return;
     if (deferral.isOverdue(nowUs)) {
       this.#streams.endDeferral(stream, 'timeout');
       this.#fail(nowUs, stream, verdicts.answerTimeout, 504);
-    } else this.#streams.delayed.update(stream, deferral.dueUs);
+    } else this.#streams.arm(stream, StreamTimer.answer, deferral.dueUs);
   }
 
   #beginSendable(nowUs: Micros, stream: Stream, response: Response): void {
@@ -113,7 +105,7 @@ export class Answers {
     attach(stream, response);
     stream.readyUs = nowUs;
     const delayUs = response.delayUs ?? 0;
-    if (delayUs > 0) this.#streams.delayed.update(stream, nowUs + delayUs);
+    if (delayUs > 0) this.#streams.arm(stream, StreamTimer.delay, nowUs + delayUs);
     else this.#streams.ready.add(stream);
   }
 
@@ -128,7 +120,6 @@ export class Answers {
     if (trace) traceError(trace, nowUs, flow, stream.id, verdict);
     if (stream.source !== undefined) cancelSource(stream.source);
     stream.source = undefined;
-    this.#streams.delayed.update(stream, Number.POSITIVE_INFINITY);
     this.#begin(nowUs, stream, { status, headers: [] });
   }
 }
@@ -150,7 +141,8 @@ function attach(stream: Stream, response: Response): void {
   const body = response.body;
   if (body === undefined) return;
   // RFC 9110 §9.3.2: HEAD is answered like GET, without the content.
-  if (stream.method === 'HEAD' || hasNoContent(response.status) || body.length === 0) {
+  const isEmpty = body.length === 0 && body.trailers === undefined;
+  if (stream.method === 'HEAD' || hasNoContent(response.status) || isEmpty) {
     cancelSource(body);
     return;
   }

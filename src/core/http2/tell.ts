@@ -7,6 +7,9 @@ import type { Verdict } from './errors.js';
 import { errorCodeName, Flag, FrameType, frameTypeName, readU32, settingName } from './frame.js';
 import type { FrameInput } from './input.js';
 
+/** Of a value that may be as long as a frame. */
+const TOLD_OCTETS = 256;
+
 /** `sound`: the payload's size has been checked and its values can be told. */
 export function traceInput(trace: Trace, nowUs: Micros, flow: string, input: FrameInput, sound: boolean): void {
   const fields = sound ? payloadFields(input) : undefined;
@@ -64,6 +67,11 @@ function payloadFields(input: FrameInput): { readonly [name: string]: string | n
       };
     case FrameType.WINDOW_UPDATE:
       return { increment: readU32(bytes, start) & 0x7f_ff_ff_ff };
+    case FrameType.PRIORITY_UPDATE:
+      return {
+        prioritizedStreamId: readU32(bytes, start) & 0x7f_ff_ff_ff,
+        priorityFieldValue: String.fromCharCode(...bytes.subarray(start + 4, Math.min(end, start + 4 + TOLD_OCTETS))),
+      };
     default:
       return undefined;
   }
