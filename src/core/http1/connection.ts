@@ -1,21 +1,22 @@
 // One HTTP/1.1 connection (RFC 9112): requests in, one after the other, responses out in the same order. It is pulled:
 // content of the request is read, and the next request is begun, only as `take` makes room for what that leads to.
-// Leaves out TLS, TCP and what is answered (the handler's), HTTP/1.0 keep-alive, upgrades, CONNECT and idle timeouts.
+// Leaves out TLS, TCP and what is answered (the handler's), upgrades and CONNECT.
 
-import { bytesBody } from '../http/body.js';
 import type { BodySource, ConnectionInfo, Field, Handler, Request, Response } from '../http/message.js';
 import { EMPTY_BODY } from '../http/message.js';
-import { allowsContent, reasonPhrase } from '../http/status.js';
-import { latin1Bytes } from '../http/text.js';
+import { allowsContent } from '../http/status.js';
 import { limits } from '../limits.js';
 import type { Trace } from '../trace.js';
 import type { Micros, Session, SessionState } from '../types.js';
 import { PIECE_BYTES, RequestBody } from './body.js';
 import { Http1Events } from './events.js';
+import { ResponseFraming, refusalResponse } from './framing.js';
 import { InputBuffer } from './input.js';
-import { badRequest, type Refusal, type RequestHead } from './message.js';
-import { CHUNK_OVERHEAD, CONTINUE, headBytes, OutputBuffer } from './output.js';
+import type { RequestHead } from './message.js';
+import { CHUNK_OVERHEAD, CONTINUE, fieldBytes, headBytes, OutputBuffer } from './output.js';
+import { handlerRefusal, type Refusal, refusals } from './refusals.js';
 import { RequestReader } from './request.js';
+import { Timeouts } from './timeouts.js';
 
 export interface Http1Options {
   readonly flow: string;
@@ -32,8 +33,6 @@ export interface Http1Options {
  * is out. drain: it is out, content of the request is read over. end: nothing more is made; `take` empties what there is.
  */
 type Phase = 'request' | 'response' | 'content' | 'drain' | 'end';
-/** RFC 9112 §6.3: how the peer knows where the content of the response ends. */
-type Framing = 'length' | 'chunked' | 'close';
 
 /** So that a `take` of a few bytes does not make chunks of a few bytes. */
 const SMALLEST_PIECE = 1_024;
@@ -42,8 +41,9 @@ const FIRST_PIECE = 4_096;
 /** What the connection adds to a header section: date, content-length or transfer-encoding, connection. */
 const OWN_FIELD_BYTES = 128;
 const NEVER = Number.POSITIVE_INFINITY;
-const CHUNKED: Field = ['transfer-encoding', 'chunked'];
-const CLOSE: Field = ['connection', 'close'];
+const NO_FIELDS: readonly Field[] = [];
+/** Of a last chunk besides its fields: `0` and two line ends. */
+const LAST_CHUNK_BYTES = 5;
 
 export class Http1Connection implements Session {
   readonly #options: Http1Options;
@@ -51,6 +51,7 @@ export class Http1Connection implements Session {
   readonly #input = new InputBuffer();
   readonly #output = new OutputBuffer();
   readonly #reader = new RequestReader();
+  readonly #timeouts = new Timeouts();
   #phase: Phase = 'request';
   #aborted = false;
   /** A refusal was met or the end was reached: further input is thrown away. */
@@ -67,12 +68,12 @@ export class Http1Connection implements Session {
   // Its response.
   #response: Response | undefined;
   #body: BodySource = EMPTY_BODY;
-  #framing: Framing = 'length';
-  /** Of content by length. */
-  #left = 0;
+  readonly #framing = new ResponseFraming();
   #sent = 0;
   #persistent = false;
   #delayedUntilUs = NEVER;
+  /** When its content wants to be read again. */
+  #dueUs = NEVER;
   #date: Field = ['date', ''];
 
   constructor(options: Http1Options) {
@@ -96,18 +97,21 @@ export class Http1Connection implements Session {
   receive(nowUs: Micros, bytes: Uint8Array): void {
     if (this.#deaf || this.#input.ended || bytes.length === 0) return;
     if (this.room() === 0 && this.#input.length + bytes.length > limits.http1.inputOvershootBytes) {
-      const refusal: Refusal = { status: 413, reason: 'input beyond room' };
-      this.#events?.error(nowUs, refusal, this.#input.streamOffset(this.#input.end));
+      this.#events?.error(nowUs, refusals.beyondRoom, this.#input.streamOffset(this.#input.end));
       this.#abort();
       return;
     }
     this.#input.append(bytes);
+    if (this.#requestBody !== undefined) this.#requestBody.starved = false;
+    if (this.#timeouts.wait !== 'head') this.#timeouts.stop(nowUs);
     this.#readOn(nowUs);
+    this.#watch(nowUs);
   }
 
   endOfInput(nowUs: Micros): void {
     this.#input.ended = true;
     this.#readOn(nowUs);
+    this.#watch(nowUs);
   }
 
   take(nowUs: Micros, maxBytes: number): Uint8Array {
@@ -115,20 +119,50 @@ export class Http1Connection implements Session {
     while (this.#output.length < wanted && this.#produce(nowUs, wanted)) {
       // Each round writes something or leads to the next phase.
     }
+    this.#watch(nowUs);
     return this.#output.take(maxBytes);
   }
 
   advance(nowUs: Micros): void {
     if (this.#delayedUntilUs <= nowUs) this.#delayedUntilUs = NEVER;
+    if (this.#dueUs <= nowUs) this.#dueUs = NEVER;
+    if (this.#timeouts.deadlineUs <= nowUs) this.#tooSlow(nowUs);
   }
 
   nextDeadlineUs(): Micros | undefined {
-    return this.#delayedUntilUs === NEVER ? undefined : this.#delayedUntilUs;
+    const deadlineUs = Math.min(this.#delayedUntilUs, this.#dueUs, this.#timeouts.deadlineUs);
+    return deadlineUs === NEVER ? undefined : deadlineUs;
   }
 
-  close(_nowUs: Micros): void {
+  close(nowUs: Micros): void {
     this.#closeWanted = true;
     if (this.#phase === 'request' || this.#phase === 'drain') this.#end();
+    this.#watch(nowUs);
+  }
+
+  // ---- Time ----
+
+  /** After each event: what the peer owes us now. */
+  #watch(nowUs: Micros): void {
+    const timeouts = this.#timeouts;
+    const body = this.#requestBody;
+    if (this.#input.ended || this.#phase === 'end') timeouts.stop(nowUs);
+    else if (this.#phase === 'request') {
+      timeouts.expect(nowUs, this.#reader.idle && this.#input.length === 0 ? 'request' : 'head', 0);
+    } else timeouts.expect(nowUs, body?.starved ? 'content' : 'nothing', body?.received ?? 0);
+  }
+
+  #tooSlow(nowUs: Micros): void {
+    const { wait } = this.#timeouts;
+    this.#timeouts.stop(nowUs);
+    // RFC 9112 §9.5: a connection that nobody uses is closed without a word.
+    if (wait === 'request') this.#end();
+    else if (wait === 'head') this.#refuse(nowUs, refusals.headTooSlow, this.#input.streamOffset(this.#input.end));
+    else if (this.#phase !== 'drain') this.#refuse(nowUs, refusals.contentTooSlow);
+    else {
+      this.#events?.error(nowUs, refusals.contentTooSlow);
+      this.#end();
+    }
   }
 
   // ---- Requests ----
@@ -145,7 +179,7 @@ export class Http1Connection implements Session {
       if (!this.#input.ended) return;
       if (this.#reader.idle && this.#input.length === 0) this.#end();
       // RFC 9112 §8: incomplete, so nothing of it is done.
-      else this.#refuse(nowUs, badRequest('header section: cut off'), this.#input.streamOffset(this.#input.end));
+      else this.#refuse(nowUs, refusals.headCutOff, this.#input.streamOffset(this.#input.end));
     } else if ('status' in read) this.#refuse(nowUs, read, this.#reader.refusedAt);
     else this.#beginRequest(nowUs, read);
   }
@@ -156,8 +190,7 @@ export class Http1Connection implements Session {
     this.#events?.request(nowUs, head);
     if (scheme === 'https' && this.#options.scheme === 'http') {
       // RFC 9110 §7.4: an https URI is answered on a secured connection only.
-      const refusal: Refusal = { status: 421, reason: 'request-target: https on a connection without TLS' };
-      this.#refuse(nowUs, refusal, this.#reader.refusedAt);
+      this.#refuse(nowUs, refusals.targetScheme, this.#reader.refusedAt);
       return;
     }
     this.#events?.semantics(nowUs, head, scheme);
@@ -167,6 +200,7 @@ export class Http1Connection implements Session {
     this.#requestBody = body;
     this.#continueSent = false;
     this.#persistent = head.persistent;
+    this.#timeouts.beginContent();
     const request: Request = {
       version,
       method,
@@ -181,7 +215,7 @@ export class Http1Connection implements Session {
     try {
       response = this.#options.handler(request);
     } catch {
-      response = this.#failure(nowUs, { status: 500, reason: 'the handler failed' });
+      response = this.#failure(nowUs, refusals.handlerFailed);
     }
     this.#respond(response);
     const { delayUs = 0 } = response;
@@ -198,7 +232,7 @@ export class Http1Connection implements Session {
         if (piece.length === 0) return;
         this.#drainedBytes += piece.length;
         if (this.#drainedBytes > limits.http1.drainBytes) {
-          this.#events?.error(nowUs, { status: 413, reason: 'content: too much of it was left unread' });
+          this.#events?.error(nowUs, refusals.contentUnread);
           this.#end();
           return;
         }
@@ -234,7 +268,8 @@ export class Http1Connection implements Session {
   }
 
   #beginResponse(nowUs: Micros): boolean {
-    if (this.#delayedUntilUs !== NEVER) return false;
+    // RFC 9110 §10.1.1: whoever cannot have the final status now is not kept waiting for the 100 as well.
+    if (this.#delayedUntilUs !== NEVER) return this.#input.length === 0 && this.#sendContinue(nowUs);
     const response = this.#response!;
     const { status } = response;
     if (!Number.isInteger(status) || status < 200 || status > 599) return this.#fail(nowUs, 'no final status');
@@ -259,35 +294,20 @@ export class Http1Connection implements Session {
 
   #sendHead(nowUs: Micros, response: Response, withContent: boolean, first: Uint8Array | undefined): boolean {
     const { status } = response;
-    const { length } = this.#body;
+    const version = this.#head?.version;
     const date = this.#options.date(nowUs);
     if (date !== this.#date[1]) this.#date = ['date', date];
     const fields: Field[] = [this.#date, ...response.headers];
-    this.#left = 0;
-    if (status === 204 || status === 304) this.#framing = 'length';
-    else if (length !== undefined || !allowsContent(status)) {
-      this.#framing = 'length';
-      this.#left = allowsContent(status) ? length! : 0;
-      fields.push(['content-length', String(this.#left)]);
-    } else if (this.#head?.version === 'HTTP/1.1') {
-      this.#framing = 'chunked';
-      fields.push(CHUNKED);
-    } else {
-      // RFC 9112 §6.1: an HTTP/1.0 client knows no chunks, so the end of the connection is the end of the content.
-      this.#framing = 'close';
-      this.#persistent = false;
-    }
-    if (!this.#staysOpen()) this.#persistent = false;
-    if (!this.#persistent) fields.push(CLOSE);
+    const framing = this.#framing;
+    framing.decide(response, version);
+    if (framing.framing === 'close' || !this.#staysOpen()) this.#persistent = false;
+    framing.addTo(fields, this.#persistent, version);
     if (!this.#output.putHead(status, fields)) return this.#fail(nowUs, 'a field that cannot be sent');
 
     this.#events?.response(nowUs, status, fields, this.#head);
     this.#events?.bodyIn(nowUs, this.#requestBody);
     this.#phase = 'content';
-    if (!withContent) {
-      this.#cancelBody();
-      this.#finish(nowUs);
-    } else if (this.#framing === 'length' && this.#left === 0) this.#finish(nowUs);
+    if (!withContent || (framing.framing === 'length' && framing.left === 0)) this.#finish(nowUs);
     else if (first !== undefined && first.length > 0) this.#putContent(nowUs, first);
     return true;
   }
@@ -304,7 +324,9 @@ export class Http1Connection implements Session {
 
   /** RFC 9110 §10.1.1: once, when content is wanted that is not here yet. */
   #sendContinue(nowUs: Micros): boolean {
-    if (!this.#head!.expectsContinue || this.#continueSent) return false;
+    const body = this.#requestBody;
+    if (!this.#head?.expectsContinue || this.#continueSent || body === undefined || body.received > 0) return false;
+    if (!this.#output.reserve(CONTINUE.length)) return false;
     this.#continueSent = true;
     this.#output.put(CONTINUE);
     this.#events?.interim(nowUs, 100);
@@ -313,18 +335,20 @@ export class Http1Connection implements Session {
 
   #sendContent(nowUs: Micros, wanted: number): boolean {
     const output = this.#output;
+    const { framing, left } = this.#framing;
     let room = wanted - output.length;
-    if (this.#framing === 'chunked') {
+    if (framing === 'chunked') {
       if (output.space < SMALLEST_PIECE) return false;
       room = Math.min(Math.max(room, SMALLEST_PIECE), output.space) - CHUNK_OVERHEAD;
-    } else if (this.#framing === 'length') room = Math.min(room, this.#left);
+    } else if (framing === 'length') room = Math.min(room, left);
     room = Math.min(room, PIECE_BYTES - (this.#sent % PIECE_BYTES));
-    output.reserve(this.#framing === 'chunked' ? room + CHUNK_OVERHEAD : room);
+    output.reserve(framing === 'chunked' ? room + CHUNK_OVERHEAD : room);
     const piece = this.#readBody(nowUs, room);
     if (this.#phase !== 'content') return true;
     if (piece === undefined) {
-      if (this.#framing === 'length') return this.#fail(nowUs, 'too little content');
-      if (this.#framing === 'chunked') output.putLastChunk();
+      if (framing === 'length') return this.#fail(nowUs, 'too little content');
+      if (framing === 'chunked' && !this.#endChunks(nowUs)) return false;
+      if (this.#phase !== 'content') return true;
       this.#events?.bodyOut(nowUs, this.#sent, true);
       this.#finish(nowUs);
       return true;
@@ -336,20 +360,36 @@ export class Http1Connection implements Session {
 
   /** The room for it is reserved. */
   #putContent(nowUs: Micros, piece: Uint8Array): void {
+    const framing = this.#framing;
     this.#sent += piece.length;
-    if (this.#framing === 'chunked') this.#output.putChunk(piece);
+    if (framing.framing === 'chunked') this.#output.putChunk(piece);
     else this.#output.put(piece);
-    if (this.#framing === 'length') this.#left -= piece.length;
-    const end = this.#framing === 'length' && this.#left === 0;
+    if (framing.framing === 'length') framing.left -= piece.length;
+    const end = framing.framing === 'length' && framing.left === 0;
     this.#events?.bodyOut(nowUs, this.#sent, end);
     if (end) this.#finish(nowUs);
+  }
+
+  /** The last chunk and the trailer section (RFC 9112 §7.1.2); false when there is no room for them yet. */
+  #endChunks(nowUs: Micros): boolean {
+    let fields: readonly Field[];
+    try {
+      fields = this.#body.trailers?.() ?? NO_FIELDS;
+    } catch {
+      return this.#fail(nowUs, 'its trailers failed');
+    }
+    const size = fieldBytes(fields) + LAST_CHUNK_BYTES;
+    if (size > limits.http1.responseHeadBytes) return this.#fail(nowUs, 'the trailer section is too large');
+    if (!this.#output.reserve(size)) return false;
+    return this.#output.putLastChunk(fields) || this.#fail(nowUs, 'a trailer field that cannot be sent');
   }
 
   /** The next content of the response. What went wrong in reading has changed the phase or the response. */
   #readBody(nowUs: Micros, maxBytes: number): Uint8Array | undefined {
     let piece: Uint8Array | undefined;
     try {
-      piece = this.#body.read(maxBytes);
+      piece = this.#body.read(maxBytes, nowUs);
+      if (piece?.length === 0) this.#sleep(nowUs, this.#body.dueUs);
     } catch {
       this.#fail(nowUs, 'its content failed');
       return undefined;
@@ -361,10 +401,15 @@ export class Http1Connection implements Session {
     return piece !== undefined && piece.length > maxBytes ? piece.subarray(0, maxBytes) : piece;
   }
 
+  /** Its content waits for logical time. */
+  #sleep(nowUs: Micros, dueUs: Micros | undefined): void {
+    if (dueUs !== undefined && Number.isSafeInteger(dueUs)) this.#dueUs = Math.max(dueUs, nowUs + 1);
+  }
+
   #finish(nowUs: Micros): void {
     this.#requestBody?.cancel();
+    this.#cancelBody();
     this.#response = undefined;
-    this.#body = EMPTY_BODY;
     if (!this.#persistent || this.#closeWanted) {
       this.#end();
       return;
@@ -392,7 +437,7 @@ export class Http1Connection implements Session {
     if (this.#failed) this.#abort();
     else {
       this.#failed = true;
-      this.#refuse(nowUs, { status: 500, reason: `the response of the handler: ${what}` });
+      this.#refuse(nowUs, handlerRefusal(what));
     }
     return true;
   }
@@ -403,14 +448,12 @@ export class Http1Connection implements Session {
     this.#delayedUntilUs = NEVER;
     this.#requestBody?.cancel();
     this.#cancelBody();
-    const { status, reason } = refusal;
-    const text = latin1Bytes(`${status} ${reasonPhrase(status)}: ${reason}\n`);
-    return { status, headers: [['content-type', 'text/plain; charset=utf-8']], body: bytesBody(text) };
+    return refusalResponse(refusal);
   }
 
   /** RFC 9112 §8: the peer sees by the framing that the response is incomplete, or else by a reset. */
   #cutOff(): void {
-    if (this.#framing === 'close') this.#abort();
+    if (this.#framing.framing === 'close') this.#abort();
     else this.#end();
   }
 
@@ -419,6 +462,7 @@ export class Http1Connection implements Session {
     this.#deaf = true;
     this.#delayedUntilUs = NEVER;
     this.#requestBody?.cancel();
+    this.#requestBody = undefined;
     this.#cancelBody();
     this.#input.clear();
   }
@@ -433,6 +477,7 @@ export class Http1Connection implements Session {
   #cancelBody(): void {
     const body = this.#body;
     this.#body = EMPTY_BODY;
+    this.#dueUs = NEVER;
     try {
       body.cancel?.();
     } catch {
