@@ -112,6 +112,12 @@ export const limits = {
     answerFieldBytes: 262_144,
     /** Trailer section of a response, reckoned in the same way. */
     trailerFieldBytes: 8_192,
+    /** Pieces of `/stream/N`, redirections of `/redirect/N`, and bytes of `/drip`. */
+    sitePieces: 10_000,
+    siteRedirects: 1_000,
+    siteDripBytes: 100_000,
+    /** Ranges of one request; a request for more is answered in whole (RFC 9110 §14.2; CVE-2011-3192, "Apache Killer"). */
+    ranges: 32,
   },
   http1: {
     /** 414 beyond it. RFC 9112 §3 asks for 8000 octets at least. */
@@ -133,6 +139,16 @@ export const limits = {
     trailerLines: 64,
     /** Request content that nobody read and that is read over to keep the connection (RFC 9112 §9.3). */
     drainBytes: 262_144,
+    /** A connection without a request under way is closed after it (RFC 9112 §9.5; nginx: keepalive_timeout). */
+    idleUs: 75_000_000,
+    /** 408 when a header section is not whole so long after its first byte (RFC 9110 §15.5.9; slow headers, CVE-2007-6750, "Slowloris"). */
+    headUs: 20_000_000,
+    /**
+     * 408, or a response cut off, when we have waited so long for content, and longer by so much for each byte that came,
+     * which is 500 a second (RFC 9110 §15.5.9; slow body, "R.U.D.Y."; Apache: RequestReadTimeout has the same numbers).
+     */
+    contentUs: 20_000_000,
+    contentByteUs: 2_000,
     /** Input kept while a response is under way: pipelined requests (RFC 9112 §9.3.2) and unread content. `room()` counts down from it. */
     inputBytes: 65_536,
     /** An owner that goes on past `room()` 0 is cut off here. */
