@@ -102,6 +102,22 @@ export const limits = {
   http: {
     /** Longest `/delay/MS` of the built-in site. */
     siteDelayMs: 60_000,
+    /** How long an answer from outside, or its next part, may take: 504, or the response is cut off (RFC 9110 §15.6.5). */
+    answerUs: 60_000_000,
+    /** Content of one answer: larger contents come in several (a recording's block holds each whole). */
+    answerPieceBytes: 65_536,
+    /** Content of one response from outside that waits to be sent; an outside that goes on beyond it has failed. */
+    answerWaitingBytes: 1_048_576,
+    /** Fields of one response from outside, name + value + 32 each, as in HTTP/2 (RFC 9113 §10.5.1). */
+    answerFieldBytes: 262_144,
+    /** Trailer section of a response, reckoned in the same way. */
+    trailerFieldBytes: 8_192,
+    /** Pieces of `/stream/N`, redirections of `/redirect/N`, and bytes of `/drip`. */
+    sitePieces: 10_000,
+    siteRedirects: 1_000,
+    siteDripBytes: 100_000,
+    /** Ranges of one request; a request for more is answered in whole (RFC 9110 §14.2; CVE-2011-3192, "Apache Killer"). */
+    ranges: 32,
   },
   http1: {
     /** 414 beyond it. RFC 9112 §3 asks for 8000 octets at least. */
@@ -123,6 +139,16 @@ export const limits = {
     trailerLines: 64,
     /** Request content that nobody read and that is read over to keep the connection (RFC 9112 §9.3). */
     drainBytes: 262_144,
+    /** A connection without a request under way is closed after it (RFC 9112 §9.5; nginx: keepalive_timeout). */
+    idleUs: 75_000_000,
+    /** 408 when a header section is not whole so long after its first byte (RFC 9110 §15.5.9; slow headers, CVE-2007-6750, "Slowloris"). */
+    headUs: 20_000_000,
+    /**
+     * 408, or a response cut off, when we have waited so long for content, and longer by so much for each byte that came,
+     * which is 500 a second (RFC 9110 §15.5.9; slow body, "R.U.D.Y."; Apache: RequestReadTimeout has the same numbers).
+     */
+    contentUs: 20_000_000,
+    contentByteUs: 2_000,
     /** Input kept while a response is under way: pipelined requests (RFC 9112 §9.3.2) and unread content. `room()` counts down from it. */
     inputBytes: 65_536,
     /** An owner that goes on past `room()` 0 is cut off here. */

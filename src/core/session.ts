@@ -3,7 +3,7 @@
 
 import type { Crypto } from './crypto.js';
 import { imfFixdate } from './http/date.js';
-import type { ConnectionInfo, Handler } from './http/message.js';
+import type { Answer, ConnectionInfo, Handler } from './http/message.js';
 import { Http1Connection } from './http1/connection.js';
 import { Http2Connection } from './http2/connection.js';
 import { CLIENT_PREFACE } from './http2/frame.js';
@@ -119,6 +119,14 @@ class PlainSession implements Session {
   close(nowUs: Micros): void {
     this.#http.close(nowUs);
   }
+
+  respond(nowUs: Micros, token: string, answer: Answer): void {
+    this.#http.respond(nowUs, token, answer);
+  }
+
+  lost(nowUs: Micros): void {
+    this.#http.lost(nowUs);
+  }
 }
 
 class TlsSession implements Session {
@@ -196,6 +204,15 @@ class TlsSession implements Session {
   close(nowUs: Micros): void {
     if (this.#http === undefined) this.#tls.close(nowUs);
     else this.#http.close(nowUs);
+  }
+
+  /** Without HTTP there was no request yet: nothing waits for an answer. */
+  respond(nowUs: Micros, token: string, answer: Answer): void {
+    this.#http?.respond(nowUs, token, answer);
+  }
+
+  lost(nowUs: Micros): void {
+    this.#http?.lost(nowUs);
   }
 
   /** Records to plaintext to HTTP, for as long as HTTP has room. Whether anything came through, the end included. */

@@ -2,16 +2,17 @@
 // connection ends. Frames come from `input.ts`, requests are made of field blocks by `requests.ts`, responses leave by
 // `send.ts`; TLS and TCP are below and are not seen here. There is no server push.
 
-import type { ConnectionInfo, Handler } from '../http/message.js';
+import type { Answer, ConnectionInfo, Handler } from '../http/message.js';
 import { limits } from '../limits.js';
 import { TimerTable } from '../time.js';
 import type { Trace } from '../trace.js';
 import type { Micros, Session, SessionState } from '../types.js';
+import { Answers } from './answer.js';
 import { Budget } from './budget.js';
 import { ControlQueue } from './control.js';
 import { type Verdict, verdicts } from './errors.js';
 import { ReceiveFlow, windowOverflows } from './flow.js';
-import { ErrorCode, errorCodeName, Flag, FrameType, MAX_STREAM_ID, readU32 } from './frame.js';
+import { ErrorCode, Flag, FrameType, MAX_STREAM_ID, readU32 } from './frame.js';
 import { FrameInput } from './input.js';
 import { Requests } from './requests.js';
 import { isProhibitedSuite } from './security.js';
@@ -19,7 +20,7 @@ import { Sender } from './send.js';
 import { applySetting, createPeerSettings, ourSettings } from './settings.js';
 import { type Stream, StreamTimer } from './stream.js';
 import { StreamTable } from './streams.js';
-import { traceInput } from './tell.js';
+import { traceError, traceInput } from './tell.js';
 
 export interface Http2Options {
   readonly flow: string;
@@ -55,6 +56,7 @@ export class Http2Connection implements Session {
   readonly #streams: StreamTable;
   readonly #peer = createPeerSettings();
   readonly #sender: Sender;
+  readonly #answers: Answers;
   readonly #requests: Requests;
   readonly #timers = new TimerTable(TIMERS);
   readonly #resets = new Budget(limits.http2.resetBurst, limits.http2.resetPerSecond);
@@ -75,12 +77,10 @@ export class Http2Connection implements Session {
     this.#control = new ControlQueue(options.flow, options.trace);
     this.#flow = new ReceiveFlow(this.#control);
     this.#streams = new StreamTable(this.#control, options.flow, options.trace);
-    this.#sender = new Sender(options, this.#control, this.#streams, this.#peer, (stream, verdict) => {
-      this.#streamError(stream.id, verdict);
-    });
-    this.#requests = new Requests(options, this.#streams, this.#flow, this.#peer, (streamId, verdict) => {
-      this.#tellError(streamId, verdict);
-    });
+    const onError = (stream: Stream, verdict: Verdict): void => this.#streamError(stream.id, verdict);
+    this.#sender = new Sender(options, this.#control, this.#streams, this.#peer, onError);
+    this.#answers = new Answers(options, this.#streams, onError);
+    this.#requests = new Requests(options, this.#streams, this.#flow, this.#peer, this.#answers);
   }
 
   get state(): SessionState {
@@ -162,6 +162,18 @@ export class Http2Connection implements Session {
     this.#finishIfDone();
   }
 
+  respond(nowUs: Micros, token: string, answer: Answer): void {
+    this.#enter(nowUs);
+    this.#answers.respond(nowUs, token, answer);
+    this.#finishIfDone();
+  }
+
+  lost(nowUs: Micros): void {
+    this.#control.nowUs = nowUs;
+    this.#end();
+    this.#streams.dropAll();
+  }
+
   #enter(nowUs: Micros): void {
     this.advance(nowUs);
     this.#control.nowUs = nowUs;
@@ -215,6 +227,9 @@ export class Http2Connection implements Session {
         break;
       case StreamTimer.body:
         this.#checkBody(nowUs, stream);
+        break;
+      case StreamTimer.answer:
+        this.#answers.due(nowUs, stream);
         break;
       default: {
         if (!stream.blocked) break;
@@ -474,16 +489,6 @@ export class Http2Connection implements Session {
   }
 
   #tellError(streamId: number, verdict: Verdict): void {
-    this.#trace?.(this.#control.nowUs, {
-      layer: 'http2',
-      kind: 'error',
-      severity: 'error',
-      flow: this.#options.flow,
-      scope: verdict.scope,
-      streamId,
-      code: errorCodeName(verdict.code),
-      reason: verdict.reason,
-      rule: verdict.rule,
-    });
+    if (this.#trace) traceError(this.#trace, this.#control.nowUs, this.#options.flow, streamId, verdict);
   }
 }

@@ -93,6 +93,7 @@ export const verdicts = {
   tooManyReplies: connection('ENHANCE_YOUR_CALM', 'replies are not read', 'RFC 9113 §10.5'),
   // our own caller, or the end of the connection
   handlerFailed: stream('INTERNAL_ERROR', 'handler threw or gave a response that cannot be sent', 'RFC 9113 §5.4.2'),
+  answerTimeout: stream('INTERNAL_ERROR', 'the application took too long', 'RFC 9110 §15.6.5'),
   sourceFailed: stream('INTERNAL_ERROR', 'response body failed or broke its length', 'RFC 9113 §8.1.1'),
   inputEnded: stream('CANCEL', 'the peer sends no more', 'RFC 9113 §5.4.3'),
 } as const satisfies { readonly [name: string]: Verdict };

@@ -2,11 +2,11 @@
 // or to the trailers of one. Owns the HPACK decoder and the block under way; what goes wrong is given back as a verdict.
 
 import { ParseError } from '../bytes/reader.js';
-import { type BodySource, type ConnectionInfo, EMPTY_BODY, type Handler } from '../http/message.js';
+import { type BodySource, EMPTY_BODY } from '../http/message.js';
 import { limits } from '../limits.js';
 import type { Trace } from '../trace.js';
 import type { Micros } from '../types.js';
-import { answer, attach } from './answer.js';
+import type { Answers } from './answer.js';
 import { FieldBlock } from './block.js';
 import { type Verdict, verdicts } from './errors.js';
 import type { ReceiveFlow } from './flow.js';
@@ -21,9 +21,6 @@ import type { StreamTable } from './streams.js';
 
 export interface RequestsOptions {
   readonly flow: string;
-  readonly scheme: 'http' | 'https';
-  readonly handler: Handler;
-  readonly connection: ConnectionInfo;
   readonly trace?: Trace;
 }
 
@@ -36,25 +33,18 @@ export class Requests {
   readonly #streams: StreamTable;
   readonly #flow: ReceiveFlow;
   readonly #peer: PeerSettings;
-  readonly #onError: (streamId: number, verdict: Verdict) => void;
+  readonly #answers: Answers;
   readonly #decoder = new HpackDecoder(limits.http2.decoderTableBytes);
   readonly #list = createHeaderList();
   readonly #block = new FieldBlock();
   readonly #head = new RequestHead();
 
-  /** `onError` tells of an error that is answered with a status instead of a reset. */
-  constructor(
-    options: RequestsOptions,
-    streams: StreamTable,
-    flow: ReceiveFlow,
-    peer: PeerSettings,
-    onError: (streamId: number, verdict: Verdict) => void,
-  ) {
+  constructor(options: RequestsOptions, streams: StreamTable, flow: ReceiveFlow, peer: PeerSettings, answers: Answers) {
     this.#options = options;
     this.#streams = streams;
     this.#flow = flow;
     this.#peer = peer;
-    this.#onError = onError;
+    this.#answers = answers;
   }
 
   /** A field block has begun and lacks its end: nothing but its CONTINUATION may come. */
@@ -184,13 +174,7 @@ export class Requests {
       authority: head.authority,
       path: head.path,
     });
-    const response = answer(this.#options, head, content, this.#list.oversize);
-    if (response === undefined) this.#onError(streamId, verdicts.handlerFailed);
-    attach(stream, response ?? { status: 500, headers: [] });
-    stream.readyUs = nowUs;
-    const delayUs = stream.response?.delayUs ?? 0;
-    if (delayUs > 0) streams.arm(stream, StreamTimer.delay, nowUs + delayUs);
-    else streams.ready.add(stream);
+    this.#answers.ask(nowUs, stream, head, content, this.#list.oversize);
     return undefined;
   }
 }

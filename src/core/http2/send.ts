@@ -2,6 +2,7 @@
 // whose turn it is, into one reused buffer. Nothing is made before it is asked for, so nothing piles up; what a `take`
 // could not carry is kept for the next one.
 
+import { cancelSource } from '../http/body.js';
 import { limits } from '../limits.js';
 import type { Field, Trace } from '../trace.js';
 import type { Micros } from '../types.js';
@@ -13,7 +14,7 @@ import { areSendable, isLeftOut } from './headers.js';
 import { BLOCK_START_OCTETS, fieldOctets, HpackEncoder } from './hpack/encode.js';
 import type { PeerSettings } from './settings.js';
 import { type Stream, StreamTimer } from './stream.js';
-import { cancelSource, type StreamTable } from './streams.js';
+import type { StreamTable } from './streams.js';
 
 /** However little is asked for, this much is made at once; below `LEAST_SPACE` a turn waits for the next `take`. */
 const LEAST_FILL = 2_048;
@@ -128,6 +129,12 @@ export class Sender {
 
   #serve(nowUs: Micros, stream: Stream, limit: number): void {
     if (!stream.headSent) {
+      if (stream.response === undefined) {
+        // The outside wants content that a client holds back until it is told to go on.
+        this.#streams.ready.remove(stream);
+        this.#sendContinue(nowUs, stream);
+        return;
+      }
       this.#sendHead(nowUs, stream);
       if (stream.source === undefined || limit - this.#end < LEAST_SPACE) return;
     }
@@ -184,6 +191,7 @@ export class Sender {
   }
 
   #sendContinue(nowUs: Micros, stream: Stream): void {
+    stream.expectsContinue = false;
     const start = this.#beginHead(BLOCK_START_OCTETS + fieldOctets(':status', '100'));
     const at = this.encoder.field(this.#out, this.encoder.begin(this.#out, start), ':status', '100');
     this.#endHead(nowUs, stream, at - start, false);
@@ -322,7 +330,7 @@ export class Sender {
 
   /**
    * The source's next octets; FAILED when it broke its contract, and then the stream has been reset. When the request is
-   * complete and the source does not wait for time, nothing could wake it: it is asked a few times more and then given up.
+   * complete and the source waits neither for time nor for the outside, nothing could wake it: it is asked a few times more and then given up.
    */
   #read(nowUs: Micros, stream: Stream, most: number): Uint8Array | undefined {
     let chunk: Uint8Array | undefined = FAILED;
@@ -331,6 +339,7 @@ export class Sender {
       for (let tries = 0; tries < limits.http2.emptyReads; tries++) {
         chunk = source.read(most, nowUs);
         if (chunk === undefined || chunk.length > 0 || !stream.requestEnded || source.dueUs !== undefined) break;
+        if (stream.deferral !== undefined) break;
         chunk = FAILED;
       }
     } catch {
@@ -391,6 +400,7 @@ export class Sender {
 
   /** The response is complete. */
   #finish(nowUs: Micros, stream: Stream): void {
+    this.#streams.endDeferral(stream, 'sent');
     this.#streams.ready.remove(stream);
     this.#streams.apply(stream, 'send END_STREAM');
     if (stream.state !== 'closed') this.#streams.linger(nowUs, stream);

@@ -2,6 +2,7 @@
 // source that gives window back as it is read. Which streams there are is kept in `streams.ts`.
 
 import { ByteQueue } from '../bytes/queue.js';
+import type { Deferral } from '../http/deferral.js';
 import type { BodySource, Field, Response } from '../http/message.js';
 import { limits } from '../limits.js';
 import type { HeapEntry, TimerTable } from '../time.js';
@@ -70,10 +71,10 @@ function row(...cells: [Cell, Cell, Cell, Cell, Cell]): { readonly [state in Str
 
 /**
  * delay: the response, or more of it, is due. linger: the rest of an answered request stalls. body: is the request coming
- * fast enough? blocked: the peer's window stays closed.
+ * fast enough? blocked: the peer's window stays closed. answer: the outside has not answered.
  */
-export const StreamTimer = { delay: 0, linger: 1, body: 2, blocked: 3 } as const;
-export const STREAM_TIMERS = 4;
+export const StreamTimer = { delay: 0, linger: 1, body: 2, blocked: 3, answer: 4 } as const;
+export const STREAM_TIMERS = 5;
 
 export class Stream implements HeapEntry {
   readonly id: number;
@@ -103,6 +104,9 @@ export class Stream implements HeapEntry {
   /** `receivedBytes` when the body's timer was armed. */
   receivedBefore = 0;
   expectsContinue = false;
+
+  /** The answer comes from outside, and is not complete. */
+  deferral: Deferral | undefined = undefined;
 
   // The response.
   response: Response | undefined = undefined;

@@ -1,7 +1,8 @@
 // The streams of one connection (RFC 9113 §5.1): which are alive, which we have reset, which were passed over, and what
 // has to be let go when one closes. Every change of state and every timer of a stream goes through here.
 
-import type { BodySource, Field } from '../http/message.js';
+import { cancelSource } from '../http/body.js';
+import type { DeferralEnd, Field } from '../http/message.js';
 import { limits } from '../limits.js';
 import { DeadlineHeap, TimerTable } from '../time.js';
 import type { Trace } from '../trace.js';
@@ -143,8 +144,13 @@ export class StreamTable {
     return undefined;
   }
 
-  /** More of the request is here: a response that is built upon it may go on. */
+  /** More of the request or of the answer is here, or more is asked for: what waited for it may go on. */
   wake(stream: Stream): void {
+    const { deferral } = stream;
+    // A client that holds its content back until it is told to go on is told so.
+    if (deferral?.wantsContent && !deferral.feed() && stream.expectsContinue && !stream.headSent) {
+      this.ready.add(stream);
+    }
     if (stream.headSent && stream.source !== undefined && !stream.blocked) this.ready.add(stream);
   }
 
@@ -199,15 +205,16 @@ export class StreamTable {
     if (stream.heapIndex >= 0) this.timed.update(stream, Number.POSITIVE_INFINITY);
     if (stream.source !== undefined) cancelSource(stream.source);
     stream.source = undefined;
+    this.endDeferral(stream, 'cancelled');
     stream.body?.cancel();
   }
-}
 
-/** Tells a source that nobody reads on. Its owner is outside the core's care: what it throws changes nothing. */
-export function cancelSource(source: BodySource): void {
-  try {
-    source.cancel?.();
-  } catch {
-    // The stream is over either way.
+  /** Whatever comes from outside for the stream is ignored from here on. */
+  endDeferral(stream: Stream, how: DeferralEnd): void {
+    const { deferral } = stream;
+    if (deferral === undefined) return;
+    stream.deferral = undefined;
+    if (stream.state !== 'closed') this.arm(stream, StreamTimer.answer, Number.POSITIVE_INFINITY);
+    deferral.end(this.#control.nowUs, how);
   }
 }

@@ -3,6 +3,7 @@
 
 import type { Trace } from '../trace.js';
 import type { Micros } from '../types.js';
+import type { Verdict } from './errors.js';
 import { errorCodeName, Flag, FrameType, frameTypeName, readU32, settingName } from './frame.js';
 import type { FrameInput } from './input.js';
 
@@ -23,6 +24,20 @@ export function traceInput(trace: Trace, nowUs: Micros, flow: string, input: Fra
     flags: input.flags,
     length: input.length,
     ...(fields === undefined ? {} : { fields }),
+  });
+}
+
+export function traceError(trace: Trace, nowUs: Micros, flow: string, streamId: number, verdict: Verdict): void {
+  trace(nowUs, {
+    layer: 'http2',
+    kind: 'error',
+    severity: 'error',
+    flow,
+    scope: verdict.scope,
+    streamId,
+    code: errorCodeName(verdict.code),
+    reason: verdict.reason,
+    rule: verdict.rule,
   });
 }
 
