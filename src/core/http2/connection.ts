@@ -362,8 +362,8 @@ export class Http2Connection implements Session {
 
   #windowUpdate(nowUs: Micros): Verdict | undefined {
     const { streamId, bytes, start } = this.#input;
-    const free = this.#sender.fullFrames * limits.http2.windowUpdatesPerData;
-    if (++this.#windowUpdates > free && !this.#idleFrames.spend(nowUs)) return verdicts.tooManyIdleFrames;
+    if (this.#windowUpdates < this.#sender.fullFrames * limits.http2.windowUpdatesPerData) this.#windowUpdates++;
+    else if (!this.#idleFrames.spend(nowUs)) return verdicts.tooManyIdleFrames;
     const increment = readU32(bytes, start) & 0x7f_ff_ff_ff;
     if (streamId === 0) {
       if (increment === 0) return verdicts.zeroConnectionIncrement;
