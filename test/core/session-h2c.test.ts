@@ -3,12 +3,14 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CLIENT_PREFACE, type Frame } from '../../src/core/http2/frame.js';
+import { Writer } from '../../src/core/bytes/writer.js';
+import { CLIENT_PREFACE, encodeFrame, type Frame } from '../../src/core/http2/frame.js';
+import { HpackEncoder } from '../../src/core/http2/hpack/encode.js';
 import { createSession } from '../../src/core/session.js';
 import type { TraceEvent } from '../../src/core/trace.js';
 import type { Session } from '../../src/core/types.js';
 import { ascii, concat, equalBytes, text } from '../support/bytes.js';
-import { framesOf, http2Requests } from '../support/https-client.js';
+import { framesOf } from '../support/https-client.js';
 import { siteOptions, takeAll } from '../support/site-run.js';
 
 const test = suite('session: HTTP/2 in clear');
@@ -18,7 +20,21 @@ function open(): { session: Session; events: TraceEvent[] } {
   return { session: createSession({ ...siteOptions(false), trace: (_at, event) => events.push(event) }), events };
 }
 
-const requests = http2Requests([{ method: 'GET', path: '/bytes/5' }]);
+const writer = new Writer();
+encodeFrame(writer, { type: 'SETTINGS', ack: false, settings: [] });
+encodeFrame(writer, {
+  type: 'HEADERS',
+  streamId: 1,
+  endStream: true,
+  endHeaders: true,
+  fieldBlockFragment: new HpackEncoder(4096).encode([
+    [':method', 'GET'],
+    [':scheme', 'http'],
+    [':authority', 'a'],
+    [':path', '/bytes/5'],
+  ]),
+});
+const requests = concat(CLIENT_PREFACE, writer.finish());
 const dataOf = (frames: readonly Frame[]): number =>
   frames.reduce((sum, frame) => sum + (frame.type === 'DATA' ? frame.data.length : 0), 0);
 
@@ -81,7 +97,7 @@ test('Upgrade: h2c is not offered any more (§3.1): the answer is HTTP/1.1', () 
 
 test('close and time reach whichever it is', () => {
   const { session } = open();
-  session.receive(0, requests.subarray(0, requests.length));
+  session.receive(0, requests);
   takeAll(session, 0);
   assert.ok(session.nextDeadlineUs()! > 0);
   session.close(1);
