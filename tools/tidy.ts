@@ -18,7 +18,7 @@ const LEAF = [
 ];
 /** The wire formats: leaf modules and wire formats of the same protocol. */
 const CODEC =
-  /^src\/core\/(ip\/(packet|icmp)6?|tcp\/(segment|seq)|tls\/(record|(messages|extensions)(13)?)|http2\/(frame|settings|errors)|http2\/hpack\/[a-z-]+|http1\/message)\.ts$/;
+  /^src\/core\/(ip\/(packet|icmp)6?|tcp\/(segment|seq)|tls\/(record|(messages|extensions)(13)?)|http2\/(frame|settings|errors)|http2\/hpack\/[a-z-]+|http1\/(message|refusals|target))\.ts$/;
 /** The only files of core that see two layers. */
 const JOIN = /^src\/core\/(stack|session|streams|index)\.ts$/;
 

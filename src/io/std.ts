@@ -12,12 +12,12 @@ import {
 } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
 import { createSecureContext, type TLSSocket } from 'node:tls';
-import type { BodySource, ConnectionInfo, Field, Handler, Request, Response } from '../core/http/message.js';
+import type { BodySource, ConnectionInfo, Field, Request, Response, SyncHandler } from '../core/http/message.js';
 import { listenError } from './sockets.js';
 import { opensslName, type TlsRunConfig } from './tls-config.js';
 
 export interface StdOptions {
-  readonly handler: Handler;
+  readonly handler: SyncHandler;
   readonly host: string;
   /** 0 lets the system choose. */
   readonly tlsPort: number;
@@ -133,7 +133,7 @@ function stapleOcsp(server: Http2SecureServer, { certificate, tls }: StdOptions)
   );
 }
 
-function answer(handler: Handler, request: NodeRequest, response: NodeResponse): void {
+function answer(handler: SyncHandler, request: NodeRequest, response: NodeResponse): void {
   request.on('error', () => {});
   response.on('error', () => {});
   const made = handler(describe(request));
@@ -160,8 +160,12 @@ function describe(request: NodeRequest): Request {
     headers,
     body: bodyOf(request),
     connection: connectionOf(request, tls),
+    serial: ++requests,
   };
 }
+
+/** Requests so far, of all connections: Node tells no number of its own. */
+let requests = 0;
 
 function connectionOf(request: NodeRequest, tls: boolean): ConnectionInfo {
   const flow = `node:${request.socket.remotePort ?? 0}`;

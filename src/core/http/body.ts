@@ -17,6 +17,19 @@ export function bytesBody(bytes: Uint8Array): BodySource {
   };
 }
 
+/** The same content as `source` and nothing else of it: for what must not pass on trailer fields. */
+export function contentOf(source: BodySource): BodySource {
+  if (source.trailers === undefined) return source;
+  return {
+    length: source.length,
+    get dueUs() {
+      return source.dueUs;
+    },
+    read: (maxBytes, nowUs) => source.read(maxBytes, nowUs),
+    cancel: () => source.cancel?.(),
+  };
+}
+
 /** The largest prime below 2^16: no power of two and no segment size divides it, so a lost or doubled piece shows. */
 export const PATTERN_PERIOD = 65_521;
 /** One period and the beginning of the next: any place has a view of up to this many bytes. */
@@ -30,17 +43,27 @@ export function patternByte(offset: number): number {
   return (r ^ (r >> 8)) & 0xff;
 }
 
-/** The first `length` bytes of the pattern, up to 2^53-1. */
-export function patternBody(length: number): BodySource {
-  let at = 0;
+/** `length` bytes of the pattern from offset `start` on; both, and their sum, up to 2^53-1. */
+export function patternBody(length: number, start = 0): BodySource {
+  let at = start;
+  const end = start + length;
   return {
     length,
     read(maxBytes) {
-      if (at === length) return undefined;
+      if (at === end) return undefined;
       const from = at % PATTERN_PERIOD;
-      const count = Math.min(maxBytes, VIEW_BYTES, length - at);
+      const count = Math.min(maxBytes, VIEW_BYTES, end - at);
       at += count;
       return block.subarray(from, from + count);
     },
   };
+}
+
+/** Tells a source that nobody reads on. Its owner is outside the core's care: what it throws changes nothing. */
+export function cancelSource(source: BodySource): void {
+  try {
+    source.cancel?.();
+  } catch {
+    // The exchange is over either way.
+  }
 }

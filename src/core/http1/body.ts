@@ -1,12 +1,14 @@
 // The content of a request as a pull source over the input buffer: by Content-Length or chunked (RFC 9112 §6.3, §7.1).
-// What is not read stays in the buffer and closes the peer's window. Trailer fields are checked and dropped (§7.1.2).
+// What is not read stays in the buffer and closes the peer's window. Trailer fields are kept apart from the header
+// fields, never merged into them (§7.1.2).
 
 import { ParseError } from '../bytes/reader.js';
-import type { BodySource } from '../http/message.js';
+import type { BodySource, Field } from '../http/message.js';
 import type { TextCache } from '../http/text.js';
 import { limits } from '../limits.js';
 import type { InputBuffer } from './input.js';
-import { badRequest, lineEnd, parseChunkLine, parseFieldLine, type Refusal } from './message.js';
+import { lineEnd, parseChunkLine, parseFieldLine } from './message.js';
+import { type Refusal, refusalOf, refusals } from './refusals.js';
 
 /** No piece of content crosses a multiple of this, so that what the trace says does not depend on how input was cut. */
 export const PIECE_BYTES = 65_536;
@@ -14,6 +16,7 @@ export const PIECE_BYTES = 65_536;
 const CR = 0x0d;
 const LF = 0x0a;
 const NOTHING = new Uint8Array(0);
+const NO_FIELDS: readonly Field[] = [];
 
 type Stage = 'size' | 'data' | 'data end' | 'trailer' | 'done';
 
@@ -23,6 +26,10 @@ export class RequestBody implements BodySource {
   received = 0;
   /** Somebody wanted to read and nothing was there. */
   wanted = false;
+  /** The same, and nothing has come since: the connection takes it back when it gets more. */
+  starved = false;
+  /** Of a chunked one only: no other framing has a trailer section. */
+  readonly trailers?: () => readonly Field[];
   /** Why it cannot be read to its end. */
   refusal: Refusal | undefined;
   /** Where the refusal struck, in bytes since the connection began. */
@@ -34,7 +41,7 @@ export class RequestBody implements BodySource {
   #left: number;
   #extensionBytes = 0;
   #trailerBytes = 0;
-  #trailerLines = 0;
+  readonly #trailerFields: Field[] = [];
   #cancelled = false;
 
   /** `contentLength` undefined: chunked. */
@@ -44,6 +51,7 @@ export class RequestBody implements BodySource {
     this.length = contentLength;
     this.#left = contentLength ?? 0;
     this.#stage = contentLength === undefined ? 'size' : 'data';
+    if (contentLength === undefined) this.trailers = () => (this.ended ? this.#trailerFields : NO_FIELDS);
   }
 
   /** It was read to its end. */
@@ -65,7 +73,7 @@ export class RequestBody implements BodySource {
       return this.#next(maxBytes);
     } catch (error) {
       if (!(error instanceof ParseError)) throw error;
-      return this.#refuse(badRequest(error.what), this.#input.streamOffset(error.offset));
+      return this.#refuse(refusalOf(error.what), this.#input.streamOffset(error.offset));
     }
   }
 
@@ -79,9 +87,9 @@ export class RequestBody implements BodySource {
 
       if (this.#stage === 'data end') {
         // Anything but CRLF here means that the sender counted otherwise than we do.
-        if (input.bytes[start] !== CR) return this.#refuse(badRequest('chunk-data: longer than chunk-size'));
+        if (input.bytes[start] !== CR) return this.#refuse(refusals.chunkTooLong);
         if (input.length < 2) return this.#starve();
-        if (input.bytes[start + 1] !== LF) return this.#refuse(badRequest('chunk-data: CR without LF'));
+        if (input.bytes[start + 1] !== LF) return this.#refuse(refusals.chunkBareCr);
         input.consume(2);
         this.#stage = 'size';
         continue;
@@ -92,8 +100,8 @@ export class RequestBody implements BodySource {
       const lf = input.findLine(maxLine);
       if (lf === -1) return this.#starve();
       if (lf === -2) {
-        if (trailer) return this.#refuse({ status: 431, reason: 'trailer section: too large' });
-        return this.#refuse(badRequest('chunk-ext: too long'));
+        if (trailer) return this.#refuse(refusals.trailerTooLarge);
+        return this.#refuse(refusals.extensionTooLong);
       }
       const refusal = trailer ? this.#readTrailerLine(start, lf) : this.#readSizeLine(start, lf);
       if (refusal !== undefined) return this.#refuse(refusal);
@@ -116,10 +124,10 @@ export class RequestBody implements BodySource {
   #readSizeLine(start: number, lf: number): Refusal | undefined {
     const end = lineEnd(this.#input.bytes, start, lf);
     const { size, digits } = parseChunkLine(this.#input.bytes, start, end);
-    if (size < 0) return { status: 413, reason: 'chunk-size: larger than 2^53-1' };
+    if (size < 0) return refusals.chunkTooLarge;
     this.#extensionBytes += end - start - digits;
     if (this.#extensionBytes > limits.http1.chunkExtensionBytes + this.received) {
-      return badRequest('chunk-ext: more extensions than content');
+      return refusals.extensionsTooMany;
     }
     this.#left = size;
     this.#stage = size === 0 ? 'trailer' : 'data';
@@ -132,18 +140,19 @@ export class RequestBody implements BodySource {
       this.#stage = 'done';
       return undefined;
     }
-    if (++this.#trailerLines > limits.http1.trailerLines) {
-      return { status: 431, reason: 'trailer section: too many field lines' };
+    if (this.#trailerFields.length === limits.http1.trailerLines) {
+      return refusals.trailerTooMany;
     }
     this.#trailerBytes += lf + 1 - start;
-    parseFieldLine(this.#input.bytes, start, end, this.#texts);
+    this.#trailerFields.push(parseFieldLine(this.#input.bytes, start, end, this.#texts));
     return undefined;
   }
 
   #starve(): Uint8Array | undefined {
     // RFC 9112 §8: a message that ends before its framing says so is incomplete.
-    if (this.#input.ended) return this.#refuse(badRequest('content: cut off'));
+    if (this.#input.ended) return this.#refuse(refusals.contentCutOff);
     this.wanted = true;
+    this.starved = true;
     return NOTHING;
   }
 

@@ -6,7 +6,8 @@ import { reasonPhrase } from '../http/status.js';
 import type { Trace } from '../trace.js';
 import type { Micros } from '../types.js';
 import { PIECE_BYTES, type RequestBody } from './body.js';
-import type { Refusal, RequestHead } from './message.js';
+import type { RequestHead } from './message.js';
+import type { Refusal } from './refusals.js';
 
 export class Http1Events {
   readonly #flow: string;

@@ -1,10 +1,12 @@
 // The wire format of an HTTP/1.1 request: request line, field lines, chunk-size lines, and what a whole header section
-// says about target and framing. RFC 9112 §2 to §7, RFC 9110 §5 and §7.2. Leaves out reading line by line (request.ts,
+// says about framing. RFC 9112 §2 to §7, RFC 9110 §5. Leaves out the target (target.ts), reading line by line (request.ts,
 // body.ts) and what is answered. Lenient nowhere: two readers that split a stream differently are request smuggling (§11.2).
 
 import { ParseError } from '../bytes/reader.js';
 import type { Field } from '../http/message.js';
 import { FIELD_VALUE, HEX_DIGIT, TARGET, type TextCache, TOKEN } from '../http/text.js';
+import { type Refusal, refusals } from './refusals.js';
+import { isAuthority, parseTarget } from './target.js';
 
 const HTAB = 0x09;
 const LF = 0x0a;
@@ -22,12 +24,6 @@ export interface RequestLine {
   readonly target: string;
   readonly major: number;
   readonly minor: number;
-}
-
-/** What is wrong with a request, and the status that says so. The connection cannot go on after it (RFC 9112 §2.2, §6.3). */
-export interface Refusal {
-  readonly status: number;
-  readonly reason: string;
 }
 
 /** A whole header section, understood. */
@@ -53,15 +49,15 @@ export interface RequestHead {
 export function parseRequestLine(bytes: Uint8Array, start: number, end: number, texts: TextCache): RequestLine {
   let at = start;
   while (at < end && TOKEN[bytes[at]!] !== 0) at++;
-  if (at === start || at === end || bytes[at] !== SP) fail('method: a token and a space wanted', at);
+  if (at === start || at === end || bytes[at] !== SP) fail(refusals.method, at);
   const method = texts.text(bytes, start, at);
 
   const targetAt = ++at;
   while (at < end && TARGET[bytes[at]!] !== 0) at++;
-  if (at === targetAt) fail('request-target: empty or an invalid character', at);
+  if (at === targetAt) fail(refusals.target, at);
   // `GET /` alone is HTTP/0.9, which has no version, no fields and no framing.
-  if (at === end) fail('HTTP-version: missing', at);
-  if (bytes[at] !== SP) fail('request-target: invalid character', at);
+  if (at === end) fail(refusals.versionMissing, at);
+  if (bytes[at] !== SP) fail(refusals.targetCharacter, at);
   const target = texts.text(bytes, targetAt, at);
 
   const versionAt = ++at;
@@ -80,26 +76,26 @@ export function parseRequestLine(bytes: Uint8Array, start: number, end: number, 
     major <= 9 &&
     minor >= 0 &&
     minor <= 9;
-  if (!valid) fail('HTTP-version: not HTTP/ digit . digit', versionAt);
+  if (!valid) fail(refusals.version, versionAt);
   return { method, target, major, minor };
 }
 
 /** `field-name ":" OWS field-value OWS` without its CRLF (RFC 9112 §5). The name comes back in lower case. */
 export function parseFieldLine(bytes: Uint8Array, start: number, end: number, texts: TextCache): Field {
   // §5.2: a line that begins with white space continues the one before; §2.2: nothing may stand before the first.
-  if (bytes[start] === SP || bytes[start] === HTAB) fail('field line: folded (obs-fold)', start);
+  if (bytes[start] === SP || bytes[start] === HTAB) fail(refusals.folded, start);
   let at = start;
   while (at < end && TOKEN[bytes[at]!] !== 0) at++;
   // §5.1: no white space before the colon; SP and HTAB are no tchar, so they end up here.
-  if (at === end || bytes[at] !== COLON) fail('field-name: a token and a colon wanted', at);
-  if (at === start) fail('field-name: empty', at);
+  if (at === end || bytes[at] !== COLON) fail(refusals.fieldColon, at);
+  if (at === start) fail(refusals.fieldNameEmpty, at);
   const name = texts.lowerCaseToken(bytes, start, at);
 
   at++;
   while (at < end && (bytes[at] === SP || bytes[at] === HTAB)) at++;
   let valueEnd = end;
   while (valueEnd > at && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--;
-  for (let i = at; i < valueEnd; i++) if (FIELD_VALUE[bytes[i]!] === 0) fail('field-value: invalid character', i);
+  for (let i = at; i < valueEnd; i++) if (FIELD_VALUE[bytes[i]!] === 0) fail(refusals.fieldValue, i);
   return [name, texts.text(bytes, at, valueEnd)];
 }
 
@@ -108,7 +104,7 @@ export function parseFieldLine(bytes: Uint8Array, start: number, end: number, te
  * a line end; we do not, since a reader before us may see it otherwise.
  */
 export function lineEnd(bytes: Uint8Array, start: number, lf: number): number {
-  if (lf === start || bytes[lf - 1] !== CR) fail('line: LF without CR', lf);
+  if (lf === start || bytes[lf - 1] !== CR) fail(refusals.bareLf, lf);
   return lf - 1;
 }
 
@@ -120,17 +116,18 @@ export function interpretRequest(line: RequestLine, headers: readonly Field[]): 
   let host: string | undefined;
   let length: string | undefined;
   let codings: string | undefined;
-  let close = version === 'HTTP/1.0';
+  let close = false;
+  let keepAlive = false;
   let expectsContinue = false;
   for (const [name, value] of headers) {
     switch (name) {
       case 'host':
-        if (host !== undefined) return badRequest('Host: more than once');
+        if (host !== undefined) return refusals.hostTwice;
         host = value;
         break;
       case 'content-length':
         // RFC 9110 §8.6 would allow equal values; a second one is a sign of tampering, and refusing is allowed as well.
-        if (length !== undefined) return badRequest('Content-Length: more than once');
+        if (length !== undefined) return refusals.lengthTwice;
         length = value;
         break;
       case 'transfer-encoding':
@@ -138,26 +135,28 @@ export function interpretRequest(line: RequestLine, headers: readonly Field[]): 
         break;
       case 'connection':
         if (hasMember(value, 'close')) close = true;
+        if (hasMember(value, 'keep-alive')) keepAlive = true;
         break;
       case 'expect':
         // RFC 9110 §10.1.1: ignored in HTTP/1.0; 100-continue is the only expectation there is.
         if (version === 'HTTP/1.0') break;
-        if (value.toLowerCase() !== '100-continue') return { status: 417, reason: 'Expect: not 100-continue' };
+        if (!isContinue(value)) return refusals.expectation;
         expectsContinue = true;
         break;
     }
   }
 
   // RFC 9112 §3.2: exactly one Host in HTTP/1.1, and a valid one whatever the version.
-  if (host === undefined && version === 'HTTP/1.1') return badRequest('Host: missing');
-  if (host !== undefined && host !== '' && !isAuthority(host)) return badRequest('Host: invalid');
+  if (host === undefined && version === 'HTTP/1.1') return refusals.hostMissing;
+  if (host !== undefined && host !== '' && !isAuthority(host)) return refusals.host;
 
   const contentLength = bodyLength(version, length, codings);
   if (typeof contentLength === 'object') return contentLength;
   const where = parseTarget(method, target, host ?? '');
   if ('status' in where) return where;
   const { scheme, authority, path } = where;
-  const persistent = !close;
+  // RFC 9112 §9.3: close before all else; an HTTP/1.0 client has to ask for more.
+  const persistent = !close && (version === 'HTTP/1.1' || keepAlive);
   return { version, method, target, scheme, authority, path, headers, contentLength, expectsContinue, persistent };
 }
 
@@ -169,48 +168,19 @@ function bodyLength(
 ): number | undefined | Refusal {
   if (codings !== undefined) {
     // §6.1: an HTTP/1.0 sender does not know the field, so somebody passed it on without understanding it.
-    if (version === 'HTTP/1.0') return badRequest('Transfer-Encoding: in HTTP/1.0');
-    if (length !== undefined) return badRequest('Transfer-Encoding: together with Content-Length');
+    if (version === 'HTTP/1.0') return refusals.codingInOldHttp;
+    if (length !== undefined) return refusals.codingAndLength;
     const names = members(codings);
-    if (names.at(-1) !== 'chunked') return badRequest('Transfer-Encoding: chunked is not the last coding');
-    if (names.indexOf('chunked') !== names.length - 1) return badRequest('Transfer-Encoding: chunked twice');
-    if (names.length > 1) return { status: 501, reason: 'Transfer-Encoding: unknown coding' };
+    if (names.at(-1) !== 'chunked') return refusals.chunkedNotLast;
+    if (names.indexOf('chunked') !== names.length - 1) return refusals.chunkedTwice;
+    if (names.length > 1) return refusals.codingUnknown;
     return undefined;
   }
   if (length === undefined) return 0;
-  if (!/^[0-9]+$/.test(length)) return badRequest('Content-Length: not a number');
+  if (!/^[0-9]+$/.test(length)) return refusals.length;
   const value = Number(length);
-  if (!Number.isSafeInteger(value)) return { status: 413, reason: 'Content-Length: larger than 2^53-1' };
+  if (!Number.isSafeInteger(value)) return refusals.lengthTooLarge;
   return value;
-}
-
-/** RFC 9112 §3.2: origin-form, absolute-form, asterisk-form; authority-form is for CONNECT, which we do not do. */
-function parseTarget(
-  method: string,
-  target: string,
-  host: string,
-): { scheme: 'http' | 'https' | undefined; authority: string; path: string } | Refusal {
-  if (method === 'CONNECT') return { status: 501, reason: 'CONNECT: this is no proxy' };
-  if (target.startsWith('/')) return { scheme: undefined, authority: host, path: target };
-  if (target === '*') {
-    // §3.2.4
-    if (method !== 'OPTIONS') return badRequest('request-target: * is for OPTIONS');
-    return { scheme: undefined, authority: host, path: target };
-  }
-  const parts = /^(https?):\/\/([^/?]*)(.*)$/i.exec(target);
-  if (parts === null) return badRequest('request-target: neither a path nor an http URI');
-  // §3.2.2: what it names replaces Host. RFC 9110 §4.2.1 and §4.2.4: an empty host or userinfo is an error.
-  const authority = parts[2]!;
-  if (!isAuthority(authority)) return badRequest('request-target: invalid authority');
-  const rest = parts[3]!;
-  // §3.2.4: OPTIONS of an absolute-form without path means the server as a whole; §3.2.1: otherwise it means `/`.
-  const path = rest === '' && method === 'OPTIONS' ? '*' : rest.startsWith('/') ? rest : `/${rest}`;
-  return { scheme: parts[1]!.toLowerCase() === 'https' ? 'https' : 'http', authority, path };
-}
-
-/** RFC 3986 §3.2: `host [":" port]` with a host that is not empty and without userinfo. */
-function isAuthority(text: string): boolean {
-  return /^(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]*)?$/.test(text);
 }
 
 /** Members of a list, in lower case; empty ones do not count (RFC 9110 §5.6.1.2). */
@@ -220,6 +190,13 @@ function members(value: string): string[] {
     .split(',')
     .map((member) => member.replace(/^[ \t]+|[ \t]+$/g, ''))
     .filter((member) => member !== '');
+}
+
+/** RFC 9110 §10.1.1: a list whose members are all that one expectation. */
+function isContinue(value: string): boolean {
+  if (value === '100-continue') return true;
+  const expectations = members(value);
+  return expectations.length > 0 && expectations.every((member) => member === '100-continue');
 }
 
 function hasMember(value: string, member: string): boolean {
@@ -238,15 +215,18 @@ export function parseChunkLine(bytes: Uint8Array, start: number, end: number): {
     if (size > Number.MAX_SAFE_INTEGER) size = -1;
   }
   const digits = at - start;
-  if (digits === 0) fail('chunk-size: no hex digit', at);
+  if (digits === 0) fail(refusals.chunkSize, at);
   while (at < end) {
     at = skipBlanks(bytes, at, end);
-    if (bytes[at] !== SEMICOLON || at === end) fail('chunk-ext: a semicolon wanted', at);
-    at = skipToken(bytes, skipBlanks(bytes, at + 1, end), end, 'chunk-ext-name');
+    if (bytes[at] !== SEMICOLON || at === end) fail(refusals.extensionStart, at);
+    at = skipToken(bytes, skipBlanks(bytes, at + 1, end), end, refusals.extensionName);
     const afterName = skipBlanks(bytes, at, end);
     if (afterName === end || bytes[afterName] !== EQUALS) continue;
     at = skipBlanks(bytes, afterName + 1, end);
-    at = bytes[at] === DQUOTE && at < end ? skipQuoted(bytes, at, end) : skipToken(bytes, at, end, 'chunk-ext-val');
+    at =
+      bytes[at] === DQUOTE && at < end
+        ? skipQuoted(bytes, at, end)
+        : skipToken(bytes, at, end, refusals.extensionValue);
   }
   return { size, digits };
 }
@@ -257,10 +237,10 @@ function skipBlanks(bytes: Uint8Array, from: number, end: number): number {
   return at;
 }
 
-function skipToken(bytes: Uint8Array, start: number, end: number, what: string): number {
+function skipToken(bytes: Uint8Array, start: number, end: number, missing: Refusal): number {
   let at = start;
   while (at < end && TOKEN[bytes[at]!] !== 0) at++;
-  if (at === start) fail(`${what}: a token wanted`, at);
+  if (at === start) fail(missing, at);
   return at;
 }
 
@@ -269,10 +249,10 @@ function skipQuoted(bytes: Uint8Array, start: number, end: number): number {
   let at = start + 1;
   while (at < end && bytes[at] !== DQUOTE) {
     if (bytes[at] === BACKSLASH) at++;
-    if (at === end || FIELD_VALUE[bytes[at]!] === 0) fail('chunk-ext-val: invalid character', at);
+    if (at === end || FIELD_VALUE[bytes[at]!] === 0) fail(refusals.extensionQuoted, at);
     at++;
   }
-  if (at >= end) fail('chunk-ext-val: no closing quote', end);
+  if (at >= end) fail(refusals.extensionUnquoted, end);
   return at + 1;
 }
 
@@ -282,10 +262,6 @@ export function findLf(bytes: Uint8Array, from: number, end: number): number {
   return -1;
 }
 
-export function badRequest(reason: string): Refusal {
-  return { status: 400, reason };
-}
-
-function fail(what: string, offset: number): never {
-  throw new ParseError('http1', what, offset);
+function fail(refusal: Refusal, offset: number): never {
+  throw new ParseError('http1', refusal.reason, offset);
 }

@@ -10,7 +10,7 @@ const SMALLEST = 4_096;
 const NOTHING = new Uint8Array(0);
 const CRLF = latin1Bytes('\r\n');
 const COLON_SP = latin1Bytes(': ');
-const LAST_CHUNK = latin1Bytes('0\r\n\r\n');
+const LAST_CHUNK = latin1Bytes('0\r\n');
 const HEX_DIGITS = latin1Bytes('0123456789abcdef');
 const statusLines = new Map<number, Uint8Array>();
 
@@ -84,9 +84,11 @@ export class OutputBuffer {
     this.put(CRLF);
   }
 
-  /** The end of chunked content, without trailer fields. */
-  putLastChunk(): void {
+  /** The end of chunked content; the caller has reserved `fieldBytes` and 5 more. False as `putHead` says it. */
+  putLastChunk(trailers: readonly Field[]): boolean {
+    const start = this.#end;
     this.put(LAST_CHUNK);
+    return this.#putFields(trailers, start);
   }
 
   /**
@@ -96,6 +98,11 @@ export class OutputBuffer {
   putHead(status: number, fields: readonly Field[]): boolean {
     const start = this.#end;
     this.put(statusLine(status));
+    return this.#putFields(fields, start);
+  }
+
+  /** Field lines and the empty line behind them. False, and nothing kept from `start` on, when one cannot be sent. */
+  #putFields(fields: readonly Field[], start: number): boolean {
     for (const [name, value] of fields) {
       if (name === '' || !this.#putText(name, TOKEN)) {
         this.#end = start;
@@ -128,7 +135,11 @@ export class OutputBuffer {
 
 /** How many bytes `putHead` writes. */
 export function headBytes(status: number, fields: readonly Field[]): number {
-  let sum = statusLine(status).length + 2;
+  return statusLine(status).length + 2 + fieldBytes(fields);
+}
+
+export function fieldBytes(fields: readonly Field[]): number {
+  let sum = 0;
   for (const [name, value] of fields) sum += name.length + value.length + 4;
   return sum;
 }

@@ -2,24 +2,35 @@
 // one place where a ParseError of the header section becomes a verdict. Leaves out the content (body.ts).
 
 import { ParseError } from '../bytes/reader.js';
-import type { Field } from '../http/message.js';
+import type { BodySource, ConnectionInfo, Field, Request } from '../http/message.js';
 import { TextCache, TOKEN } from '../http/text.js';
 import { limits } from '../limits.js';
 import type { InputBuffer } from './input.js';
 import {
-  badRequest,
   interpretRequest,
   lineEnd,
   parseFieldLine,
   parseRequestLine,
-  type Refusal,
   type RequestHead,
   type RequestLine,
 } from './message.js';
+import { type Refusal, refusalOf, refusals } from './refusals.js';
 
 const LF = 0x0a;
 const CR = 0x0d;
 const SP = 0x20;
+
+/** The request as the handler sees it. */
+export function requestOf(
+  head: RequestHead,
+  scheme: 'http' | 'https',
+  body: BodySource,
+  connection: ConnectionInfo,
+  serial: number,
+): Request {
+  const { version, method, authority, path, headers } = head;
+  return { version, method, scheme, authority, path, headers, body, connection, serial };
+}
 
 export class RequestReader {
   /** Where a refusal struck, in bytes since the connection began. */
@@ -49,7 +60,7 @@ export class RequestReader {
     } catch (error) {
       if (!(error instanceof ParseError)) throw error;
       this.refusedAt = input.streamOffset(error.offset);
-      return badRequest(error.what);
+      return refusalOf(error.what);
     }
   }
 
@@ -61,15 +72,15 @@ export class RequestReader {
       const first = input.bytes[input.start]!;
       if (first !== CR && first !== LF) {
         // Found out with the first byte, so that a TLS ClientHello on a plain port does not wait for a line end.
-        if (TOKEN[first] === 0) return badRequest('method: invalid character');
+        if (TOKEN[first] === 0) return refusals.notHttp;
         break;
       }
       // RFC 9112 §2.2: old clients send a CRLF too many after a POST.
       const lf = input.findLine(2);
       if (lf === -1) return undefined;
-      if (lf === -2) return badRequest('request-line: CR without LF');
+      if (lf === -2) return refusals.bareCr;
       lineEnd(input.bytes, input.start, lf);
-      if (++this.#emptyLines > emptyLines) return badRequest('request-line: too many empty lines before it');
+      if (++this.#emptyLines > emptyLines) return refusals.emptyLines;
       input.consume(2);
     }
     const { start } = input;
@@ -79,13 +90,13 @@ export class RequestReader {
     if (lf === -2) {
       // RFC 9112 §3: either the method or the target is what makes it too long.
       const methodEnd = input.bytes.subarray(start, start + methodBytes + 1).indexOf(SP);
-      if (methodEnd < 0) return { status: 501, reason: 'method: too long' };
-      return { status: 414, reason: 'request-line: too long' };
+      if (methodEnd < 0) return refusals.methodTooLong;
+      return refusals.targetTooLong;
     }
     const line = parseRequestLine(input.bytes, start, lineEnd(input.bytes, start, lf), this.texts);
-    if (line.method.length > methodBytes) return { status: 501, reason: 'method: too long' };
+    if (line.method.length > methodBytes) return refusals.methodTooLong;
     // RFC 9110 §15.6.6. `PRI * HTTP/2.0` gets here as well: RFC 9113 §3.4 chose it so that we would refuse it.
-    if (line.major !== 1) return { status: 505, reason: 'HTTP-version: HTTP/1.0 and HTTP/1.1 are spoken here' };
+    if (line.major !== 1) return refusals.versionUnknown;
     input.consume(lf + 1 - start);
     this.method = line.method;
     this.#line = line;
@@ -99,7 +110,7 @@ export class RequestReader {
       this.refusedAt = input.streamOffset(start);
       const lf = input.findLine(headerSectionBytes - this.#sectionBytes);
       if (lf === -1) return undefined;
-      if (lf === -2) return { status: 431, reason: 'header section: too large' };
+      if (lf === -2) return refusals.sectionTooLarge;
       const end = lineEnd(input.bytes, start, lf);
       if (end === start) {
         input.consume(2);
@@ -110,7 +121,7 @@ export class RequestReader {
         this.#sectionBytes = 0;
         return interpretRequest(line, fields);
       }
-      if (this.#fields.length === fieldLines) return { status: 431, reason: 'header section: too many field lines' };
+      if (this.#fields.length === fieldLines) return refusals.tooManyFields;
       this.#fields.push(parseFieldLine(input.bytes, start, end, this.texts));
       this.#sectionBytes += lf + 1 - start;
       input.consume(lf + 1 - start);

@@ -240,14 +240,22 @@ test('Connection and Expect (RFC 9112 §9.3, RFC 9110 §10.1.1)', () => {
   assert.is(persistent('HTTP/1.1'), true);
   assert.is(persistent('HTTP/1.2'), true);
   assert.is(persistent('HTTP/1.0'), false);
-  assert.is(persistent('HTTP/1.0', ['connection', 'keep-alive']), false);
+  assert.is(persistent('HTTP/1.0', ['connection', 'Keep-Alive']), true);
+  assert.is(persistent('HTTP/1.0', ['connection', 'keep-alive, close']), false);
+  assert.is(persistent('HTTP/1.1', ['connection', 'keep-alive'], ['connection', 'close']), false);
   assert.is(persistent('HTTP/1.1', ['connection', 'close']), false);
   assert.is(persistent('HTTP/1.1', ['connection', 'te , CLOSE']), false);
   assert.is(persistent('HTTP/1.1', ['connection', 'closed']), true);
   assert.is(persistent('HTTP/1.1', ['connection', 'te'], ['connection', 'close']), false);
   assert.is((head('HTTP/1.1', ['expect', '100-Continue']) as Record<string, unknown>).expectsContinue, true);
   assert.is((head('HTTP/1.0', ['expect', '100-continue']) as Record<string, unknown>).expectsContinue, false);
-  assert.is(head('HTTP/1.1', ['expect', 'tea']), 417);
+  assert.is(
+    (head('HTTP/1.1', ['expect', '100-continue, 100-continue']) as Record<string, unknown>).expectsContinue,
+    true,
+  );
+  for (const value of ['tea', '', '100-continue, tea', '100-continue;q=1']) {
+    assert.is(head('HTTP/1.1', ['expect', value]), 417);
+  }
 });
 
 test.run();
