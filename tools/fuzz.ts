@@ -1,6 +1,6 @@
 // Runs many seeded cases of a target, on worker threads, and says how to repeat the first that fails.
 //
-//   node dist/tools/fuzz.js tcp --seed 1 --runs 100000      [--workers N]
+//   node dist/tools/fuzz.js tcp --seed 1 --runs 100000      [--workers N]; or tls
 //   node dist/tools/fuzz.js tcp --seed 1 --run 4711         one of them, with its case; --log prints every frame
 //   node dist/tools/fuzz.js tcp --case '{"mode":"sink"}'    a case of one's own (what is not named is plain)
 //
@@ -11,8 +11,9 @@ import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { type Case, type FuzzTarget, shrink, type Verdict } from './fuzz/target.js';
 import { tcpTarget } from './fuzz/tcp.js';
+import { tlsTarget } from './fuzz/tls.js';
 
-const TARGETS: readonly FuzzTarget[] = [tcpTarget];
+const TARGETS: readonly FuzzTarget[] = [tcpTarget, tlsTarget];
 const REPORT_EVERY = 250;
 const SHRINK_RUNS = 400;
 

@@ -119,8 +119,6 @@ export const limits = {
     pskIdentities: 4,
     /** How long a ticket of TLS 1.3 is good, seconds (RFC 8446 §4.6.1: at most 604,800). */
     ticketLifetimeS: 7_200,
-    /** Characters of a client certificate's subject that a ticket holds; with a longer one no ticket is made. */
-    ticketSubjectChars: 1_024,
     /** HostName of RFC 6066 §3: a domain name has at most 255 (RFC 1035 §2.3.4). */
     serverNameBytes: 255,
     /** Certificates of a client's path, its own and the trusted one included (RFC 5280 §6.1 sets no bound). */

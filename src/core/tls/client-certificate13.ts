@@ -2,6 +2,7 @@
 // §4.4.2, §4.4.2.4, §4.4.3. Whether the chain is good is for the verifier of the config; X.509 is not our concern.
 
 import type { SignatureName, VerifyingKey } from '../crypto.js';
+import { limits } from '../limits.js';
 import type { Micros } from '../types.js';
 import type { Verdict } from './alerts.js';
 import type { CertificateFailure, ClientAuthentication } from './config.js';
@@ -70,7 +71,8 @@ export class ClientCertificate13 {
     const chain = entries.map(({ certData }) => certData);
     const result = this.#authentication.verifier.verify(chain, this.#context.unixMs(nowUs));
     if ('failure' in result) return CERTIFICATE_VERDICTS[result.failure];
-    this.#client = result;
+    const subject = result.subject.slice(0, limits.tls.subjectCharacters);
+    this.#client = { key: result.key, subject };
     return undefined;
   }
 

@@ -94,9 +94,12 @@ export function readOffers(hello: ClientHello, config: TlsConfig): Offers | Verd
   };
 }
 
-const UNLIMITED = { recordSizeLimit: undefined, maxFragmentLength: 0 };
+export type RecordSizeOffers = Pick<Offers, 'recordSizeLimit' | 'maxFragmentLength'>;
 
-function recordSizes(offered: readonly Extension[]): Pick<Offers, 'recordSizeLimit' | 'maxFragmentLength'> | Verdict {
+const UNLIMITED: RecordSizeOffers = { recordSizeLimit: undefined, maxFragmentLength: 0 };
+
+/** Both versions. */
+export function recordSizes(offered: readonly Extension[]): RecordSizeOffers | Verdict {
   const recordSizeLimit = findExtension(offered, 'record_size_limit')?.limit;
   if (recordSizeLimit !== undefined) {
     // RFC 8449 §5: max_fragment_length beside it is ignored, whatever it says.

@@ -18,6 +18,8 @@ import {
 } from './extensions.js';
 import { type Extension13, type KeyShareEntry, OCSP, PskKeyExchangeMode } from './extensions13.js';
 import type { ClientHello } from './messages.js';
+import { type RecordSizeOffers, recordSizes } from './negotiate.js';
+import { MAX_INNER_PLAINTEXT_BYTES } from './record.js';
 import { CIPHER_SUITES, type CipherSuiteInfo } from './suites.js';
 
 export type OfferedPsks = Extract<Extension13, { readonly bindersAt: number }>;
@@ -38,6 +40,7 @@ export interface Parameters13 {
   readonly wantsOcsp: boolean;
   /** psk_dhe_ke was offered: tickets are of use (§4.2.9). */
   readonly takesTickets: boolean;
+  readonly sizes: RecordSizeOffers;
   readonly encryptedExtensions: readonly Extension[];
   /** Undefined: no client certificate is asked for. */
   readonly certificateRequest: readonly Extension[] | undefined;
@@ -109,6 +112,9 @@ export const negotiate13: Negotiate13 = (hello, config) => {
   const chosen = chooseProtocol(offered, config.alpnProtocols ?? []);
   if (typeof chosen === 'string') return chosen;
 
+  const sizes = recordSizes(offered);
+  if (typeof sizes === 'string') return sizes;
+
   const takesTickets = modes?.includes(PskKeyExchangeMode.psk_dhe_ke) ?? false;
   const status = findExtension(offered, 'status_request');
   return {
@@ -120,7 +126,8 @@ export const negotiate13: Negotiate13 = (hello, config) => {
     earlyData,
     wantsOcsp: status !== undefined && 'request' in status && status.statusType === OCSP,
     takesTickets,
-    encryptedExtensions: encryptedExtensions(shared.group, groups, named.name, chosen.protocol),
+    sizes,
+    encryptedExtensions: encryptedExtensions(shared.group, groups, sizes, named.name, chosen.protocol),
     certificateRequest: certificateRequest(config),
   };
 };
@@ -223,6 +230,7 @@ function isLongEnough({ key }: TlsCredential, signature: SignatureName): boolean
 function encryptedExtensions(
   group: GroupName,
   groups: readonly GroupName[],
+  { recordSizeLimit, maxFragmentLength }: RecordSizeOffers,
   serverName: string | undefined,
   alpn: string | undefined,
 ): Extension[] {
@@ -231,6 +239,9 @@ function encryptedExtensions(
   if (group !== groups[0]) {
     extensions.push({ type: 'supported_groups', groups: groups.map((name) => NamedGroup[name]) });
   }
+  // RFC 8449 §4: agreed on by each handshake; with the content type, we take all that the protocol allows.
+  if (recordSizeLimit !== undefined) extensions.push({ type: 'record_size_limit', limit: MAX_INNER_PLAINTEXT_BYTES });
+  if (maxFragmentLength !== 0) extensions.push({ type: 'max_fragment_length', code: maxFragmentLength });
   if (serverName !== undefined) extensions.push({ type: 'server_name', names: undefined });
   if (alpn !== undefined) extensions.push({ type: 'alpn', protocols: [toBytes(alpn)] });
   return extensions;

@@ -47,7 +47,7 @@ export class PostHandshake13 {
     const { context, kdf } = this.#wire;
     const { config, flow } = context;
     const { serverName, clientSubject } = facts;
-    if (config.resumption === false || (clientSubject?.length ?? 0) > limits.tls.ticketSubjectChars) return;
+    if (config.resumption === false) return;
     const keys = new TicketKeys13(config.crypto, config.random);
     const issuedMs = context.unixMs(nowUs);
     const count = facts.authenticatedMs === undefined ? TICKETS : TICKETS_RESUMED;

@@ -46,6 +46,7 @@ import {
   saltBytes,
 } from './negotiate13.js';
 import { PostHandshake13 } from './post-handshake13.js';
+import { MAX_INNER_PLAINTEXT_BYTES } from './record.js';
 import {
   certificateVerifyContent,
   deriveSecret,
@@ -87,7 +88,7 @@ interface Retry {
 interface Handshake {
   readonly parameters: Parameters13;
   readonly psk: ChosenPsk | undefined;
-  /** The scheme; `psk` when there was no certificate. */
+  /** The scheme; `none` when there was no certificate. */
   readonly signature: string;
   readonly clientTrafficSecret: Uint8Array;
   readonly masterSecret: Uint8Array;
@@ -274,6 +275,8 @@ export class Server13 implements HandshakeMachine {
     wire.protect(nowUs, 'out', serverTrafficSecret, 'server_handshake_traffic_secret');
     wire.protect(nowUs, 'in', clientTrafficSecret, 'client_handshake_traffic_secret');
 
+    this.#limitRecords(parameters);
+
     const flight = new Writer(2048);
     wire.say(nowUs, flight, { type: 'EncryptedExtensions', extensions: parameters.encryptedExtensions });
     // §4.3.2: not when a PSK authenticates the handshake.
@@ -302,7 +305,7 @@ export class Server13 implements HandshakeMachine {
     this.#handshake = {
       parameters,
       psk,
-      signature: authentication?.signature ?? 'psk',
+      signature: authentication?.signature ?? 'none',
       clientTrafficSecret,
       masterSecret,
       clientApplicationSecret,
@@ -381,20 +384,18 @@ export class Server13 implements HandshakeMachine {
 
     this.#handshake = undefined;
     this.#postHandshake = new PostHandshake13(wire, handshake);
-    this.#established(nowUs, handshake);
+    const clientSubject = clientCertificate?.subject ?? psk?.state.clientSubject;
+    this.#established(nowUs, handshake, clientSubject);
     if (!parameters.takesTickets) return;
-    this.#postHandshake.sendTickets(
-      nowUs,
-      deriveSecret(wire.kdf, handshake.masterSecret, 'res master', wire.digest()),
-      {
-        serverName: parameters.serverName,
-        clientSubject: clientCertificate?.subject ?? psk?.state.clientSubject,
-        authenticatedMs: psk?.state.authenticatedMs,
-      },
-    );
+    const resumptionMasterSecret = deriveSecret(wire.kdf, handshake.masterSecret, 'res master', wire.digest());
+    this.#postHandshake.sendTickets(nowUs, resumptionMasterSecret, {
+      serverName: parameters.serverName,
+      clientSubject,
+      authenticatedMs: psk?.state.authenticatedMs,
+    });
   }
 
-  #established(nowUs: Micros, { parameters, signature }: Handshake): void {
+  #established(nowUs: Micros, { parameters, psk, signature }: Handshake, clientSubject: string | undefined): void {
     const { suite, group, serverName, alpn } = parameters;
     this.#step = 'ExpectApplicationData';
     this.#context.establish(nowUs, this.#step, {
@@ -406,6 +407,8 @@ export class Server13 implements HandshakeMachine {
       alpn,
       // The key schedule binds the whole transcript, which is what the extension is for in TLS 1.2 (RFC 8446 §D).
       extendedMasterSecret: true,
+      ...(psk !== undefined && { resumed: 'psk' as const }),
+      ...(clientSubject !== undefined && { clientCertificate: clientSubject }),
     });
   }
 
@@ -450,6 +453,13 @@ export class Server13 implements HandshakeMachine {
       if (keyExchange !== undefined) return keyExchange;
     }
     return undefined;
+  }
+
+  /** RFC 8449 §4, RFC 6066 §4: from the first protected record on. */
+  #limitRecords({ sizes: { recordSizeLimit, maxFragmentLength } }: Parameters13): void {
+    const { records } = this.#context;
+    if (recordSizeLimit !== undefined) records.limitRecordSize(MAX_INNER_PLAINTEXT_BYTES, recordSizeLimit);
+    if (maxFragmentLength !== 0) records.limitFragmentLength(2 ** (8 + maxFragmentLength));
   }
 
   /** §5.1: messages in front of a change of keys end with their record. */

@@ -3,13 +3,12 @@
 
 import { ParseError, Reader } from '../bytes/reader.js';
 import { Writer } from '../bytes/writer.js';
-import type { TlsConfig } from './config.js';
-import { TLS_1_2 } from './config.js';
+import { TLS_1_2, type TlsConfig } from './config.js';
 import { MASTER_SECRET_BYTES } from './schedule.js';
 import type { Session12 } from './session-cache.js';
 import { TicketSeal } from './ticket-seal.js';
 
-const NONCE_BYTES = 12;
+const DRAW_BYTES = 16;
 const TWO_TO_32 = 0x1_0000_0000;
 /** Which of the two optional parts are there. */
 const HAS_SERVER_NAME = 1;
@@ -26,12 +25,11 @@ export function sealSession(config: TlsConfig, flow: string, session: Session12)
   state.u8((serverName === undefined ? 0 : HAS_SERVER_NAME) | (clientSubject === undefined ? 0 : HAS_SUBJECT));
   if (serverName !== undefined) putText(state, serverName);
   if (clientSubject !== undefined) putText(state, clientSubject);
-  const nonce = random.bytes(flow, 'ticket nonce', NONCE_BYTES);
-  return new TicketSeal(crypto, random, 'TLS1.2').seal(state.view(), nonce);
+  return new TicketSeal(crypto, random).seal(state.view(), random.bytes(flow, 'ticket nonce', DRAW_BYTES));
 }
 
 export function openSession({ crypto, random }: TlsConfig, ticket: Uint8Array): Session12 | undefined {
-  const state = new TicketSeal(crypto, random, 'TLS1.2').open(ticket);
+  const state = new TicketSeal(crypto, random).open(ticket);
   if (state === undefined) return undefined;
   try {
     return readSession(new Reader('tls', state));

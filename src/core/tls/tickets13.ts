@@ -1,13 +1,13 @@
-// Tickets of TLS 1.3: sealed states that the server gives away and need not keep (RFC 8446 §4.6.1), and which PSK of those
-// that a client offers is taken (§4.2.11). Keys are labelled draws of the run's seed, so that a replay seals the same bytes.
-// There are no external PSKs, and no 0-RTT.
+// Tickets of TLS 1.3: states that the server seals, gives away and need not keep (RFC 8446 §4.6.1), and which PSK of those
+// that a client offers is taken (§4.2.11). There are no external PSKs, and no 0-RTT.
 
 import { ParseError, Reader } from '../bytes/reader.js';
 import { Writer } from '../bytes/writer.js';
-import type { Aead, Crypto, HashName } from '../crypto.js';
+import type { Crypto, HashName } from '../crypto.js';
 import { limits } from '../limits.js';
 import type { RandomSource } from '../random.js';
 import type { PskIdentity } from './extensions13.js';
+import { TicketSeal } from './ticket-seal.js';
 
 /** What a ticket says, and what a resumed connection takes over. */
 export interface TicketState {
@@ -22,12 +22,8 @@ export interface TicketState {
   readonly clientSubject: string | undefined;
 }
 
-/** Bytes in front of the sealed state: its nonce, which is made of it. */
 const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
-const KEY_BYTES = 32;
-/** The flow that keys of a run are drawn for: no connection has such a name. */
-const KEY_FLOW = 'tickets';
+const NONCE_KEY_BYTES = 32;
 /** RFC 8446 §4.6.1: a ticket is for 7 days at most. */
 export const LONGEST_LIFETIME_S = 604_800;
 const HASHES: readonly HashName[] = ['sha256', 'sha384'];
@@ -35,13 +31,13 @@ const HASHES: readonly HashName[] = ['sha256', 'sha384'];
 /** The keys of one run. Any number of these from one seed open each other's tickets. */
 export class TicketKeys13 {
   readonly #crypto: Crypto;
-  readonly #aead: Aead;
+  readonly #seal: TicketSeal;
   readonly #nonceKey: Uint8Array;
 
   constructor(crypto: Crypto, random: RandomSource) {
     this.#crypto = crypto;
-    this.#aead = crypto.aead('aes-256-gcm', random.bytes(KEY_FLOW, 'tls13 ticket key', KEY_BYTES));
-    this.#nonceKey = random.bytes(KEY_FLOW, 'tls13 ticket nonce key', KEY_BYTES);
+    this.#seal = new TicketSeal(crypto, random, 'TLS1.3');
+    this.#nonceKey = random.bytes('tickets', 'TLS1.3 nonce key', NONCE_KEY_BYTES);
   }
 
   /**
@@ -51,25 +47,13 @@ export class TicketKeys13 {
   seal(state: TicketState): Uint8Array {
     const plaintext = encodeState(state);
     const nonce = this.#crypto.hmac('sha256', this.#nonceKey, plaintext).subarray(0, NONCE_BYTES);
-    const ticket = new Uint8Array(NONCE_BYTES + plaintext.length + TAG_BYTES);
-    ticket.set(nonce, 0);
-    this.#aead.seal(nonce, NO_DATA, plaintext, ticket, NONCE_BYTES);
-    return ticket;
+    return this.#seal.seal(plaintext, nonce);
   }
 
   /** Undefined for anything that was not sealed by these keys. */
   open(ticket: Uint8Array): TicketState | undefined {
-    const length = ticket.length - NONCE_BYTES - TAG_BYTES;
-    if (length < 0) return undefined;
-    const plaintext = new Uint8Array(length);
-    const opened = this.#aead.open(
-      ticket.subarray(0, NONCE_BYTES),
-      NO_DATA,
-      ticket.subarray(NONCE_BYTES),
-      plaintext,
-      0,
-    );
-    return opened < 0 ? undefined : decodeState(plaintext);
+    const plaintext = this.#seal.open(ticket);
+    return plaintext && decodeState(plaintext);
   }
 }
 
@@ -131,8 +115,6 @@ function whyNot(state: TicketState, needs: PskNeeds): PskRefusal | undefined {
   if (state.serverName !== needs.serverName) return 'other server name';
   return needs.needsClient && state.clientSubject === undefined ? 'no client certificate' : undefined;
 }
-
-const NO_DATA = new Uint8Array(0);
 
 /** Raised when the form changes, so that a ticket of an older form is just an unknown one. */
 const FORM = 1;

@@ -5,6 +5,7 @@ import type { Verdict } from '../../../src/core/tls/alerts.js';
 
 /** Verdicts that another test file brings about, which then mentions them by name. */
 export const elsewhere = {
+  sequenceEnd: 'record-rules-12.test.ts',
   alertLength: 'record-rules-13.test.ts',
   recordSizeLimit: 'record-sizes.test.ts',
   onlyPadding: 'record-rules-13.test.ts',
@@ -13,7 +14,6 @@ export const elsewhere = {
   messageAcrossKeys: 'record-rules-13.test.ts',
   tooMuchEarlyData: 'record-rules-13.test.ts',
   tooManyChangeCipherSpecs: 'record-rules-13.test.ts',
-  sequenceEnd: 'record-rules-12.test.ts',
   inappropriateFallback: 'client-hello.test.ts',
   versionNotServed: 'client-hello.test.ts',
   badCertificate: 'client-certificate13.test.ts',

@@ -4,6 +4,7 @@
 import { createRandomSource } from '../../../src/core/random.js';
 import { TLS_1_2, TLS_1_3, type TlsConfig } from '../../../src/core/tls/config.js';
 import { TlsServer } from '../../../src/core/tls/server.js';
+import type { SessionCache } from '../../../src/core/tls/session-cache.js';
 import { CIPHER_SUITES } from '../../../src/core/tls/suites.js';
 import type { TlsEvent, TraceEvent } from '../../../src/core/trace.js';
 import { createClientCertificateVerifier } from '../../../src/io/client-ca.js';
@@ -51,11 +52,17 @@ export class Rig {
   readonly output: Uint8Array[] = [];
   nowUs = 0;
 
-  constructor(config: TlsConfig, options: ClientOptions = {}, flow = `rig#${connections++}`) {
+  /** `sessions`: those that can be resumed by session id, shared by several rigs. */
+  constructor(
+    config: TlsConfig,
+    options: ClientOptions = {},
+    flow = `rig#${connections++}`,
+    sessions: SessionCache | undefined = undefined,
+  ) {
     const trace = (_at: number, event: TraceEvent): void => {
       if (event.layer === 'tls') this.events.push(event);
     };
-    this.server = new TlsServer({ flow, config, trace });
+    this.server = new TlsServer({ flow, config, sessions, trace });
     this.client = new TlsClient({ nowMs: START_UNIX_US / 1000, ...options });
   }
 
