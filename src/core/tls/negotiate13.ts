@@ -52,7 +52,7 @@ export interface Authentication13 {
 }
 
 /**
- * §4.4.3: PKCS #1 v1.5 never signs a handshake. RSA keys in the order of cost; all of ours are strong enough.
+ * §4.4.3: PKCS #1 v1.5 never signs a handshake. For RSA in the order of cost; a key that can be loaded has room for all.
  */
 const SIGNATURES: Record<TlsCredential['key']['type'], readonly SignatureName[]> = {
   rsa: ['rsa_pss_rsae_sha256', 'rsa_pss_rsae_sha384', 'rsa_pss_rsae_sha512'],
@@ -141,9 +141,7 @@ export function authenticate13(
   const schemes = findExtension(hello.extensions ?? [], 'signature_algorithms')?.schemes;
   if (schemes === undefined) return 'missingSignatureAlgorithms';
   for (const credential of credentialsFor(config, serverName) ?? []) {
-    const signature = SIGNATURES[credential.key.type].find(
-      (name) => schemes.includes(SignatureScheme[name]) && isLongEnough(credential, name),
-    );
+    const signature = SIGNATURES[credential.key.type].find((name) => schemes.includes(SignatureScheme[name]));
     if (signature !== undefined) return { credential, signature };
   }
   return 'noCommonSignature';
@@ -217,12 +215,6 @@ function chooseGroup(
 
 function shareOf(shares: readonly KeyShareEntry[], group: GroupName): Uint8Array | undefined {
   return shares.find((share) => share.group === NamedGroup[group])?.keyExchange;
-}
-
-/** RFC 8017 §9.1.1: EMSA-PSS needs room for hash, salt and two bytes. */
-function isLongEnough({ key }: TlsCredential, signature: SignatureName): boolean {
-  const hashBytes = saltBytes(signature);
-  return hashBytes === 0 || Math.ceil((key.modulusBits - 1) / 8) >= 2 * hashBytes + 2;
 }
 
 // ---- What our flight says ----
