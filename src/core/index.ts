@@ -41,6 +41,7 @@ export type {
   TlsConfig,
   TlsCredential,
 } from './tls/config.js';
+export { SessionCache } from './tls/session-cache.js';
 export type {
   Direction,
   Http1Event,

@@ -8,6 +8,7 @@ import { Http2Connection } from './http2/connection.js';
 import { MICROS_PER_SECOND } from './time.js';
 import type { TlsConfig } from './tls/config.js';
 import { TlsServer } from './tls/server.js';
+import type { SessionCache } from './tls/session-cache.js';
 import type { Trace } from './trace.js';
 import type { Micros, Session, SessionState } from './types.js';
 
@@ -20,6 +21,10 @@ export interface SessionOptions {
   readonly trace?: Trace;
   /** Absent: HTTP/1.1 in clear. */
   readonly tls?: TlsConfig;
+  /** The sessions that the connections of a run share; absent: nothing is resumed by session id. */
+  readonly tlsSessions?: SessionCache;
+  /** When the connection began, for the time that a handshake has. Absent: its first bytes begin it. */
+  readonly openedUs?: Micros;
 }
 
 export const DEFAULT_ALPN: readonly string[] = ['h2', 'http/1.1'];
@@ -32,8 +37,6 @@ export function createSession(options: SessionOptions): Session {
 
 const EMPTY = new Uint8Array(0);
 const PLAINTEXT_BYTES = 16_384;
-/** What a record adds to its plaintext: header, explicit nonce and tag (RFC 5246 §6.2.3.3, RFC 5288 §3). */
-const RECORD_OVERHEAD_BYTES = 5 + 8 + 16;
 /** A nearly closed window still gets a record worth sealing; what does not fit stays in the TLS output. */
 const SMALLEST_PLAINTEXT_BYTES = 1024;
 /** What comes behind the peer's close_notify is dropped, so there is always room for it. */
@@ -48,7 +51,8 @@ class TlsSession implements Session {
 
   constructor(options: SessionOptions, config: TlsConfig) {
     this.#options = options;
-    this.#tls = new TlsServer({ flow: options.flow, config, trace: options.trace });
+    const { flow, tlsSessions, openedUs, trace } = options;
+    this.#tls = new TlsServer({ flow, config, sessions: tlsSessions, openedUs, trace });
   }
 
   get state(): SessionState {
@@ -83,7 +87,7 @@ class TlsSession implements Session {
     if (tls.pendingOutput > 0) return tls.take(maxBytes);
     const http = this.#http;
     if (http === undefined || tls.state !== 'open') return EMPTY;
-    const room = Math.max(SMALLEST_PLAINTEXT_BYTES, Math.min(PLAINTEXT_BYTES, maxBytes - RECORD_OVERHEAD_BYTES));
+    const room = Math.max(SMALLEST_PLAINTEXT_BYTES, Math.min(PLAINTEXT_BYTES, maxBytes - tls.recordOverhead));
     for (;;) {
       const plaintext = http.take(nowUs, room);
       if (plaintext.length > 0) tls.write(nowUs, plaintext);
@@ -97,11 +101,12 @@ class TlsSession implements Session {
   }
 
   advance(nowUs: Micros): void {
-    this.#http?.advance(nowUs);
+    if (this.#http === undefined) this.#tls.advance(nowUs);
+    else this.#http.advance(nowUs);
   }
 
   nextDeadlineUs(): Micros | undefined {
-    return this.#http?.nextDeadlineUs();
+    return this.#http === undefined ? this.#tls.nextDeadlineUs() : this.#http.nextDeadlineUs();
   }
 
   close(nowUs: Micros): void {

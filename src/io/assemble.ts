@@ -7,6 +7,7 @@ import { createSession, DEFAULT_ALPN } from '../core/session.js';
 import { createStack } from '../core/stack.js';
 import { Streams } from '../core/streams.js';
 import type { TcpConfig } from '../core/tcp/config.js';
+import { SessionCache } from '../core/tls/session-cache.js';
 import type { Trace } from '../core/trace.js';
 import type { SessionFactory, Stack } from '../core/types.js';
 import { nodeCrypto } from './node-crypto.js';
@@ -69,6 +70,9 @@ function services(run: RunIdentity, trace: Trace | undefined): ReadonlyMap<numbe
   const shared = { handler, startUnixUs, ...(trace && { trace }) };
   const map = new Map<number, SessionFactory>();
   for (const port of config.plainPorts) map.set(port, (_nowUs, flow) => createSession({ ...shared, flow }));
-  for (const port of config.tlsPorts) map.set(port, (_nowUs, flow) => createSession({ ...shared, flow, tls }));
+  const secure = { ...shared, tls, tlsSessions: new SessionCache() };
+  for (const port of config.tlsPorts) {
+    map.set(port, (nowUs, flow) => createSession({ ...secure, flow, openedUs: nowUs }));
+  }
   return map;
 }

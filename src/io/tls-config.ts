@@ -67,6 +67,7 @@ export function tlsConfigOf({ certificate, key, tls }: RunTexts, surroundings: S
       cipherSuites: [CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256],
       groups: ['x25519', 'secp256r1'],
       resumption: false,
+      asFirstReleased: true,
     };
   }
   const { clientAuthentication, ocspResponse } = tls;

@@ -2,6 +2,7 @@
 // Invariants: no exception; it ends in one alert, or both have the same keys and data goes through; nothing comes out that
 // the client did not put in; room is kept and is given again; what waits is bounded; a repetition without trace is the same.
 
+import { limits } from '../../src/core/limits.js';
 import { createRandomSource } from '../../src/core/random.js';
 import { TLS_1_2, TLS_1_3, type TlsConfig } from '../../src/core/tls/config.js';
 import { CIPHER_SUITES } from '../../src/core/tls/suites.js';
@@ -148,9 +149,9 @@ function runCase(fuzzCase: TlsCase, log?: (line: string) => void): Verdict {
   }
 }
 
-/** A client that does nothing wrong is refused for one reason only: it has to have a certificate and has none. */
-function mayBeOpen({ clientAuthentication, hasCertificate }: TlsCase): boolean {
-  return clientAuthentication !== 'required' || hasCertificate;
+/** A client is refused without a mutation when it has no certificate and needs one, or sends more early data than is skipped. */
+function mayBeOpen({ clientAuthentication, hasCertificate, earlyData }: TlsCase): boolean {
+  return (clientAuthentication !== 'required' || hasCertificate) && earlyData < limits.tls.earlyDataBytes - 1_000;
 }
 
 /** What either side does once the handshake is done; the client's part under the right keys, so that it is looked at. */

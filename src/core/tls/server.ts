@@ -65,6 +65,11 @@ export class TlsServer {
     return this.#records.pendingOutput;
   }
 
+  /** What a record adds to its plaintext at most, header included. */
+  get recordOverhead(): number {
+    return this.#records.overhead;
+  }
+
   /** How many bytes `receive` takes now. At 0 the owner waits: a `receive` then fails the connection. */
   get room(): number {
     return this.#records.room;
@@ -106,8 +111,8 @@ export class TlsServer {
   }
 
   /**
-   * Seals plaintext into records, each as long as the protocol and the peer's limits allow. Gives how much was taken: less than all of it when
-   * limits.tls.outputBytes wait to be taken, and 0 in any state but 'open'.
+   * Seals plaintext into records, each as long as the protocol and the peer's limits allow. Gives how much was taken: less
+   * than all of it when limits.tls.outputBytes wait to be taken, and 0 in any state but 'open'.
    */
   write(nowUs: Micros, plaintext: Uint8Array): number {
     const records = this.#records;

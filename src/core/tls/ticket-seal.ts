@@ -1,5 +1,6 @@
-// How session tickets of TLS 1.2 are sealed (RFC 5077 §4): AES-256-GCM under a key of the run. What is in them is the concern
-// of tickets12.ts. The server keeps nothing: key and name are labelled draws of the seed, the same in a replay.
+// Session tickets as sealed boxes (RFC 5077 §4, RFC 8446 §4.6.1): AES-256-GCM under a key of the run. What is in them is the
+// concern of tickets12.ts and tickets13.ts. The server keeps nothing: keys are labelled draws of the seed, the same in a
+// replay.
 
 import type { Aead, Crypto } from '../crypto.js';
 import type { RandomSource } from '../random.js';
@@ -18,17 +19,20 @@ export class TicketSeal {
   readonly #nonceKey: Uint8Array;
   readonly #aead: Aead;
 
-  /** Any number of these from one seed open each other's tickets. */
-  constructor(crypto: Crypto, random: RandomSource) {
+  /**
+   * Any number of these from one seed open each other's tickets. `version` is in the labels: a ticket of one version is
+   * noise to the other.
+   */
+  constructor(crypto: Crypto, random: RandomSource, version: 'TLS1.2' | 'TLS1.3') {
     this.#crypto = crypto;
-    this.#keyName = random.bytes(FLOW, 'tls12 ticket key name', KEY_NAME_BYTES);
-    this.#nonceKey = random.bytes(FLOW, 'tls12 ticket nonce key', KEY_BYTES);
-    this.#aead = crypto.aead('aes-256-gcm', random.bytes(FLOW, 'tls12 ticket key', KEY_BYTES));
+    this.#keyName = random.bytes(FLOW, `${version} key name`, KEY_NAME_BYTES);
+    this.#nonceKey = random.bytes(FLOW, `${version} nonce key`, KEY_BYTES);
+    this.#aead = crypto.aead('aes-256-gcm', random.bytes(FLOW, `${version} key`, KEY_BYTES));
   }
 
   /**
-   * key_name[16], nonce[12], what was sealed, tag[16]. The nonce is a MAC of `draw`, which is the connection's own, and of
-   * what is sealed: it never comes twice for two states, not even in two runs of one seed.
+   * key_name[16], nonce[12], what was sealed, tag[16]. The nonce is a MAC of `draw`, which tells one connection from
+   * another, and of what is sealed: it never comes twice for two states, not even in two runs of one seed.
    */
   seal(state: Uint8Array, draw: Uint8Array): Uint8Array {
     const input = new Uint8Array(draw.length + state.length);

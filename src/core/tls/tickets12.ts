@@ -25,11 +25,11 @@ export function sealSession(config: TlsConfig, flow: string, session: Session12)
   state.u8((serverName === undefined ? 0 : HAS_SERVER_NAME) | (clientSubject === undefined ? 0 : HAS_SUBJECT));
   if (serverName !== undefined) putText(state, serverName);
   if (clientSubject !== undefined) putText(state, clientSubject);
-  return new TicketSeal(crypto, random).seal(state.view(), random.bytes(flow, 'ticket nonce', DRAW_BYTES));
+  return new TicketSeal(crypto, random, 'TLS1.2').seal(state.view(), random.bytes(flow, 'ticket nonce', DRAW_BYTES));
 }
 
 export function openSession({ crypto, random }: TlsConfig, ticket: Uint8Array): Session12 | undefined {
-  const state = new TicketSeal(crypto, random).open(ticket);
+  const state = new TicketSeal(crypto, random, 'TLS1.2').open(ticket);
   if (state === undefined) return undefined;
   try {
     return readSession(new Reader('tls', state));

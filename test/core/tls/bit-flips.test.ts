@@ -11,7 +11,7 @@ import { asksForCertificate, fullConfig, Rig } from '../../support/tls/rig.js';
 const test = suite('bit flips');
 
 /** One bit in so many, from another one on in each scenario. It has no factor in common with a byte or a word. */
-const STRIDE = 13;
+const STRIDE = 23;
 
 const config = fullConfig();
 const asking = fullConfig(asksForCertificate(true));

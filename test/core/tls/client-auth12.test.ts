@@ -109,7 +109,7 @@ test('a chain that the verifier does not take ends the handshake, whether a cert
   for (const required of [true, false]) {
     endedBy(shaken(required, { certificate: clients.expired }), 'certificateExpired');
     // A server's, which is not for clients.
-    endedBy(shaken(required, { certificate: clients.stranger }), 'unsupportedCertificate');
+    endedBy(shaken(required, { certificate: clients.misused }), 'unsupportedCertificate');
     endedBy(shaken(required, { certificate: { ...clients.ed25519, chain: [ascii('no DER')] } }), 'badCertificate');
   }
 });

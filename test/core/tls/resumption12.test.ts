@@ -224,8 +224,7 @@ test('resumption switched off: no ids, no tickets, and those of before are passe
 });
 
 test('without a cache sessions are resumed by ticket only', () => {
-  const config = fullConfig(only12);
-  const rig = new Rig(config, { versions: TLS12 }).shake();
+  const rig = new Rig(fullConfig(only12), { versions: TLS12 }, 'uncached#0', 'none').shake();
   assert.ok(rig.works());
   assert.is((rig.client.sessions[0] as Kept | undefined)?.sessionId.length ?? 0, 0);
 });
@@ -357,7 +356,7 @@ test('a ticket is the same in a replay, another on another connection, and of on
 
 test('what opens and is no session is no session', () => {
   const config = fullConfig();
-  const seal = new TicketSeal(nodeCrypto, config.random);
+  const seal = new TicketSeal(nodeCrypto, config.random, 'TLS1.2');
   const state = seal.open(sealSession(config, 'flow#0', plain))!;
   const nonce = new Uint8Array(12);
   for (let length = 0; length < state.length; length++) {

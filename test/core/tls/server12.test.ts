@@ -171,8 +171,12 @@ test('a ClientHello of 64 kB over many records is served, one byte more is not',
 });
 
 test('the session id of the ServerHello is empty when nothing can be resumed (RFC 5246 §7.4.1.3)', () => {
-  for (const parts of [{ resumption: false }, {}]) {
-    const rig = opened(parts);
+  for (const [parts, options] of [
+    [{ resumption: false }, {}],
+    [{}, { extendedMasterSecret: false }],
+    [{}, { sessionTicket: true }],
+  ] as const) {
+    const rig = opened(parts, options);
     const hello = rig.events.find((event) => event.kind === 'handshake' && event.message === 'ServerHello');
     assert.is(hello?.kind === 'handshake' && hello.fields.sessionId, '');
   }

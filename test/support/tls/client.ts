@@ -11,6 +11,7 @@ import {
   alertName,
   DOWNGRADE_TO_11,
   DOWNGRADE_TO_12,
+  Ext,
   fault,
   Message,
   messageName,
@@ -81,6 +82,8 @@ export class TlsClient {
   /** Application data of the server, record by record. */
   readonly received: Uint8Array[] = [];
   serverKeyUpdates = 0;
+  /** The secret of the key exchange. */
+  shared: Uint8Array = NOTHING;
   clientRandom: Uint8Array = NOTHING;
   serverRandom: Uint8Array = NOTHING;
   hello: BuiltHello | undefined;
@@ -325,7 +328,9 @@ export class TlsClient {
     this.clientRandom = parts.random;
     const bytes = encodeHello(parts);
     const before = (): readonly Uint8Array[] => this.transcript;
-    if (built.sessions.length > 0) fillBinders(bytes, built.sessions, before);
+    // A test may have put another extension behind it.
+    const last = parts.extensions?.at(-1)?.type === Ext.preSharedKey;
+    if (built.sessions.length > 0 && last) fillBinders(bytes, built.sessions, before);
     this.helloBytes.push(concat(...this.sendMessageBytes('ClientHello', bytes)));
     this.io.clearVersion = 0x0303;
   }
@@ -433,7 +438,7 @@ function suiteFault({ cipherSuite }: ServerHello): string {
 /** RFC 8446 §4.2.1. */
 function selectedVersion(hello: ServerHello): number {
   require(hello.version === TLS12, `server_version ${hello.version.toString(16)}`, 'RFC 5246 §E.1, RFC 8446 §4.1.3');
-  const extension = hello.extensions?.find((one) => one.type === 43);
+  const extension = hello.extensions?.find((one) => one.type === Ext.supportedVersions);
   if (extension === undefined) return TLS12;
   require(extension.data.length === 2, 'supported_versions of the server', 'RFC 8446 §4.2.1');
   const version = (extension.data[0]! << 8) | extension.data[1]!;

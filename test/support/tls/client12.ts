@@ -33,7 +33,6 @@ export class Client12 implements VersionClient {
   #expected: string[];
   #leaf: X509Certificate | undefined;
   #ours: KeyPair | undefined;
-  #premaster: Uint8Array = NOTHING;
   #master: Uint8Array = NOTHING;
   #readKeys: Protection | undefined;
   #writeKeys: Protection | undefined;
@@ -199,7 +198,7 @@ export class Client12 implements VersionClient {
     agreed.group = group;
     agreed.scheme = scheme;
     this.#ours = keyPair(group, draw);
-    this.#premaster = this.#ours!.derive(publicKey);
+    this.#client.shared = this.#ours!.derive(publicKey);
   }
 
   #finished(body: Uint8Array, bytes: Uint8Array): void {
@@ -259,7 +258,7 @@ export class Client12 implements VersionClient {
     const { suite, extendedMasterSecret } = client.agreed;
     // RFC 7627 §3: all messages up to and with this one.
     const sessionHash = extendedMasterSecret ? client.hash() : undefined;
-    this.#master = masterSecret12(suite!.hash, this.#premaster, randoms, sessionHash);
+    this.#master = masterSecret12(suite!.hash, client.shared, randoms, sessionHash);
     this.#deriveKeys();
   }
 

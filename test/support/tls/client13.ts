@@ -117,7 +117,8 @@ export class Client13 implements VersionClient {
     agreed.group = group;
     agreed.resumed = psk && 'psk';
     this.#schedule = new Schedule13(this.#suite.hash, psk?.psk);
-    const secrets = this.#schedule.handshakeTraffic(ours.derive(share), client.hash());
+    client.shared = ours.derive(share);
+    const secrets = this.#schedule.handshakeTraffic(client.shared, client.hash());
     client.secrets.set('CLIENT_HANDSHAKE_TRAFFIC_SECRET', secrets.client);
     client.secrets.set('SERVER_HANDSHAKE_TRAFFIC_SECRET', secrets.server);
     this.#clientSecret = secrets.client;

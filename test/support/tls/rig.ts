@@ -2,10 +2,10 @@
 // connections of a rig's server side, so that sessions can be resumed.
 
 import { createRandomSource } from '../../../src/core/random.js';
-import { TLS_1_2, TLS_1_3, type TlsConfig } from '../../../src/core/tls/config.js';
+import { DEFAULT_CIPHER_SUITES, TLS_1_2, TLS_1_3, type TlsConfig } from '../../../src/core/tls/config.js';
 import { TlsServer } from '../../../src/core/tls/server.js';
-import type { SessionCache } from '../../../src/core/tls/session-cache.js';
-import { CIPHER_SUITES } from '../../../src/core/tls/suites.js';
+import { SessionCache } from '../../../src/core/tls/session-cache.js';
+import { CipherSuite } from '../../../src/core/tls/suites.js';
 import type { TlsEvent, TraceEvent } from '../../../src/core/trace.js';
 import { createClientCertificateVerifier } from '../../../src/io/client-ca.js';
 import { nodeCrypto } from '../../../src/io/node-crypto.js';
@@ -21,6 +21,8 @@ export const START_UNIX_US = 1_800_000_000_000_000;
 
 export const clientVerifier = createClientCertificateVerifier(clientAuthorityPem);
 
+const CBC_SUITES = [CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, CipherSuite.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA];
+
 /** Everything is served: all suites, groups and kinds of certificates. The one that needs least time is first. */
 export function fullConfig(parts: Partial<TlsConfig> = {}): TlsConfig {
   return {
@@ -29,7 +31,7 @@ export function fullConfig(parts: Partial<TlsConfig> = {}): TlsConfig {
     credentials: [ed25519Credential, ecdsaCredential, rsaCredential].map(({ names: _, ...one }) => one),
     startUnixUs: START_UNIX_US,
     alpnProtocols: ['h2', 'http/1.1'],
-    cipherSuites: [...CIPHER_SUITES.keys()],
+    cipherSuites: [...DEFAULT_CIPHER_SUITES, ...CBC_SUITES],
     ...parts,
   };
 }
@@ -39,6 +41,15 @@ export const only13: Partial<TlsConfig> = { minVersion: TLS_1_3 };
 export const asksForCertificate = (required: boolean): Partial<TlsConfig> => ({
   clientAuthentication: { verifier: clientVerifier, required },
 });
+
+/** Servers of one config know each other's sessions. */
+const caches = new WeakMap<TlsConfig, SessionCache>();
+
+function cacheOf(config: TlsConfig): SessionCache {
+  const cache = caches.get(config) ?? new SessionCache();
+  caches.set(config, cache);
+  return cache;
+}
 
 let connections = 0;
 
@@ -52,17 +63,17 @@ export class Rig {
   readonly output: Uint8Array[] = [];
   nowUs = 0;
 
-  /** `sessions`: those that can be resumed by session id, shared by several rigs. */
+  /** `sessions`: those that can be resumed by session id. */
   constructor(
     config: TlsConfig,
     options: ClientOptions = {},
     flow = `rig#${connections++}`,
-    sessions: SessionCache | undefined = undefined,
+    sessions: SessionCache | 'none' = cacheOf(config),
   ) {
     const trace = (_at: number, event: TraceEvent): void => {
       if (event.layer === 'tls') this.events.push(event);
     };
-    this.server = new TlsServer({ flow, config, sessions, trace });
+    this.server = new TlsServer({ flow, config, trace, sessions: sessions === 'none' ? undefined : sessions });
     this.client = new TlsClient({ nowMs: START_UNIX_US / 1000, ...options });
   }
 
@@ -110,4 +121,20 @@ export class Rig {
     const rules = this.events.filter((event) => event.kind === 'alert');
     return JSON.stringify(rules);
   }
+}
+
+/** The fatal alert that a server of this config has for a client, by name; undefined when all goes well. */
+export function failureOf(config: TlsConfig, options: ClientOptions): string | undefined {
+  const rig = new Rig(config, options).shake();
+  const { failure } = rig.client;
+  if (failure === undefined && !rig.works()) throw new Error(`neither an alert nor a connection ${rig.reason}`);
+  if (failure !== undefined && rig.server.state !== 'failed') throw new Error('an alert, and the server goes on');
+  return failure;
+}
+
+/** The connection of a handshake that succeeds. */
+export function connected(config: TlsConfig, options: ClientOptions = {}): Rig {
+  const rig = new Rig(config, options).shake();
+  if (!rig.works()) throw new Error(`the connection does not work ${rig.reason} ${rig.client.seen}`);
+  return rig;
 }
