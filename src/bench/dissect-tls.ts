@@ -182,7 +182,6 @@ export class TlsDissector {
   }
 
   #serverHello(message: ServerHello): void {
-    if (isHelloRetryRequest(message.random)) return;
     this.#serverRandom = message.random;
     this.#suite = CIPHER_SUITES.get(message.cipherSuite);
     for (const extension of message.extensions ?? []) {
@@ -192,7 +191,9 @@ export class TlsDissector {
         this.#hashBytes = HASH_BYTES[this.#suite.hash];
       }
     }
-    if (this.#hashBytes !== undefined) this.#protect13(this.#knowledge.secret('SERVER_HANDSHAKE_TRAFFIC_SECRET'));
+    // A HelloRetryRequest is a ServerHello in form (RFC 8446 §4.1.4); the next one brings the keys.
+    if (this.#hashBytes === undefined || isHelloRetryRequest(message.random)) return;
+    this.#protect13(this.#knowledge.secret('SERVER_HANDSHAKE_TRAFFIC_SECRET'));
   }
 
   #message13(bytes: Uint8Array, hashBytes: number): void {
