@@ -85,7 +85,7 @@ test('--layers shows these layers only', () => {
   assert.ok(only('ip').every((line) => line.startsWith('[IP]')) && only('ip').length === 5);
   assert.ok(only('icmp').every((line) => line.startsWith('  [ICMP]')) && only('icmp').length === 5);
   assert.ok(only('tcp').every((line) => line.startsWith('  [TCP]')) && only('tcp').length === 9);
-  assert.ok(only('tls').every((line) => line.startsWith('    [TLS]')) && only('tls').length === 8);
+  assert.ok(only('tls').every((line) => line.startsWith('    [TLS]')) && only('tls').length === 13);
   assert.ok(only('http1').every((line) => line.startsWith('      [HTTP]')) && only('http1').length === 4);
   assert.ok(only('http2').every((line) => line.startsWith('      [H2]')) && only('http2').length === 12);
   assert.equal(only('http'), ['      [HTTP] GET / -> 200']);

@@ -1,7 +1,9 @@
-// Every kind of event with its lines in the normal, verbose and debug log: IP, ICMP, TCP and TLS here, HTTP beside.
+// Every kind of event with its lines in the normal, verbose and debug log: IP, ICMP, TCP and TLS here, HTTP and more TLS
+// beside.
 
 import { FLOW, ipPacket, PSH_ACK, type Sample, SYN, segment } from './events.js';
 import { HTTP_SAMPLES } from './samples-http.js';
+import { TLS_SAMPLES } from './samples-tls.js';
 
 const SAMPLES_BELOW_HTTP: readonly Sample[] = [
   {
@@ -338,4 +340,4 @@ const SAMPLES_BELOW_HTTP: readonly Sample[] = [
   },
 ];
 
-export const SAMPLES: readonly Sample[] = [...SAMPLES_BELOW_HTTP, ...HTTP_SAMPLES];
+export const SAMPLES: readonly Sample[] = [...SAMPLES_BELOW_HTTP, ...TLS_SAMPLES, ...HTTP_SAMPLES];

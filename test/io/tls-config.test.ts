@@ -52,6 +52,7 @@ test('without the tls field: TLS 1.2, one suite, two groups, no resumption, any 
     cipherSuites: [0xc02f],
     groups: ['x25519', 'secp256r1'],
     resumption: false,
+    asFirstReleased: true,
   });
   assert.is(credentials.length, 1);
   assert.is(credentials[0]!.names, undefined);

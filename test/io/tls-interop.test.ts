@@ -142,7 +142,7 @@ test('what cannot be negotiated fails at the client with our alert', async () =>
   const cases: [ConnectionOptions, string][] = [
     [{ ciphers: 'ECDHE-RSA-AES256-GCM-SHA384', maxVersion: 'TLSv1.2' }, 'handshake failure'],
     [{ ecdhCurve: 'P-384', maxVersion: 'TLSv1.2' }, 'handshake failure'],
-    [{ sigalgs: 'ecdsa_secp256r1_sha256:rsa_pkcs1_sha512', maxVersion: 'TLSv1.2' }, 'handshake failure'],
+    [{ sigalgs: 'ecdsa_secp256r1_sha256:ed25519', maxVersion: 'TLSv1.2' }, 'handshake failure'],
     [{ minVersion: 'TLSv1.3' }, 'protocol version'],
     [{ ALPNProtocols: ['h3'] }, 'no application protocol'],
   ];

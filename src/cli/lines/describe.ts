@@ -6,6 +6,8 @@ import { DEBUG, type Level, type Line, NORMAL, VERBOSE } from './line.js';
 import { icmpLine, ipLine, tcpLine } from './network.js';
 import { tlsLine } from './tls.js';
 
+const TLS_INNER_STATE: ReadonlySet<string> = new Set(['state', 'truncated', 'key_schedule', 'keys']);
+
 /**
  * The level from which on an event is shown. NORMAL tells the story of a connection once: packets, segments, handshake
  * messages, requests, responses, data, whatever ends or goes wrong. VERBOSE adds inner state. DEBUG adds what repeats
@@ -18,7 +20,7 @@ export function levelOf(event: TraceEvent): Level {
     case 'tls':
       if (event.kind === 'record' || event.kind === 'secret') return DEBUG;
       // Many clients (curl over HTTP/2 among them) leave without close_notify: worth knowing, no cause for worry.
-      return event.kind === 'state' || event.kind === 'truncated' ? VERBOSE : NORMAL;
+      return TLS_INNER_STATE.has(event.kind) ? VERBOSE : NORMAL;
     case 'http1':
       return event.kind === 'body' && event.length === 0 ? DEBUG : NORMAL;
     case 'http2':

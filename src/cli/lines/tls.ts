@@ -26,7 +26,7 @@ export function tlsLine(event: TlsEvent, level: Level): Line {
       return plain(
         `[STATE] established ${versionText(event.version)} ${token(event.cipherSuite)}` +
           (event.alpn === undefined ? '' : ` alpn=${token(event.alpn)}`) +
-          (event.resumed === undefined ? '' : ` resumed=${event.resumed.replace(' ', '-')}`),
+          (event.resumed === undefined ? '' : ` resumed=${token(event.resumed.replace(' ', '-'))}`),
         level >= VERBOSE ? establishedDetails(event) : [],
       );
     case 'key_schedule':
@@ -43,7 +43,7 @@ export function tlsLine(event: TlsEvent, level: Level): Line {
           (event.ageSkewMs === undefined ? '' : ` age skew ${event.ageSkewMs} ms`),
       );
     case 'early_data':
-      return plain(`early data is ${event.verdict}`);
+      return plain(`early data is ${printable(event.verdict)}`);
     case 'drop':
       return warning(`dropped ${event.length} bytes: ${printable(event.reason)}`);
     case 'truncated':
@@ -94,7 +94,7 @@ function establishedDetails(event: Extract<TlsEvent, { kind: 'established' }>): 
   if (event.serverName !== undefined) details.push(`server name: ${printable(event.serverName)}`);
   details.push(`extended master secret: ${event.extendedMasterSecret ? 'yes' : 'no'}`);
   if (event.encryptThenMac) details.push('encrypt-then-MAC: yes');
-  if (event.resumed !== undefined) details.push(`resumed: by ${event.resumed}`);
+  if (event.resumed !== undefined) details.push(`resumed: by ${printable(event.resumed)}`);
   if (event.clientCertificate !== undefined) details.push(`client certificate: ${printable(event.clientCertificate)}`);
   return details;
 }

@@ -78,6 +78,7 @@ export class HandshakeContext {
     this.trace = trace;
     this.highestVersion = highestVersion;
     this.records = new RecordLayer(flow, trace);
+    this.records.refusesData = true;
   }
 
   /** Wall time, milliseconds since 1970: for ages of tickets and the validity of certificates. */
@@ -117,6 +118,7 @@ export class HandshakeContext {
   /** The handshake is done: application data may go both ways from here on. `step` is the state for that. */
   establish(nowUs: Micros, step: string, negotiated: Negotiated): void {
     this.#negotiated = negotiated;
+    this.records.refusesData = false;
     this.to(nowUs, step);
     const { version, cipherSuite, group, signature, serverName, alpn, extendedMasterSecret } = negotiated;
     const { resumed, encryptThenMac, clientCertificate } = negotiated;

@@ -32,6 +32,8 @@ export class RecordInput {
 
   /** Handshake bytes wait for more. In 1.3 no other record may come then (RFC 8446 §5.1). */
   withinMessage = false;
+  /** Application data has no place yet, not even an empty record of it (RFC 5246 §7.4.9, RFC 8446 §2). */
+  refusesData = false;
   /** TLS 1.3: from the ClientHello to the client's Finished. */
   #handshaking = false;
   /** TLS 1.3: nothing of the peer's was opened yet. */
@@ -144,9 +146,10 @@ export class RecordInput {
       const verdict = this.#checkClear13(contentType, fragmentBytes);
       if (verdict !== undefined) return verdict;
     }
-    if (!this.#isProtected(contentType)) return this.#sizes.checkClear(fragmentBytes);
-    // Early data was made before this connection had limits of its own.
-    return this.#sizes.checkProtected(fragmentBytes, this.#earlyDataBytes > 0);
+    // Early data was made before this connection had keys, or limits of its own.
+    const isEarly = contentType === ContentType.applicationData && this.#earlyDataBytes > 0;
+    if (!isEarly && !this.#isProtected(contentType)) return this.#sizes.checkClear(fragmentBytes);
+    return this.#sizes.checkProtected(fragmentBytes, isEarly);
   }
 
   /** RFC 8446 §5, §5.1: what may come in clear. */
@@ -217,6 +220,7 @@ export class RecordInput {
     if (interleaves && this.withinMessage && this.#version === TLS_1_3) return this.#refuse('interleavedRecord');
     if (content.length === 0) {
       if (contentType !== ContentType.applicationData) return this.#refuse('emptyFragment');
+      if (this.refusesData) return this.#refuse('earlyApplicationData');
       this.#emptyRecords++;
       return this.#emptyRecords > limits.tls.emptyRecords ? this.#refuse('tooManyEmptyRecords') : PASSED;
     }

@@ -85,6 +85,11 @@ export class RecordLayer {
     this.#input.withinMessage = withinMessage;
   }
 
+  /** Whether application data is out of place, an empty record of it included; data that is not empty is the owner's concern. */
+  set refusesData(refusesData: boolean) {
+    this.#input.refusesData = refusesData;
+  }
+
   /** TLS 1.3: the client's Finished is good: ChangeCipherSpec and alerts in clear are not taken any more (RFC 8446 §5). */
   handshakeDone(): void {
     this.#input.handshakeDone();

@@ -108,6 +108,7 @@ test('a client without a certificate goes on where none is required, and is refu
 test('a chain that the verifier does not take ends the handshake, whether a certificate is required or not', () => {
   for (const required of [true, false]) {
     endedBy(shaken(required, { certificate: clients.expired }), 'certificateExpired');
+    endedBy(shaken(required, { certificate: clients.stranger }), 'unknownCa');
     // A server's, which is not for clients.
     endedBy(shaken(required, { certificate: clients.misused }), 'unsupportedCertificate');
     endedBy(shaken(required, { certificate: { ...clients.ed25519, chain: [ascii('no DER')] } }), 'badCertificate');

@@ -300,6 +300,15 @@ test('early data is passed over as long as it does not open with the handshake k
   rig.expectRefused('badRecord', opener);
 });
 
+test('early data without keys is as long as a protected record may be', () => {
+  const rig = new RecordRig(TLS_1_3);
+  rig.layer.skipEarlyData();
+  assert.equal(rig.feed(clearRecord(23, new Uint8Array(16_640))), []);
+  rig.expectOpen();
+  rig.feed(hex('17 0303 4101'));
+  rig.expectRefused('ciphertextOverflow');
+});
+
 test('early data may be longer than the limits of this connection, not than those of TLS', () => {
   const { rig, opener } = keyedRig(SUITE);
   rig.layer.limitRecordSize(64, 64);
