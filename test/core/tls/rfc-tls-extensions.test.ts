@@ -267,6 +267,9 @@ test('RFC 7366 §3.1: a resumed session takes it from its own hello', () => {
 
 test('RFC 7507 §3: a fallback from a version that is served is inappropriate_fallback', () => {
   assert.is(failureOf(config, { ...old, fallbackScsv: true }), 'inappropriate_fallback');
+  // Its record has the version of the hello.
+  const rig = new Rig(config, { ...old, fallbackScsv: true }).shake();
+  equalBytes(rig.output[0]!.subarray(0, 3), Uint8Array.of(Type.alert, 3, 3));
   // To the highest version that is served it is none.
   connected(fullConfig(only12), { ...old, fallbackScsv: true });
   connected(config, { versions: [TLS13, TLS12], fallbackScsv: true });

@@ -4,12 +4,14 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { limits } from '../../../src/core/limits.js';
+import { createClientCertificateVerifier } from '../../../src/io/client-ca.js';
 import { ascii, concat, equalBytes, text } from '../../support/bytes.js';
-import { clients, ed25519Credential } from '../../support/tls/certificates.js';
+import { clients, ed25519Credential, weakAuthorityPem } from '../../support/tls/certificates.js';
 import { Ext, Group, Message, Scheme, TLS12, TLS13, Type } from '../../support/tls/codes.js';
 import { extension } from '../../support/tls/hello.js';
 import { handshake } from '../../support/tls/messages.js';
 import type { ClientOptions, HelloParts, Session13 } from '../../support/tls/options.js';
+import type { PlainRecord } from '../../support/tls/protection.js';
 import { asksForCertificate, connected, failureOf, fullConfig, Rig } from '../../support/tls/rig.js';
 import { drain } from '../../support/tls-server.js';
 
@@ -211,6 +213,14 @@ test('§4.4.2.4, §6.2: why a certificate is not taken is told: unknown_ca, cert
   assert.is(failureOf(requiring, { ...new13, certificate: garbage }), 'bad_certificate');
 });
 
+test('§4.4.2.4: a certificate that is signed with MD5 is bad_certificate', () => {
+  const verifier = createClientCertificateVerifier(weakAuthorityPem);
+  const weak = fullConfig({ clientAuthentication: { verifier, required: true } });
+  for (const versions of [[TLS12], [TLS13]]) {
+    assert.is(failureOf(weak, { versions, certificate: clients.weak }), 'bad_certificate');
+  }
+});
+
 test('§4.4.2: a context or an extension that was not asked for in the client’s Certificate is illegal', () => {
   const body = (context: number[], extensions: number[]): Uint8Array => {
     const [der] = clients.ed25519.chain;
@@ -350,6 +360,21 @@ test('§4.6.3: updates without data between them come to an end', () => {
   for (let i = 0; i <= limits.tls.keyUpdates && rig.client.failure === undefined; i++)
     rig.say(rig.client.keyUpdate(false));
   assert.ok(rig.client.failure !== undefined);
+});
+
+test('§5.1: nothing stands behind ClientHello, Finished or KeyUpdate in their record', () => {
+  const more = handshake(Message.KeyUpdate, Uint8Array.of(0));
+  for (const part of [more, more.subarray(0, 1)]) {
+    for (const name of ['ClientHello', 'Finished']) {
+      const fragment = (record: PlainRecord, which: string): PlainRecord[] => [
+        which === name ? { ...record, fragment: concat(record.fragment, part) } : record,
+      ];
+      assert.is(failureOf(config, { ...new13, hooks: { fragment } }), 'unexpected_message', name);
+    }
+    const rig = connected(config, new13);
+    rig.say(rig.client.inject(Type.handshake, concat(more, part)));
+    assert.is(rig.client.failure, 'unexpected_message');
+  }
 });
 
 test('§4.4.2.1: an OCSP response is stapled to the leaf when it is asked for, in both versions', () => {

@@ -71,6 +71,9 @@ record of type 0           | UM    | UM   | UM   | UM   | UM   | UM    | UM    |
 damaged record             | .     | .    | BM   | BM   | BM   | BM    | BM    | BM    | BM   | BM     | -
 application data in clear  | UM    | UM   | BM   | BM   | BM   | BM    | BM    | BM    | BM   | BM     | -
 handshake message in clear | UM    | UM   | UM   | UM   | UM   | UM    | UM    | UM    | UM   | UM     | -
+# §A.1: a client that cannot go on has no keys yet, perhaps; behind its first protected record it has.
+close_notify in clear      | close | close| close/UM | UM | close/UM | UM | UM   | close/UM | UM | UM   | -
+fatal alert in clear       | end   | end  | end/UM | UM | end/UM | UM  | UM    | end/UM | UM  | UM     | -
 # §6.1: close_notify ends what the client sends. In the handshake there is nothing else to go on with.
 warning close_notify       | close | close| close| close| close| close | close | close | half | half   | -
 fatal close_notify         | close/end | close| close| close| close| close | close | close | half | half   | -

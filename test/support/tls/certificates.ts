@@ -135,6 +135,36 @@ RJNFxxKmETVn/eMB2+W9t/m0yaIMVrc=
 -----END CERTIFICATE-----
 `;
 
+/** An authority with an RSA key, and a certificate of it for the Ed25519 client that is signed with MD5. */
+export const weakAuthorityPem = `-----BEGIN CERTIFICATE-----
+MIICNDCCAZ2gAwIBAgIUBrlu/mrM8KfNvRtUyKbdf6S6h5cwDQYJKoZIhvcNAQEL
+BQAwIzEhMB8GA1UEAwwYd2lyZWJlbmNoIHRlc3RzIChvbGQgQ0EpMCAXDTI2MTEy
+MjIzMDkwMVoYDzIxMjYxMDI5MjMwOTAxWjAjMSEwHwYDVQQDDBh3aXJlYmVuY2gg
+dGVzdHMgKG9sZCBDQSkwgZ8wDQYJKoZIhvcNAQEBBQADgY0AMIGJAoGBAOf00zuS
+x2L39vt6hEXhhv7VQPQ0Ue/yUKO8QqBilPT9EM9dl+RlEvieFVI8BcT2oCQLHY/B
+R0hOOSCaNcdRlgNpq0bdTLrmboGqM+LK8GeR8pHvKrZUfcOjc2m5cn3jflT1liqm
+UV255tS/CyL2nPPgFfTlZ9VHrBRLRTi0/n49AgMBAAGjYzBhMB0GA1UdDgQWBBTe
++CjyczYKS/Re09WAyPrOMHBocTAfBgNVHSMEGDAWgBTe+CjyczYKS/Re09WAyPrO
+MHBocTAPBgNVHRMBAf8EBTADAQH/MA4GA1UdDwEB/wQEAwICBDANBgkqhkiG9w0B
+AQsFAAOBgQAUGbHnCPKBfZkZ1TwEcBhLqXtQH3iLKDlsjZz4SGqQiwXmhWvv+tvn
+s4yGa+JfYKSgPod9QeRhqt3zaN9SiwVIl+2m/8wvtBCzLnyt90kaMw9l0KPtC1Vo
+UKKgkzGxHwsH+gG2EFk0dAjAj4qAoI8C0gjNguvtBBtVdS1VxX3sSw==
+-----END CERTIFICATE-----
+`;
+const CLIENT_MD5 = `-----BEGIN CERTIFICATE-----
+MIIBxTCCAS6gAwIBAgIBBzANBgkqhkiG9w0BAQQFADAjMSEwHwYDVQQDDBh3aXJl
+YmVuY2ggdGVzdHMgKG9sZCBDQSkwIBcNMjYxMTIyMjMwOTAxWhgPMjEyNjEwMjky
+MzA5MDFaMCsxKTAnBgNVBAMMIHdpcmViZW5jaCB0ZXN0cyAoY2xpZW50LWVkMjU1
+MTkpMCowBQYDK2VwAyEAfMaqtGk36g6DJQR19FnEUqsmB4WPi6bkwAAc8Y2kfcej
+dTBzMAwGA1UdEwEB/wQCMAAwDgYDVR0PAQH/BAQDAgeAMBMGA1UdJQQMMAoGCCsG
+AQUFBwMCMB0GA1UdDgQWBBSjJpWdhvXMY5psGih9yriV49Cm4DAfBgNVHSMEGDAW
+gBTe+CjyczYKS/Re09WAyPrOMHBocTANBgkqhkiG9w0BAQQFAAOBgQANVIk8uBmJ
+hh/I5wgn5G++h4WyPCSG1BBJbQJkn/OPfvQAoyvJc/KWR+lBQJAvHcUpTr/Mv2WS
+QuhEjsTn65CEKBNVac7YnykLvrUgX3yNgV9U2zTiYyCDOSxMvlK5Yf80TQZy0JkW
+QDkWCtvpTGz/FxYzZyJw+AAdZMGGKPGP7Q==
+-----END CERTIFICATE-----
+`;
+
 export const rsaCredential = loadCredential(certificatePem, keyPem);
 export const ecdsaCredential = loadCredential(ECDSA_CERTIFICATE, ECDSA_KEY);
 export const ed25519Credential = loadCredential(ED25519_CERTIFICATE, ED25519_KEY);
@@ -150,6 +180,7 @@ export const clients = {
   expired: client(CLIENT_EXPIRED, CLIENT_ED25519_KEY),
   /** A server's, which is not for clients. */
   misused: client(ECDSA_CERTIFICATE, ECDSA_KEY),
+  weak: client(CLIENT_MD5, CLIENT_ED25519_KEY),
   /** Of no authority. */
   stranger: client(CLIENT_STRANGER, CLIENT_ECDSA_KEY),
 } as const;
