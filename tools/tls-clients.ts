@@ -1,9 +1,9 @@
 // Plays real TLS clients against wirebench and prints what came of it as tables: client × version × suite × group × signature,
 // and client × feature. Exit code 1 when anything failed. A client that is not installed is named and left out.
 //
-//   node dist/tools/tls-clients.js [--mode tcp|tun] [--client NAME] [--short] [--list] [--write FILE]
+//   node dist/tools/tls-clients.js [--mode tcp|tun|both] [--client NAME] [--short] [--write FILE]
 //
-// --client may be given several times, and takes a part of a name. --short: not every group with every signature. Network:
+// --client may be given several times, and takes the beginning of a name. --short: not every group with every signature. Network:
 // loopback (tcp), or a namespace of the server's own (tun, needs root).
 
 import { spawnSync } from 'node:child_process';
@@ -18,7 +18,7 @@ import { curl } from './tls-clients/curl.js';
 import { gnutls } from './tls-clients/gnutls.js';
 import { nss } from './tls-clients/nss.js';
 import { openssl } from './tls-clients/openssl.js';
-import { Files, KINDS, Places } from './tls-clients/place.js';
+import { Files, KINDS, type Mode, Places } from './tls-clients/place.js';
 import type { Client, Row } from './tls-clients/row.js';
 import { type Outcome, tables } from './tls-clients/table.js';
 
@@ -33,14 +33,16 @@ const { values } = parseArgs({
   },
 });
 const { mode, short } = values;
-if (mode !== 'tcp' && mode !== 'tun') usage(`--mode takes tcp or tun, not ${mode}`);
+if (mode !== 'tcp' && mode !== 'tun' && mode !== 'both') usage(`--mode takes tcp, tun or both, not ${mode}`);
+const modes: readonly Mode[] = mode === 'both' ? ['tcp', 'tun'] : [mode as Mode];
 const wanted = (values.client ?? ['']).map((name) => name.toLowerCase());
-const clients = CLIENTS.filter(({ name }) => wanted.some((part) => name.toLowerCase().includes(part)));
-if (clients.length === 0)
-  usage(`no client is called ${wanted.join(' or ')}: ${CLIENTS.map(({ name }) => name).join(', ')}`);
+const clients = CLIENTS.filter(({ name }) => wanted.some((part) => name.toLowerCase().startsWith(part)));
+if (clients.length === 0) {
+  usage(`no client is called ${wanted.join(' or ')}: there are ${CLIENTS.map(({ name }) => name).join(', ')}`);
+}
 
 const files = new Files(mkdtempSync(join(tmpdir(), 'wirebench-tls-clients-')));
-const places = new Places(mode as 'tcp' | 'tun');
+const places = modes.map((one) => new Places(one));
 try {
   makeCertificates();
   const outcomes: Outcome[] = [];
@@ -53,22 +55,28 @@ try {
     versions.push(`${client.name}: ${firstLine(client.version)}`);
     for (const row of await client.rows(files)) {
       if (short && row.long) continue;
-      const outcome = { row, failure: await play(row) };
-      outcomes.push(outcome);
-      if (outcome.failure !== undefined) process.stderr.write(`FAILED ${describe(row)}: ${outcome.failure}\n`);
+      const failures: (string | undefined)[] = [];
+      for (const [index, servers] of places.entries()) {
+        const failure = await play(row, servers);
+        failures.push(failure);
+        if (failure !== undefined) process.stderr.write(`FAILED ${modes[index]}: ${describe(row)}: ${failure}\n`);
+      }
+      outcomes.push({ row, failures });
     }
   }
-  print(outcomes, versions);
-  process.exitCode = outcomes.some(({ failure }) => failure !== undefined) || outcomes.length === 0 ? 1 : 0;
+  const runs = outcomes.flatMap(({ failures }) => failures);
+  const failed = runs.filter((failure) => failure !== undefined).length;
+  print(tables(outcomes, modes), versions, `${runs.length} runs, ${failed} failed`);
+  process.exitCode = failed > 0 || runs.length === 0 ? 1 : 0;
 } finally {
-  await places.close();
+  for (const servers of places) await servers.close();
   rmSync(files.folder, { recursive: true, force: true });
 }
 
 /** What went wrong, or undefined. */
-async function play(row: Row): Promise<string | undefined> {
+async function play(row: Row, servers: Places): Promise<string | undefined> {
   try {
-    const place = await places.get(row.serve);
+    const place = await servers.get(row.serve);
     place.forget();
     await row.run(place);
     return undefined;
@@ -98,12 +106,11 @@ function firstLine([command, ...args]: readonly string[]): string {
   return spawnSync(command!, args, { encoding: 'utf8' }).stdout.split('\n')[0]!.trim();
 }
 
-function print(outcomes: readonly Outcome[], versions: readonly string[]): void {
-  const failed = outcomes.filter(({ failure }) => failure !== undefined).length;
+function print(shown: string, versions: readonly string[], sum: string): void {
+  const linux = release().split('.').slice(0, 2).join('.');
   const text =
-    `Mode ${mode}, Linux ${release().split('.').slice(0, 2).join('.')}, Node ${process.versions.node}, ` +
-    `OpenSSL ${process.versions.openssl} in it; ${outcomes.length} runs, ${failed} failed.\n\n` +
-    `${versions.map((line) => `- ${line}`).join('\n')}\n\n${tables(outcomes)}\n`;
+    `Linux ${linux}, Node ${process.versions.node} with OpenSSL ${process.versions.openssl}: ${sum}.\n\n` +
+    `${versions.map((line) => `- ${line}`).join('\n')}\n\n${shown}\n`;
   process.stdout.write(text);
   if (values.write === undefined) return;
   const command = ['node dist/tools/tls-clients.js', ...process.argv.slice(2)].join(' ');

@@ -28,6 +28,7 @@ export const nss: Client = {
   version: ['dpkg-query', '-W', 'libnss3-tools'],
   rows(files) {
     makeDatabase(files, files.path('nss'));
+    makeDatabase(files, files.path('nss-without-keys'));
     const client = files.client('rsa');
     const p12 = files.path('client.p12');
     tool(
@@ -62,11 +63,18 @@ function tool(command: string, ...args: string[]): void {
   if (result.status !== 0) throw new Error(`${command} ${args[0]} ended with ${result.status}: ${result.stderr}`);
 }
 
-function client(place: Place, files: Files, version: Version, args: readonly string[], input = true): Promise<Played> {
-  const fixed = ['-4', '-h', place.host, '-p', `${place.port}`, '-d', `sql:${files.path('nss')}`];
+/** A key in the database is used for whoever asks, -n or not. */
+function client(
+  place: Place,
+  files: Files,
+  version: Version,
+  args: readonly string[],
+  { input = true, database = 'nss-without-keys' } = {},
+): Promise<Played> {
+  const fixed = ['-4', '-h', place.host, '-p', `${place.port}`, '-d', `sql:${files.path(database)}`];
   const versions = ['-V', `tls${version}:tls${version}`];
   const steps = input ? [{ send: request(place) }] : [];
-  return place.play('tstclnt', [...fixed, ...versions, ...args], { steps, endInput: false });
+  return place.play('tstclnt', [...fixed, ...versions, ...args], { steps, endInput: input });
 }
 
 function matrix(files: Files): Row[] {
@@ -88,7 +96,7 @@ function features(files: Files): Row[] {
     serve: files.credential('rsa'),
     run: async (place) => {
       // -Q: it ends behind the last handshake.
-      const played = await client(place, files, version, ['-L', '2', '-Q', '-G', ...args], false);
+      const played = await client(place, files, version, ['-L', '2', '-Q', '-G', ...args], { input: false });
       checkPlayed(played, /^1 cache hits/m);
       await checkEstablished(place, { resumed: undefined }, { resumed });
     },
@@ -116,7 +124,7 @@ function features(files: Files): Row[] {
         what: '-n: client certificate',
         serve: [...files.credential('rsa'), '--client-ca', files.ca],
         run: async (place) => {
-          checkPlayed(await client(place, files, version, ['-n', NICKNAME]), OK);
+          checkPlayed(await client(place, files, version, ['-n', NICKNAME], { database: 'nss' }), OK);
           await checkEstablished(place, {});
           const subject = place.events.find((event) => event.kind === 'established')?.clientCertificate;
           check(subject !== undefined, 'the server saw no certificate');

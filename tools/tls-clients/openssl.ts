@@ -115,7 +115,7 @@ function sessions(files: Files): Row[] {
       serve: files.credential('rsa'),
       run: async (place) => {
         const steps = [
-          { send: 'K\n', when: /Post-Handshake New Session Ticket arrived/ },
+          { send: 'K\n', when: /Verify return code: 0/ },
           { send: 'K\n', when: /KEYUPDATE/ },
           { send: request(place), when: /KEYUPDATE/ },
         ];

@@ -31,9 +31,9 @@ export interface PlayOptions {
 
 /** Each connection that said something has come to its end. */
 function allOver(events: readonly TlsEvent[]): boolean {
-  const begun = new Set(events.map(({ flow }) => flow));
+  const begun = new Set(events.flatMap(({ kind, flow }) => (kind === 'handshake' ? [flow] : [])));
   for (const event of events) if (event.kind === 'state' && ENDS.has(event.to)) begun.delete(event.flow);
-  return begun.size === 0 && events.length > 0;
+  return begun.size === 0 && events.some(({ kind }) => kind === 'state');
 }
 
 const ENDS: ReadonlySet<string> = new Set(['Closed', 'Failed']);
