@@ -1,21 +1,23 @@
-// Attacks `wirebench serve` in a network namespace of its own, and shows what that costs: memory and CPU of the server before,
-// during and after, and whether curl is served meanwhile. Bounded; ends by itself. Needs root, /dev/net/tun, unshare, curl.
+// Attacks `wirebench serve`, and shows what that costs: memory and CPU of the server before, during and after, and whether
+// curl is served meanwhile. Bounded; ends by itself. Packets go through a network namespace of their own, which needs root,
+// /dev/net/tun, unshare and ip; the floods of TLS go over loopback, or through that namespace with --mode tun.
 //
 //   node dist/tools/attack.js syn-flood|frag-flood|rst-injection|syn-injection|ack-flood [--count 200000] [--rate 50000]
+//   node dist/tools/attack.js tls-half-open|tls-fragments|tls-tiny-records|tls-slow-records|tls-warnings|tls-renegotiation|
+//                             tls-key-updates [--seconds 5] [--connections N] [--mode tcp|tun]
 //
 // Exit codes: 0 all clients were served and memory stayed within its bound; 1 not so; 2 wrong usage; 4 something is missing.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { KINDS, type Kind, packetMaker } from './attack/packets.js';
 import { openRawSocket } from './attack/raw-socket.js';
+import { attackTls, TLS_KINDS, type TlsKind } from './attack/tls.js';
+import { curl, keepFetching, Report, sleep, Victim } from './attack/victim.js';
 
 const SCRIPT = fileURLToPath(import.meta.url);
-const ROOT = dirname(dirname(dirname(SCRIPT)));
 const DEVICE = 'wb0';
 const INSIDE = 'WIREBENCH_ATTACK_INSIDE';
 /** A flood may cost this much memory at most, beyond what serving a download costs. */
@@ -23,50 +25,6 @@ const GROWTH_BOUND_MB = 150;
 /** The connection that injections aim at lasts as long as they do, and a little more. */
 const VICTIM_BYTES_PER_SECOND = 1_000_000;
 const TICK_MS = 5;
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-interface Fetched {
-  readonly ok: boolean;
-  readonly seconds: number;
-  readonly sha256: string;
-  readonly why: string;
-}
-
-function curl(path: string, ...args: string[]): Promise<Fetched> {
-  const startedMs = performance.now();
-  const hash = createHash('sha256');
-  const child = spawn('curl', [
-    ...['-sS', '--fail', '--http2', '--cacert', join(ROOT, 'fixtures/keys/server.cert.pem'), '--max-time', '60'],
-    ...args,
-    `https://10.0.0.2${path}`,
-  ]);
-  let why = '';
-  child.stdout.on('data', (chunk: Buffer) => hash.update(chunk));
-  child.stderr.on('data', (chunk: Buffer) => {
-    why += chunk.toString();
-  });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) =>
-      resolve({
-        ok: code === 0,
-        seconds: (performance.now() - startedMs) / 1_000,
-        sha256: hash.digest('hex'),
-        why: why.trim(),
-      }),
-    );
-  });
-}
-
-function status(pid: number): { memoryMb: number; peakMb: number; cpuSeconds: number } {
-  const text = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) / 1024;
-  // Behind the command's name, which may hold spaces: state is field 3, utime and stime are 14 and 15, in ticks of 10 ms.
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  const cpuSeconds = (Number(fields[11]) + Number(fields[12])) / 100;
-  return { memoryMb: field('VmRSS'), peakMb: field('VmHWM'), cpuSeconds };
-}
 
 /** What the kernel gave to the device, and what it threw away before it; /sys shows the devices of another namespace. */
 function sentToDevice(): { packets: number; dropped: number } {
@@ -90,19 +48,6 @@ async function clientPort(): Promise<number> {
   throw new Error('curl did not connect');
 }
 
-function startServer(): Promise<ChildProcess> {
-  const args = [join(ROOT, 'dist/src/cli/main.js'), 'serve', '--log', 'none', '--dev', DEVICE];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  return new Promise((resolve, reject) => {
-    let said = '';
-    child.stderr!.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-      if (said.includes('listening on ')) resolve(child);
-    });
-    child.on('exit', (code) => reject(new Error(`serve ended with ${code}: ${said}`)));
-  });
-}
-
 /** Sends `count` packets at `rate` a second. */
 async function flood(kind: Kind, count: number, rate: number, port: number): Promise<number> {
   const make = packetMaker(kind, count, { clientPort: port });
@@ -122,81 +67,60 @@ async function flood(kind: Kind, count: number, rate: number, port: number): Pro
 }
 
 async function attack(kind: Kind, count: number, rate: number): Promise<boolean> {
-  const server = await startServer();
-  const pid = server.pid!;
-  const problems: string[] = [];
-  const expect = (holds: boolean, what: string): void => {
-    if (!holds) problems.push(what);
-  };
-  const say = (text: string): void => void process.stdout.write(`${text}\n`);
-  const figures = (label: string): ReturnType<typeof status> => {
-    const now = status(pid);
-    say(
-      `  ${label.padEnd(8)} ${now.memoryMb.toFixed(0)} MB resident (peak ${now.peakMb.toFixed(0)}), ${now.cpuSeconds.toFixed(2)} s CPU`,
-    );
-    return now;
-  };
+  const victim = await Victim.start('--dev', DEVICE);
+  const report = new Report(victim);
   try {
-    say(`${kind}: ${count.toLocaleString('en')} packets at ${rate.toLocaleString('en')} a second`);
+    report.say(`${kind}: ${count.toLocaleString('en')} packets at ${rate.toLocaleString('en')} a second`);
     const seconds = count / rate;
     const victimBytes = Math.round((seconds + 2) * VICTIM_BYTES_PER_SECOND);
-    const clean = await curl(`/bytes/${victimBytes}`);
-    expect(clean.ok, `the download before: ${clean.why}`);
-    const before = figures('before');
+    const { origin } = victim;
+    const clean = await curl(origin, `/bytes/${victimBytes}`);
+    report.expect(clean.ok, `the download before: ${clean.why}`);
+    const before = report.cost('before');
     const wireBefore = sentToDevice();
 
-    const victim = curl(`/bytes/${victimBytes}`, '--limit-rate', String(VICTIM_BYTES_PER_SECOND));
+    const download = curl(origin, `/bytes/${victimBytes}`, '--limit-rate', String(VICTIM_BYTES_PER_SECOND));
     const port = await clientPort();
     let flooding = true;
     const flooded = flood(kind, count, rate, port).finally(() => {
       flooding = false;
     });
-    const visits: Fetched[] = [];
-    const visitor = (async () => {
-      do visits.push(await curl('/bytes/100000'));
-      while (flooding);
-    })();
+    const visiting = keepFetching(origin, '/bytes/100000', () => !flooding);
     await sleep((seconds * 1_000) / 2);
-    figures('during');
+    report.cost('during');
     const refused = await flooded;
-    await visitor;
-    const downloaded = await victim;
+    const visits = await visiting;
+    const downloaded = await download;
     await sleep(200);
-    const after = figures('after');
+    const after = report.cost('after');
 
     const wire = sentToDevice();
     const arrived = wire.packets - wireBefore.packets;
-    say(
+    report.say(
       `  ${refused} packets refused by the kernel, ${wire.dropped} lost in the queue before the server, ${arrived} read by it`,
     );
-    const slowest = Math.max(...visits.map((visit) => visit.seconds));
-    const failed = visits.filter((visit) => !visit.ok);
-    say(`  ${visits.length} curls meanwhile, ${failed.length} failed, slowest ${slowest.toFixed(2)} s`);
-    say(
+    report.visits(visits);
+    report.say(
       `  the download that ran through it: ${downloaded.ok ? `whole, ${downloaded.seconds.toFixed(1)} s` : downloaded.why}`,
     );
-    const last = await curl('/bytes/100000');
-    expect(failed.length === 0, `a curl failed: ${failed[0]?.why}`);
-    expect(downloaded.ok && downloaded.sha256 === clean.sha256, `the download was hurt: ${downloaded.why}`);
-    expect(last.ok, `the curl behind it failed: ${last.why}`);
+    const last = await curl(origin, '/bytes/100000');
+    const isWhole = downloaded.ok && downloaded.sha256 === clean.sha256;
+    report.expect(isWhole, `the download was hurt: ${downloaded.why}`);
+    report.expect(last.ok, `the curl behind it failed: ${last.why}`);
     const growth = after.peakMb - before.peakMb;
-    say(
+    report.say(
       `  memory grew by ${growth.toFixed(0)} MB at most; CPU ${((1e6 * (after.cpuSeconds - before.cpuSeconds)) / count).toFixed(1)} us a packet`,
     );
-    expect(growth <= GROWTH_BOUND_MB, `memory grew by ${growth.toFixed(0)} MB, ${GROWTH_BOUND_MB} are allowed`);
+    report.expect(growth <= GROWTH_BOUND_MB, `memory grew by ${growth.toFixed(0)} MB, ${GROWTH_BOUND_MB} are allowed`);
   } finally {
-    server.removeAllListeners('exit');
-    const ended = new Promise((resolve) => server.on('exit', resolve));
-    server.kill('SIGINT');
-    await ended;
+    await victim.stop();
   }
-  for (const problem of problems) say(`  FAILED ${problem}`);
-  return problems.length === 0;
+  return report.end();
 }
 
-function missing(): string | undefined {
-  if (process.getuid?.() !== 0) return 'root';
-  for (const command of ['unshare', 'curl', 'ip']) {
+function missing(namespace: boolean): string | undefined {
+  if (namespace && process.getuid?.() !== 0) return 'root';
+  for (const command of namespace ? ['unshare', 'curl', 'ip'] : ['curl']) {
     if (spawnSync('sh', ['-c', `command -v ${command}`]).status !== 0) return command;
   }
   return undefined;
@@ -205,23 +129,42 @@ function missing(): string | undefined {
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { count: { type: 'string', default: '200000' }, rate: { type: 'string', default: '50000' } },
+    options: {
+      count: { type: 'string', default: '200000' },
+      rate: { type: 'string', default: '50000' },
+      seconds: { type: 'string', default: '5' },
+      connections: { type: 'string' },
+      mode: { type: 'string', default: 'tcp' },
+    },
   });
-  const kinds = positionals.length === 1 && positionals[0] === 'all' ? KINDS : positionals;
-  const known = kinds.every((kind): kind is Kind => KINDS.some((one) => one === kind));
-  const count = Number(values.count);
-  const rate = Number(values.rate);
-  const sensible = [count, rate].every((value) => Number.isInteger(value) && value >= 1 && value <= 10_000_000);
+  const all = positionals.length === 1 ? { all: KINDS, 'tls-all': TLS_KINDS }[positionals[0]!] : undefined;
+  const kinds: readonly string[] = all ?? positionals;
+  const packets = kinds.filter((kind): kind is Kind => KINDS.some((one) => one === kind));
+  const floods = kinds.filter((kind): kind is TlsKind => TLS_KINDS.some((one) => one === kind));
+  const [count, rate, seconds, connections] = [
+    values.count,
+    values.rate,
+    values.seconds,
+    values.connections ?? '1',
+  ].map(Number) as [number, number, number, number];
+  const sensible = [count, rate, seconds, connections].every(
+    (value) => Number.isInteger(value) && value >= 1 && value <= 10_000_000,
+  );
+  const known = packets.length + floods.length === kinds.length && (values.mode === 'tcp' || values.mode === 'tun');
   if (kinds.length === 0 || !known || !sensible) {
-    process.stderr.write(`usage: attack.js ${KINDS.join('|')}|all [--count 200000] [--rate 50000]\n`);
+    process.stderr.write(
+      `usage: attack.js ${KINDS.join('|')}|all [--count 200000] [--rate 50000]\n` +
+        `       attack.js ${TLS_KINDS.join('|')}|tls-all [--seconds 5] [--connections N] [--mode tcp|tun]\n`,
+    );
     return 2;
   }
-  const lacking = missing();
+  const throughTun = packets.length > 0 || values.mode === 'tun';
+  const lacking = missing(throughTun);
   if (lacking !== undefined) {
     process.stderr.write(`attack: ${lacking} is missing\n`);
     return 4;
   }
-  if (process.env[INSIDE] === undefined) {
+  if (throughTun && process.env[INSIDE] === undefined) {
     // The floods leave no trace outside of the namespace, which ends with its last process.
     const inside = spawnSync('unshare', ['--net', process.execPath, SCRIPT, ...process.argv.slice(2)], {
       stdio: 'inherit',
@@ -229,9 +172,15 @@ async function main(): Promise<number> {
     });
     return inside.status ?? 1;
   }
-  spawnSync('ip', ['link', 'set', 'lo', 'up']);
+  if (throughTun) spawnSync('ip', ['link', 'set', 'lo', 'up']);
+  const place = values.mode === 'tun' ? ['--dev', DEVICE] : ['--mode', 'tcp', '--host', '127.0.0.1', '--port', '0'];
   let good = true;
-  for (const kind of kinds) good = (await attack(kind as Kind, count, rate)) && good;
+  for (const kind of packets) good = (await attack(kind, count, rate)) && good;
+  for (const kind of floods) {
+    const victim = await Victim.start(...place);
+    const many = values.connections === undefined ? undefined : connections;
+    good = (await attackTls(victim, kind, seconds, many).finally(() => victim.stop())) && good;
+  }
   return good ? 0 : 1;
 }
 

@@ -24,6 +24,7 @@ export function loadCredential(certificatePem: string, keyPem: string, ocspRespo
     chain,
     key: signingKey(key),
     ...(names.length > 0 && { names }),
+    signedWith: signatureSchemes(chain),
     ...(ocspResponse && { ocspResponse }),
   };
 }
@@ -49,6 +50,31 @@ function dnsNames(der: Uint8Array): string[] {
     .filter(({ tag }) => tag === DNS_NAME)
     .map(({ content }) => Buffer.from(content).toString('latin1').toLowerCase())
     .filter((name) => HOST_NAME.test(name));
+}
+
+/** By object identifier (RFC 8017 §C, RFC 5758 §3.2, RFC 8410 §3): the SignatureScheme of RFC 8446 §4.2.3. */
+const SCHEMES: ReadonlyMap<string, number> = new Map([
+  ['2a864886f70d010105', 0x0201],
+  ['2a864886f70d01010b', 0x0401],
+  ['2a864886f70d01010c', 0x0501],
+  ['2a864886f70d01010d', 0x0601],
+  ['2a8648ce3d0401', 0x0203],
+  ['2a8648ce3d040302', 0x0403],
+  ['2a8648ce3d040303', 0x0503],
+  ['2a8648ce3d040304', 0x0603],
+  ['2b6570', 0x0807],
+  ['2b6571', 0x0808],
+]);
+
+/** How the certificates are signed; algorithms without a scheme, and self-signed certificates, are left out. */
+function signatureSchemes(chain: readonly Uint8Array[]): number[] {
+  const schemes = new Set<number>();
+  for (const der of chain) {
+    const { issuer, subject, signatureAlgorithm } = certificateFields(der);
+    const scheme = SCHEMES.get(signatureAlgorithm);
+    if (scheme !== undefined && Buffer.compare(issuer, subject) !== 0) schemes.add(scheme);
+  }
+  return [...schemes];
 }
 
 /** OCSPResponse ::= SEQUENCE { responseStatus ENUMERATED, responseBytes [0] EXPLICIT OPTIONAL } */

@@ -128,7 +128,7 @@ export function makeOcspResponse(ca: Issuer, certificate: Uint8Array, { notBefor
     serialNumber: leaf.tbsCertificate.serialNumber,
   });
   const tbsResponseData = new ResponseData({
-    // By name: GnuTLS looks for a signer by its name only, when neither the response nor the chain holds the CA.
+    // RFC 6960 §4.2.1 allows either form. GnuTLS finds no signer by its key when the response has no certificates in it.
     responderID: new ResponderID({ byName: leaf.tbsCertificate.issuer }),
     producedAt: notBefore,
     responses: [

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { HASH_BYTES } from '../../src/core/crypto.js';
 import { loadCredential, nodeCrypto, signingKey } from '../../src/io/node-crypto.js';
 import { ascii, concat, equalBytes, hex, testRandom, toHex } from '../support/bytes.js';
-import { make, keyPem as partyKey, x509 } from '../support/certificates.js';
+import { authority, client, make, type Party, keyPem as partyKey, rsaKeys, x509 } from '../support/certificates.js';
 import { certificatePem, keyPem } from '../support/tls-server.js';
 
 test('SHA-256 and HMAC give known answers (FIPS 180-2, RFC 4231 case 2)', () => {
@@ -222,6 +222,20 @@ test('a credential serves the DNS names of its certificate, in lower case, and n
   assert.is(await names({ type: 'email', value: 'a@b.test' }), undefined);
   const bare = await make({ name: 'no extensions' });
   assert.is(loadCredential(bare.pem, partyKey(bare)).names, undefined);
+});
+
+test('a credential knows how its chain is signed, and leaves out what signs itself', async () => {
+  const root = await authority('root');
+  const rsaRoot = await authority('RSA root', { keys: await rsaKeys() });
+  const below = await client('below', root);
+  const signedWith = (...parties: Party[]): unknown =>
+    loadCredential(parties.map(({ pem }) => pem).join('\n'), partyKey(parties[0]!)).signedWith;
+  assert.equal(signedWith(root), []);
+  assert.equal(signedWith(below), [0x0403]);
+  assert.equal(signedWith(below, root), [0x0403]);
+  assert.equal(signedWith(await client('other', rsaRoot), rsaRoot), [0x0401]);
+  const middle = await authority('middle', { issuer: rsaRoot });
+  assert.equal(signedWith(await client('leaf', middle), middle, rsaRoot), [0x0403, 0x0401]);
 });
 
 test('a credential holds the chain in the order of the PEM', () => {

@@ -1,4 +1,4 @@
-// The proof of the test client: full handshakes, resumptions and everything else that it can do, against OpenSSL's server.
+// The proof of the test client: full handshakes, resumptions and everything else that it can do, against the servers of OpenSSL and GnuTLS.
 // Only a client that an implementation of somebody else's understands may judge ours.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,13 +15,14 @@ import type { ClientOptions } from '../support/tls/options.js';
 import {
   clientCertificate,
   converse,
+  gnutlsServer,
   makeCertificate,
   opensslServer,
   type Peer,
   type Talk,
 } from '../support/tls/peer.js';
 
-const test = suite('the test client against openssl s_server');
+const test = suite('the test client against others');
 const needs = needCommands('openssl');
 const folder = mkdtempSync(join(tmpdir(), 'wirebench-tls-'));
 /** An OCSPResponse that says tryLater: the client shows it, and checks no more of it than its DER's place. */
@@ -89,7 +90,7 @@ function exchange(line = 'live'): Talk {
 
 async function shake(peer: Peer, options: ClientOptions, talk = exchange()): Promise<TlsClient> {
   const client = new TlsClient(options);
-  await converse(peer.port, client, talk);
+  await converse(peer, client, talk);
   return client;
 }
 
@@ -251,7 +252,7 @@ testWith(test, needs, 'client certificates, their signatures and an empty one, i
       [[TLS13], 'certificate_required'],
     ] as const) {
       const client = new TlsClient({ versions });
-      await converse(peer.port, client, (one) => (one.failure === undefined ? undefined : 'done'));
+      await converse(peer, client, (one) => (one.failure === undefined ? undefined : 'done'));
       assert.is(client.failure, alert);
     }
   });
@@ -313,7 +314,7 @@ testWith(test, needs, 'renegotiation is signalled by the suite value as by the e
   withServer('rsa', ['-tls1_2'], async (peer) => {
     for (const renegotiation of ['scsv', 'extension'] as const) await shake(peer, { versions: [TLS12], renegotiation });
     const fallback = new TlsClient({ versions: [TLS12], fallbackScsv: true });
-    await converse(peer.port, fallback, exchange());
+    await converse(peer, fallback, exchange());
   }),
 );
 
@@ -323,11 +324,46 @@ testWith(test, needs, 'a downgrade is noticed by the end of the server random', 
     const withoutVersions = new TlsClient({
       hooks: { hello: (parts) => ({ ...parts, extensions: parts.extensions!.filter((one) => one.type !== 43) }) },
     });
-    await converse(peer.port, withoutVersions, exchange()).then(
+    await converse(peer, withoutVersions, exchange()).then(
       () => assert.unreachable(),
       (error: Error) => assert.match(error.message, 'made to take 1.2'),
     );
   }),
+);
+
+testWith(
+  test,
+  ['namespaces', ...needCommands('gnutls-serv', 'nsenter')],
+  'gnutls-serv: record sizes, which OpenSSL 3.0 has no limits for, in both versions',
+  async () => {
+    await makeCertificate(folder, 'gnutls', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256');
+    const peer = await gnutlsServer(folder, [
+      '--x509certfile',
+      'gnutls.pem',
+      '--x509keyfile',
+      'gnutls.key',
+      '--recordsize',
+      '600',
+    ]);
+    try {
+      for (const versions of [[TLS12], [TLS13]]) {
+        const line = `${'y'.repeat(900)}\n`;
+        let asked = false;
+        const client = await shake(peer, { versions, recordSizeLimit: 600 }, (one) => {
+          if (!one.established) return undefined;
+          if (!asked) {
+            asked = true;
+            return one.write(ascii(line));
+          }
+          return text(concat(...one.received)) === line ? 'done' : undefined;
+        });
+        assert.is(client.agreed.recordSizeLimit, versions[0] === TLS13 ? 601 : 600);
+        assert.is(client.received.length, 2);
+      }
+    } finally {
+      await peer.stop();
+    }
+  },
 );
 
 testWith(test, needs, 'what is sent wrongly is answered by the alert that OpenSSL has for it', () =>
@@ -338,7 +374,7 @@ testWith(test, needs, 'what is sent wrongly is answered by the alert that OpenSS
         return bytes;
       };
       const wrongFinished = new TlsClient({ versions, hooks: { message: flip } });
-      await converse(peer.port, wrongFinished, (one) => (one.failure === undefined ? undefined : 'done'));
+      await converse(peer, wrongFinished, (one) => (one.failure === undefined ? undefined : 'done'));
       assert.is(wrongFinished.failure, 'decrypt_error');
       const damaged = new TlsClient({
         versions,
@@ -348,7 +384,7 @@ testWith(test, needs, 'what is sent wrongly is answered by the alert that OpenSS
           ],
         },
       });
-      await converse(peer.port, damaged, (one) => (one.failure === undefined ? undefined : 'done'));
+      await converse(peer, damaged, (one) => (one.failure === undefined ? undefined : 'done'));
       assert.is(damaged.failure, 'bad_record_mac');
     }
   }),

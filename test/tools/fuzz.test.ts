@@ -19,6 +19,25 @@ test('1500 cases of TCP hold', async () => {
   assert.match(out.stdout, /1500 runs of seed 7 .*\nfuzz tcp: no invariant broken\n$/);
 });
 
+test('700 cases of TLS hold, and most of all kinds of endings are among them', async () => {
+  const out = await fuzz('tls', '--seed', '7', '--runs', '700');
+  assert.is(out.code, 0, out.stdout + out.stderr);
+  assert.match(out.stdout, /700 runs of seed 7 .*\nfuzz tls: no invariant broken\n$/);
+  for (const ending of ['clean', 'alerts', 'ends of input']) {
+    const count = Number(new RegExp(`([\\d,]+) ${ending}`).exec(out.stdout)?.[1]?.replace(',', ''));
+    assert.ok(count >= 30, `${count} ${ending}`);
+  }
+});
+
+test('what a client of TLS does wrong is refused, and a client that does nothing wrong is served', async () => {
+  const [clean, broken] = await Promise.all([
+    fuzz('tls', '--case', '{"version":13,"retry":true,"talk":"csK"}'),
+    fuzz('tls', '--case', '{"version":12,"what1":"fragment flip","at1":3,"where1":9}'),
+  ]);
+  assert.match(clean!.stdout, /clean: 1, alerts: 0/);
+  assert.match(broken!.stdout, /clean: 0, alerts: 1/);
+});
+
 test('one case is the same each time, and another is another', async () => {
   const [one, again, other] = await Promise.all(
     ['3', '3', '4'].map((number) => fuzz('tcp', '--seed', '7', '--run', number, '--log')),

@@ -80,8 +80,8 @@ function optionsOf(fuzzCase: TlsCase, sessions: readonly ClientSession[]): Clien
     encryptThenMac: fuzzCase.encryptThenMac,
     ...(maxFragmentLength > 0 && { maxFragmentLength }),
     ...(recordSizeLimit > 0 && { recordSizeLimit: Math.max(64, recordSizeLimit) }),
-    // RFC 8446 §5.4 counts padding into max_fragment_length; the client cuts without it.
-    recordPadding: maxFragmentLength > 0 ? 0 : fuzzCase.recordPadding,
+    // RFC 8446 §5.4 counts padding into the sizes of records; the client cuts these two without it.
+    recordPadding: maxFragmentLength > 0 || earlyData > 0 ? 0 : fuzzCase.recordPadding,
     grease: fuzzCase.grease,
     ...(padHelloTo > 0 && { padHelloTo }),
     fragmentBytes: fuzzCase.fragmentBytes,

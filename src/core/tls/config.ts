@@ -17,6 +17,11 @@ export interface TlsCredential {
   readonly names?: readonly string[];
   /** DER of an OCSPResponse for the leaf, stapled to those who ask (RFC 6066 §8). */
   readonly ocspResponse?: Uint8Array;
+  /**
+   * SignatureSchemes that the certificates of the chain are signed with, self-signed ones left out (RFC 8446 §4.2.3). Of
+   * several credentials one whose chain the client verifies is better. Absent: not known.
+   */
+  readonly signedWith?: readonly number[];
 }
 
 /** Why a client's certificate is not taken: names of RFC 5246 §7.2.2. */

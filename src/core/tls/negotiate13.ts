@@ -132,19 +132,28 @@ export const negotiate13: Negotiate13 = (hello, config) => {
   };
 };
 
-/** The certificate that a handshake without a PSK uses, and how it signs. */
+/**
+ * The certificate that a handshake without a PSK uses, and how it signs. §4.4.2.2: it has to go with signature_algorithms; a
+ * chain that signature_algorithms_cert (or, without it, signature_algorithms) covers is better, but any other will do.
+ */
 export function authenticate13(
   hello: ClientHello,
   config: TlsConfig,
   serverName: string | undefined,
 ): Authentication13 | Verdict {
-  const schemes = findExtension(hello.extensions ?? [], 'signature_algorithms')?.schemes;
+  const offered = hello.extensions ?? [];
+  const schemes = findExtension(offered, 'signature_algorithms')?.schemes;
   if (schemes === undefined) return 'missingSignatureAlgorithms';
+  const chainSchemes = findExtension(offered, 'signature_algorithms_cert')?.schemes ?? schemes;
+  let second: Authentication13 | undefined;
   for (const credential of credentialsFor(config, serverName) ?? []) {
     const signature = SIGNATURES[credential.key.type].find((name) => schemes.includes(SignatureScheme[name]));
-    if (signature !== undefined) return { credential, signature };
+    if (signature === undefined) continue;
+    if (credential.signedWith?.every((scheme) => chainSchemes.includes(scheme)) ?? true)
+      return { credential, signature };
+    second ??= { credential, signature };
   }
-  return 'noCommonSignature';
+  return second ?? 'noCommonSignature';
 }
 
 /** §4.1.2: whether a second ClientHello is the first one, but for what it may change. */

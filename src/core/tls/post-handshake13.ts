@@ -55,6 +55,7 @@ export class PostHandshake13 {
       // §4.6.1: all that a nonce has to be is another one for each ticket of the connection.
       const ticketNonce = Uint8Array.of(index);
       const ticketAgeAdd = drawU32(config.random.bytes(flow, `ticket age add ${index}`, 4));
+      this.#wire.tellStep(nowUs, 'resumption');
       const ticket = keys.seal({
         hash: kdf.hash,
         psk: resumptionPsk(kdf, resumptionMasterSecret, ticketNonce),
@@ -96,6 +97,7 @@ export class PostHandshake13 {
       context.fail(nowUs, 'tooManyKeyUpdates');
       return;
     }
+    this.#wire.tellStep(nowUs, 'traffic upd');
     this.#readSecret = nextTrafficSecret(kdf, this.#readSecret);
     this.#readGeneration++;
     this.#wire.protect(nowUs, 'in', this.#readSecret, `client_application_traffic_secret_${this.#readGeneration}`);
@@ -116,6 +118,7 @@ export class PostHandshake13 {
   updateWriteKey(nowUs: Micros): boolean {
     this.#isUpdateDue = false;
     this.#send(nowUs, { type: 'KeyUpdate', requestUpdate: KeyUpdateRequest.update_not_requested });
+    this.#wire.tellStep(nowUs, 'traffic upd');
     this.#writeSecret = nextTrafficSecret(this.#wire.kdf, this.#writeSecret);
     this.#writeGeneration++;
     this.#wire.protect(nowUs, 'out', this.#writeSecret, `server_application_traffic_secret_${this.#writeGeneration}`);

@@ -49,7 +49,6 @@ import { PostHandshake13 } from './post-handshake13.js';
 import { MAX_INNER_PLAINTEXT_BYTES } from './record.js';
 import {
   certificateVerifyContent,
-  deriveSecret,
   earlySecret,
   handshakeSecret,
   masterSecret13,
@@ -266,10 +265,12 @@ export class Server13 implements HandshakeMachine {
     this.#serverHello(nowUs, hello, parameters, keyExchange, psk);
 
     const { kdf } = wire;
+    wire.tellStep(nowUs, 'early secret');
+    wire.tellStep(nowUs, 'handshake secret');
     const handshake = handshakeSecret(kdf, earlySecret(kdf, psk?.state.psk), sharedSecret);
     const helloHash = wire.digest();
-    const clientTrafficSecret = deriveSecret(kdf, handshake, 'c hs traffic', helloHash);
-    const serverTrafficSecret = deriveSecret(kdf, handshake, 's hs traffic', helloHash);
+    const clientTrafficSecret = wire.derive(nowUs, handshake, 'c hs traffic', helloHash);
+    const serverTrafficSecret = wire.derive(nowUs, handshake, 's hs traffic', helloHash);
     wire.tellSecret(nowUs, 'CLIENT_HANDSHAKE_TRAFFIC_SECRET', clientTrafficSecret);
     wire.tellSecret(nowUs, 'SERVER_HANDSHAKE_TRAFFIC_SECRET', serverTrafficSecret);
     wire.protect(nowUs, 'out', serverTrafficSecret, 'server_handshake_traffic_secret');
@@ -289,14 +290,15 @@ export class Server13 implements HandshakeMachine {
     wire.say(nowUs, flight, { type: 'Finished', verifyData });
     wire.sendFlight(nowUs, flight);
 
+    wire.tellStep(nowUs, 'master secret');
     const masterSecret = masterSecret13(kdf, handshake);
     const finishedHash = wire.digest();
-    const clientApplicationSecret = deriveSecret(kdf, masterSecret, 'c ap traffic', finishedHash);
-    const serverApplicationSecret = deriveSecret(kdf, masterSecret, 's ap traffic', finishedHash);
+    const clientApplicationSecret = wire.derive(nowUs, masterSecret, 'c ap traffic', finishedHash);
+    const serverApplicationSecret = wire.derive(nowUs, masterSecret, 's ap traffic', finishedHash);
     wire.tellSecret(nowUs, 'CLIENT_TRAFFIC_SECRET_0', clientApplicationSecret);
     wire.tellSecret(nowUs, 'SERVER_TRAFFIC_SECRET_0', serverApplicationSecret);
     if (context.trace !== undefined) {
-      wire.tellSecret(nowUs, 'EXPORTER_SECRET', deriveSecret(kdf, masterSecret, 'exp master', finishedHash));
+      wire.tellSecret(nowUs, 'EXPORTER_SECRET', wire.derive(nowUs, masterSecret, 'exp master', finishedHash));
     }
     // §4.4.4: whatever follows our Finished, an alert for the client's certificate included.
     wire.protect(nowUs, 'out', serverApplicationSecret, 'server_application_traffic_secret_0');
@@ -387,7 +389,7 @@ export class Server13 implements HandshakeMachine {
     const clientSubject = clientCertificate?.subject ?? psk?.state.clientSubject;
     this.#established(nowUs, handshake, clientSubject);
     if (!parameters.takesTickets) return;
-    const resumptionMasterSecret = deriveSecret(wire.kdf, handshake.masterSecret, 'res master', wire.digest());
+    const resumptionMasterSecret = wire.derive(nowUs, handshake.masterSecret, 'res master', wire.digest());
     this.#postHandshake.sendTickets(nowUs, resumptionMasterSecret, {
       serverName: parameters.serverName,
       clientSubject,

@@ -2,7 +2,7 @@
 // (§4.4.1), keys in their places (§7.3), and what of that the trace is told.
 
 import { Writer } from '../bytes/writer.js';
-import type { Hash } from '../crypto.js';
+import { HASH_BYTES, type Hash } from '../crypto.js';
 import type { Micros } from '../types.js';
 import { hexOf } from './describe.js';
 import { describeHandshake13 } from './describe13.js';
@@ -11,7 +11,7 @@ import { encodeHandshake13, type HandshakeMessage13, messageHash } from './messa
 import { cipherSuiteName } from './names.js';
 import { protection13 } from './protection.js';
 import { ContentType } from './record.js';
-import { type Kdf, trafficKeys } from './schedule13.js';
+import { deriveSecret, type Kdf, type SecretLabel, trafficKeys } from './schedule13.js';
 import type { CipherSuiteInfo } from './suites.js';
 
 export class Wire13 {
@@ -84,6 +84,19 @@ export class Wire13 {
   }
 
   // ---- Keys ----
+
+  /** Derive-Secret of §7.1, told as a step. */
+  derive(nowUs: Micros, secret: Uint8Array, label: SecretLabel, transcriptHash: Uint8Array): Uint8Array {
+    this.tellStep(nowUs, label);
+    return deriveSecret(this.kdf, secret, label, transcriptHash);
+  }
+
+  /** A step of the key schedule whose output is as long as the hash. */
+  tellStep(nowUs: Micros, label: string): void {
+    const { trace, flow } = this.context;
+    const { hash } = this.suite;
+    trace?.(nowUs, { layer: 'tls', kind: 'key_schedule', flow, label, hash, length: HASH_BYTES[hash] });
+  }
 
   /** Records of this direction are under the keys of this secret from here on; `name` is the RFC's for it. */
   protect(nowUs: Micros, dir: 'in' | 'out', trafficSecret: Uint8Array, name: string): void {

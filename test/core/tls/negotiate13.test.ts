@@ -189,6 +189,28 @@ test('the certificate goes by name first, then by what the client verifies, in o
   assert.is(authenticated([0x0804], credentials, 'c.test'), 'noCommonSignature');
 });
 
+test('a chain that the client verifies is better than one before it, and one that it does not is better than none (§4.4.2.2)', () => {
+  const credentials = [
+    { ...credential('rsa', 'a.test'), signedWith: [0x0401, 0x0501] },
+    { ...credential('ecdsa', 'a.test'), signedWith: [0x0403] },
+    { ...credential('ed25519', 'a.test'), signedWith: [0x0808] },
+  ];
+  const chosen = (schemes: number[], certSchemes?: number[]): string => {
+    const cert: Extension[] = certSchemes ? [{ type: 'signature_algorithms_cert', schemes: certSchemes }] : [];
+    const one = hello([{ type: 'signature_algorithms', schemes }, ...cert]);
+    const result = authenticate13(one, { ...base, credentials }, 'a.test');
+    return typeof result === 'string' ? result : result.signature;
+  };
+  assert.is(chosen([0x0804, 0x0403]), 'ecdsa_secp256r1_sha256');
+  assert.is(chosen([0x0804, 0x0403, 0x0401]), 'ecdsa_secp256r1_sha256');
+  assert.is(chosen([0x0804, 0x0403, 0x0401, 0x0501]), 'rsa_pss_rsae_sha256');
+  assert.is(chosen([0x0804, 0x0403], [0x0401, 0x0501]), 'rsa_pss_rsae_sha256');
+  assert.is(chosen([0x0804, 0x0403], [0x0403]), 'ecdsa_secp256r1_sha256');
+  assert.is(chosen([0x0804, 0x0403, 0x0807], [0x0808]), 'ed25519');
+  assert.is(chosen([0x0804, 0x0403], [0x0601]), 'rsa_pss_rsae_sha256');
+  assert.is(chosen([0x0807]), 'ed25519');
+});
+
 test('unrecognizedName: an unknown name is refused when names are strict (RFC 6066 §3)', () => {
   const strict = { ...base, credentials: [credential('rsa', 'a.test')], strictServerName: true };
   const named = (name: string): ClientHello =>

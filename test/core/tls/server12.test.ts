@@ -278,4 +278,17 @@ test('data is still read in the close handshake of either side', () => {
   assert.is(rig.plaintext.at(-1)?.length, 4);
 });
 
+test('a handshake message behind our own close_notify is dropped and told', () => {
+  const rig = opened();
+  rig.server.close(0);
+  rig.say(rig.client.inject(22, Uint8Array.of(1, 0, 0, 0)));
+  assert.is(rig.server.state, 'closed');
+  const dropped = rig.events.find((event) => event.kind === 'drop');
+  assert.equal(dropped?.kind === 'drop' && [dropped.reason, dropped.length], [
+    'handshake message after close_notify',
+    4,
+  ]);
+  assert.equal(rig.alerts, ['warning close_notify']);
+});
+
 test.run();

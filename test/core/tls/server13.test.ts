@@ -376,6 +376,19 @@ test('the trace tells the states and the keys in the order of the figure in RFC 
   ]);
 });
 
+test('the trace tells each step of the key schedule (§7.1), and no secret with it', () => {
+  const rig = served({ cipherSuites: [0x1302] });
+  const steps = rig.events.flatMap((event) => (event.kind === 'key_schedule' ? [event] : []));
+  assert.equal(
+    steps.map(({ label }) => label),
+    [
+      ...['early secret', 'handshake secret', 'c hs traffic', 's hs traffic'],
+      ...['master secret', 'c ap traffic', 's ap traffic', 'exp master', 'res master', 'resumption', 'resumption'],
+    ],
+  );
+  for (const { hash, length } of steps) assert.equal([hash, length], ['sha384', 48]);
+});
+
 test('what was agreed on is told to HTTP and to the trace', () => {
   const rig = served({ alpn: ['h2'], signatureSchemes: [0x0804] });
   const agreed = {

@@ -6,13 +6,14 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { Duplex } from 'node:stream';
 import type { TlsClient } from './client.js';
 import type { ClientCertificate } from './options.js';
 
 const WAIT_MS = 10_000;
 
 export interface Peer {
-  readonly port: number;
+  connect(): Duplex;
   /** What it printed. */
   output(): string;
   stop(): Promise<void>;
@@ -32,7 +33,35 @@ export async function opensslServer(folder: string, args: readonly string[]): Pr
     child,
     () => output,
   );
-  return { port: Number(port), output: () => output, stop: () => ended(child) };
+  const stop = (): Promise<void> => ended(child);
+  return { connect: () => connect(Number(port), '127.0.0.1'), output: () => output, stop };
+}
+
+const GNUTLS_PORT = 5556;
+/** Standard input and output to a port of the namespace that it runs in. */
+const BRIDGE = `const s = require('net').connect(${GNUTLS_PORT}, '127.0.0.1'); process.stdin.pipe(s); s.pipe(process.stdout);`;
+
+/** `gnutls-serv` that gives back what it gets. It listens on all addresses, and so has a network namespace of its own. */
+export async function gnutlsServer(folder: string, args: readonly string[]): Promise<Peer> {
+  const serve = ['gnutls-serv', '--echo', '--port', String(GNUTLS_PORT), ...args].join(' ');
+  const child = spawn('unshare', ['--net', 'sh', '-c', `ip link set lo up && exec ${serve}`], { cwd: folder });
+  let output = '';
+  const collect = (chunk: Buffer): void => {
+    output += chunk.toString('latin1');
+  };
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  await until(
+    () => /IPv4 .*done/.exec(output)?.[0],
+    child,
+    () => output,
+  );
+  const bridge = (): Duplex => {
+    const line = spawn('nsenter', ['--target', String(child.pid), '--net', process.execPath, '-e', BRIDGE]);
+    const duplex = Duplex.from({ readable: line.stdout, writable: line.stdin });
+    return duplex.once('close', () => line.kill('SIGKILL'));
+  };
+  return { connect: bridge, output: () => output, stop: () => ended(child) };
 }
 
 async function until<T>(find: () => T | undefined, child: ChildProcess, output: () => string): Promise<T> {
@@ -83,9 +112,9 @@ export function clientCertificate(folder: string, name: string): ClientCertifica
 export type Talk = (client: TlsClient) => Uint8Array | 'done' | undefined;
 
 /** Connects, shakes hands and talks. Rejects with whatever the client raises, or when the server ends too early. */
-export function converse(port: number, client: TlsClient, talk: Talk): Promise<void> {
+export function converse(peer: Peer, client: TlsClient, talk: Talk): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = peer.connect();
     let settled = false;
     const settle = (error?: unknown): void => {
       if (settled) return;
@@ -107,7 +136,7 @@ export function converse(port: number, client: TlsClient, talk: Talk): Promise<v
         socket.write(said);
       }
     };
-    socket.on('connect', () => socket.write(client.start()));
+    socket.write(client.start());
     socket.on('data', (chunk) => {
       try {
         const answer = client.receive(chunk);
