@@ -39,7 +39,7 @@ export class RecordLayer {
   // ---- What the handshake tells the record layer ----
 
   /** A ClientHello was accepted: from here on the rules of this version hold. */
-  agreeOnVersion(version: typeof TLS_1_2 | typeof TLS_1_3 = TLS_1_2): void {
+  agreeOnVersion(version: typeof TLS_1_2 | typeof TLS_1_3): void {
     this.#input.agreeOnVersion(version);
   }
 
