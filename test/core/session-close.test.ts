@@ -56,6 +56,12 @@ test('TLS 1.2: close_notify is answered at once, and what was still to be writte
   assert.is(session.state, 'closed');
 });
 
+test('a session tells whether it is still in its handshake', () => {
+  const session = createSession({ ...siteOptions(true), tls: fullConfig() });
+  assert.is(session.handshaking, true);
+  assert.is(opened({}).session.handshaking, false);
+});
+
 for (const version of [TLS12, TLS13]) {
   const title = version === TLS12 ? 'TLS 1.2' : 'TLS 1.3';
   for (const [what, options] of [
