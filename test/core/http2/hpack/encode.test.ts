@@ -82,7 +82,7 @@ test('encoderNames: of names without an entry only the newest are remembered', (
   for (let i = 0; i < values; i++) encoder.encode([['n', String(i)]]);
   assert.ok(isPlain(first(encoder, ['n', 'other'])));
   for (let i = 0; i <= limits.http2.encoderNames + 2; i++) encoder.encode([[`n${i}`, '1']]);
-  assert.ok(isInserted(first(encoder, ['n', 'other again'])));
+  assert.ok(isInserted(first(encoder, ['n', 'q'])));
 });
 
 test('§4.2: a change is told at the beginning of the next block; of many the smallest and the last', () => {
