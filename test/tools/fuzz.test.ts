@@ -19,6 +19,17 @@ test('1500 cases of TCP hold', async () => {
   assert.match(out.stdout, /1500 runs of seed 7 .*\nfuzz tcp: no invariant broken\n$/);
 });
 
+for (const [target, runs] of [
+  ['http2', 600],
+  ['hpack', 5_000],
+] as const) {
+  test(`${runs} cases of ${target} hold`, async () => {
+    const out = await fuzz(target, '--seed', '7', '--runs', String(runs));
+    assert.is(out.code, 0, out.stdout + out.stderr);
+    assert.match(out.stdout, new RegExp(`${runs} runs of seed 7 .*\\nfuzz ${target}: no invariant broken\\n$`));
+  });
+}
+
 test('one case is the same each time, and another is another', async () => {
   const [one, again, other] = await Promise.all(
     ['3', '3', '4'].map((number) => fuzz('tcp', '--seed', '7', '--run', number, '--log')),

@@ -267,7 +267,7 @@ class Client {
       type: 'DATA',
       streamId: id,
       endStream: endStream && dice.below(4) > 0,
-      data: dice.bytes(length),
+      data: CONTENT.subarray(0, length),
       ...(padLength !== undefined && { padLength }),
     };
     if (!endStream || (data.type === 'DATA' && data.endStream)) return [data];
