@@ -2,6 +2,9 @@
 // during and after, and whether curl is served meanwhile. Bounded; ends by itself. Needs root, /dev/net/tun, unshare, curl.
 //
 //   node dist/tools/attack.js syn-flood|frag-flood|rst-injection|syn-injection|ack-flood [--count 200000] [--rate 50000]
+//   node dist/tools/attack.js rapid-reset|made-you-reset|continuation-flood|...          [--seconds 3]
+//
+// The second kind, on HTTP/2 (tools/attack/http2.ts lists them), runs on loopback and needs curl only.
 //
 // Exit codes: 0 all clients were served and memory stayed within its bound; 1 not so; 2 wrong usage; 4 something is missing.
 
@@ -11,6 +14,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { attackOnce, endOf, HTTP2_ATTACKS, type Http2Attack } from './attack/http2.js';
 import { KINDS, type Kind, packetMaker } from './attack/packets.js';
 import { openRawSocket } from './attack/raw-socket.js';
 
@@ -39,7 +43,7 @@ function curl(path: string, ...args: string[]): Promise<Fetched> {
   const child = spawn('curl', [
     ...['-sS', '--fail', '--http2', '--cacert', join(ROOT, 'fixtures/keys/server.cert.pem'), '--max-time', '60'],
     ...args,
-    `https://10.0.0.2${path}`,
+    path.startsWith('https:') ? path : `https://10.0.0.2${path}`,
   ]);
   let why = '';
   child.stdout.on('data', (chunk: Buffer) => hash.update(chunk));
@@ -90,14 +94,19 @@ async function clientPort(): Promise<number> {
   throw new Error('curl did not connect');
 }
 
-function startServer(): Promise<ChildProcess> {
-  const args = [join(ROOT, 'dist/src/cli/main.js'), 'serve', '--log', 'none', '--dev', DEVICE];
+function startServer(
+  more: readonly string[] = ['--dev', DEVICE],
+  heard: (text: string) => void = () => undefined,
+): Promise<ChildProcess> {
+  const args = [join(ROOT, 'dist/src/cli/main.js'), 'serve', '--log', 'none', ...more];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   return new Promise((resolve, reject) => {
     let said = '';
     child.stderr!.on('data', (chunk: Buffer) => {
       said += chunk.toString();
-      if (said.includes('listening on ')) resolve(child);
+      if (!said.includes('listening on ')) return;
+      heard(said);
+      resolve(child);
     });
     child.on('exit', (code) => reject(new Error(`serve ended with ${code}: ${said}`)));
   });
@@ -194,6 +203,81 @@ async function attack(kind: Kind, count: number, rate: number): Promise<boolean>
   return problems.length === 0;
 }
 
+/** One of HTTP/2, on loopback: on one connection after the other, while curl is served. */
+async function attackHttp2(attack: Http2Attack, seconds: number): Promise<boolean> {
+  let said = '';
+  const server = await startServer(['--mode', 'tcp', '--port', '0', '--plain-port', '0'], (text) => {
+    said = text;
+  });
+  const plainPort = Number(/port (\d+) \(HTTP/.exec(said)?.[1]);
+  const page = `https://localhost:${/port (\d+) \(TLS/.exec(said)?.[1]}/bytes/100000`;
+  const problems: string[] = [];
+  const say = (text: string): void => void process.stdout.write(`${text}\n`);
+  const figures = (label: string): ReturnType<typeof status> => {
+    const now = status(server.pid!);
+    say(
+      `  ${label.padEnd(8)} ${now.memoryMb.toFixed(0)} MB resident (peak ${now.peakMb.toFixed(0)}), ${now.cpuSeconds.toFixed(2)} s CPU`,
+    );
+    return now;
+  };
+  try {
+    say(`${attack.name}: ${attack.about}`);
+    for (let i = 0; i < 3; i++) await curl(page);
+    const before = figures('before');
+    const startedMs = performance.now();
+    const ends = new Map<string, number>();
+    let octets = 0;
+    let under = true;
+    const visits: Fetched[] = [];
+    const visitor = (async () => {
+      do visits.push(await curl(page));
+      while (under);
+    })();
+    do {
+      const { end, octets: count } = await attackOnce(attack, plainPort);
+      ends.set(end, (ends.get(end) ?? 0) + 1);
+      octets += count;
+    } while (performance.now() - startedMs < seconds * 1_000);
+    figures('during');
+    under = false;
+    await visitor;
+    await sleep(200);
+    const after = figures('after');
+    const told = [...ends].map(([end, count]) => `${count} x ${end}`).join(', ');
+    say(`  ${[...ends.values()].reduce((sum, count) => sum + count)} connections, ${octets} octets: ${told}`);
+    const failed = visits.filter((visit) => !visit.ok);
+    const slowest = Math.max(...visits.map((visit) => visit.seconds));
+    say(`  ${visits.length} curls meanwhile, ${failed.length} failed, slowest ${slowest.toFixed(2)} s`);
+    const growth = after.peakMb - before.peakMb;
+    say(`  memory grew by ${growth.toFixed(0)} MB at most`);
+    if (ends.size !== 1 || !ends.has(endOf(attack))) problems.push(`it should have ended in ${endOf(attack)}: ${told}`);
+    if (failed.length > 0) problems.push(`a curl failed: ${failed[0]!.why}`);
+    if (growth > GROWTH_BOUND_MB)
+      problems.push(`memory grew by ${growth.toFixed(0)} MB, ${GROWTH_BOUND_MB} are allowed`);
+  } finally {
+    server.removeAllListeners('exit');
+    const ended = new Promise((resolve) => server.on('exit', resolve));
+    server.kill('SIGINT');
+    await ended;
+  }
+  for (const problem of problems) say(`  FAILED ${problem}`);
+  return problems.length === 0;
+}
+
+/** Those of HTTP/2; undefined when it is not they who are asked for. */
+async function mainHttp2(names: readonly string[], seconds: number): Promise<number | undefined> {
+  const chosen = HTTP2_ATTACKS.filter(({ name }) => names.includes(name) || names[0] === 'http2');
+  if (chosen.length === 0 || (names[0] !== 'http2' && chosen.length < names.length) || !(seconds >= 0))
+    return undefined;
+  if (spawnSync('sh', ['-c', 'command -v curl']).status !== 0) {
+    process.stderr.write('attack: curl is missing\n');
+    return 4;
+  }
+  let good = true;
+  for (const attack of chosen) good = (await attackHttp2(attack, seconds)) && good;
+  return good ? 0 : 1;
+}
+
 function missing(): string | undefined {
   if (process.getuid?.() !== 0) return 'root';
   for (const command of ['unshare', 'curl', 'ip']) {
@@ -205,15 +289,24 @@ function missing(): string | undefined {
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { count: { type: 'string', default: '200000' }, rate: { type: 'string', default: '50000' } },
+    options: {
+      count: { type: 'string', default: '200000' },
+      rate: { type: 'string', default: '50000' },
+      seconds: { type: 'string', default: '3' },
+    },
   });
+  const code = await mainHttp2(positionals, Number(values.seconds));
+  if (code !== undefined) return code;
   const kinds = positionals.length === 1 && positionals[0] === 'all' ? KINDS : positionals;
   const known = kinds.every((kind): kind is Kind => KINDS.some((one) => one === kind));
   const count = Number(values.count);
   const rate = Number(values.rate);
   const sensible = [count, rate].every((value) => Number.isInteger(value) && value >= 1 && value <= 10_000_000);
   if (kinds.length === 0 || !known || !sensible) {
-    process.stderr.write(`usage: attack.js ${KINDS.join('|')}|all [--count 200000] [--rate 50000]\n`);
+    process.stderr.write(
+      `usage: attack.js ${KINDS.join('|')}|all [--count 200000] [--rate 50000]\n` +
+        `       attack.js ${HTTP2_ATTACKS.map(({ name }) => name).join('|')}|http2 [--seconds 3]\n`,
+    );
     return 2;
   }
   const lacking = missing();
