@@ -109,6 +109,22 @@ test('turns are by stream identifier from where the last one ended', () => {
   assert.equal(order.slice(0, 9), [1, 3, 5, 1, 3, 5, 1, 3, 5]);
 });
 
+test('streams that are blocked one after the other do not keep the next one waiting', () => {
+  const peer = createPeer({ takeBytes: 512 });
+  peer.frames(settingsFrame([INITIAL_WINDOW_SIZE, 100]));
+  const last = peer.request(9, '/bytes/300');
+  const frames = peer.frames(
+    ...[1, 3, 5, 7].map((streamId) => peer.request(streamId, '/bytes/300')),
+    last,
+    update(9, 200),
+  );
+  // Each has its head and 100 octets; then all but the last are blocked, within one round.
+  assert.is(dataBytes(frames, 9), 300);
+  for (const streamId of [1, 3, 5, 7]) assert.is(dataBytes(frames, streamId), 100);
+  peer.connection.receive(0, new Uint8Array(0));
+  assert.equal(peer.take(), []);
+});
+
 test('an unread upload stops after one window; reading grants more', () => {
   let upstream: BodySource | undefined;
   let reading = false;
