@@ -1,5 +1,5 @@
-// One flow's outbound byte stream, recorded and replayed side by side: segments in order (RFC 9293 §3.4), TLS or HTTP/1.1 by
-// the first byte, and the first record and the first unit that are not the same on both sides. Holds what one side has shown
+// One flow's outbound byte stream, recorded and replayed side by side: segments in order (RFC 9293 §3.4), TLS or HTTP by the
+// first byte, and the first record and the first unit that are not the same on both sides. Holds what one side has shown
 // and the other has not, and nothing else.
 
 import { contentTypeName, versionName } from '../core/tls/names.js';
@@ -118,6 +118,11 @@ class StreamSide {
       this.units.push(unit);
     };
     const http1 = (): ApplicationDissector => new Http1Dissector(emit, () => this.#knowledge.method(this.#responses++));
+    // RFC 9113 §3.4: a server begins with SETTINGS, whose length is below 2^16.
+    if (firstByte === 0) {
+      this.#plain = new Http2Dissector(emit);
+      return;
+    }
     // RFC 5246 §6.2.1: a content type; an HTTP response begins with a letter.
     if (firstByte < ContentType.changeCipherSpec || firstByte > ContentType.applicationData) {
       this.#plain = http1();

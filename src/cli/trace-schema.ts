@@ -19,6 +19,7 @@ type FieldTable = {
 
 const DIR = '`in`: from the peer; `out`: from us';
 const FLOW = 'the connection, `10.0.0.1:49152>10.0.0.2:443#0`';
+const TOKEN = 'names the request that is answered from outside: the flow, a slash, and its number or stream';
 const HEADERS = 'list of `[name, value]`, names in lower case, in order';
 
 export const TRACE_FIELDS = {
@@ -246,6 +247,21 @@ export const TRACE_FIELDS = {
     status: 'status code',
     method: 'method of the request',
     path: 'path of the request',
+  },
+  'http.deferred': { flow: FLOW, token: TOKEN },
+  'http.answer': {
+    flow: FLOW,
+    token: TOKEN,
+    answer:
+      '`response`; `content`: more of its content; `read`: more of the content of the request is wanted; `pass`: another handler answers; `fail`',
+    status: 'status code of a `response`; optional',
+    length: 'bytes of content given, or asked for by `read`; optional',
+  },
+  'http.unanswered': {
+    severity: '`warning` or `error`',
+    flow: `${FLOW}; may be empty`,
+    token: TOKEN,
+    reason: 'why the request gets no answer from outside, or why an answer is ignored',
   },
 } as const satisfies FieldTable;
 

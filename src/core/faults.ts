@@ -2,6 +2,7 @@
 // a queue, seeded and in logical time. It lies in core, as a leaf, so that a live run and a test over virtual time meet
 // the same wire. It is no part of what is replayed: recordings hold what the core saw and sent, on its side of the faults.
 
+import type { Answer } from './http/message.js';
 import { limits } from './limits.js';
 import type { RandomSource } from './random.js';
 import { DeadlineHeap, type HeapEntry } from './time.js';
@@ -243,6 +244,14 @@ export class FaultyStack implements Stack {
   abort(nowUs: Micros): void {
     this.advance(nowUs);
     this.#stack.abort(this.#nowUs);
+    this.#drain();
+    this.#collectArrived();
+  }
+
+  /** What is between the outside and the core is no wire. */
+  respond(nowUs: Micros, token: string, answer: Answer): void {
+    this.advance(nowUs);
+    this.#stack.respond(this.#nowUs, token, answer);
     this.#drain();
     this.#collectArrived();
   }

@@ -15,8 +15,11 @@ export type {
 } from './crypto.js';
 export { bytesBody } from './http/body.js';
 export {
+  type Answer,
   type BodySource,
   type ConnectionInfo,
+  type DeferralEnd,
+  type Deferred,
   EMPTY_BODY,
   type Field,
   fieldValue,
@@ -24,6 +27,9 @@ export {
   type HttpVersion,
   type Request,
   type Response,
+  type ResponseAnswer,
+  requestToken,
+  type SyncHandler,
 } from './http/message.js';
 export { createSite } from './http/site.js';
 export { limits } from './limits.js';

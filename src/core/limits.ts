@@ -108,6 +108,16 @@ export const limits = {
     siteDripBytes: 100_000,
     /** Ranges of one request; a request for more is answered in whole (RFC 9110 §14.2; CVE-2011-3192, "Apache Killer"). */
     ranges: 32,
+    /** How long an answer from outside, or its next part, may take: 504, or the response is cut off (RFC 9110 §15.6.5). */
+    answerUs: 60_000_000,
+    /** Content of one answer: larger contents come in several (a recording's block holds each whole). */
+    answerPieceBytes: 65_536,
+    /** Content of one response from outside that waits to be sent; an outside that goes on beyond it has failed. */
+    answerWaitingBytes: 1_048_576,
+    /** Fields of one response from outside, name + value + 32 each, as in HTTP/2 (RFC 9113 §10.5.1). */
+    answerFieldBytes: 262_144,
+    /** Trailer section of a response, reckoned in the same way. */
+    trailerFieldBytes: 8_192,
   },
   http1: {
     /** 414 beyond it. RFC 9112 §3 asks for 8000 octets at least. */
@@ -159,35 +169,71 @@ export const limits = {
     headerListBytes: 65_536,
     /** RFC 9113 §10.5.1: the encoded field block over all its frames. CVE-2024-27316, CVE-2024-28182 (CONTINUATION flood). */
     headerBlockBytes: 131_072,
+    /** Decoded size, reckoned the same way, beyond which the connection ends. CVE-2016-6581 (HPACK bomb). */
+    headerListHardBytes: 1_048_576,
+    /** Field lines of one section; beyond it 431 (RFC 6585 §5; CVE-2011-4858 is what many fields can do). */
+    fieldLines: 256,
     /** CONTINUATION frames of one field block, empty ones too. CVE-2024-27316. */
     continuationFrames: 32,
-    /** RFC 7541 §5.1: octets of an integer behind its prefix. */
+    /** RFC 7541 §5.1: octets of an integer behind its prefix. With it a string of 2^28 octets at most, and never one beyond its block. */
     integerOctets: 4,
-    /** RFC 7541 §4.2: our decoder's dynamic table (SETTINGS_HEADER_TABLE_SIZE), and the most our encoder uses of the peer's. */
+    /** RFC 7541 §4.2: our decoder's dynamic table (SETTINGS_HEADER_TABLE_SIZE), and the most our encoder uses of the peer's. CVE-2016-1544. */
     decoderTableBytes: 4096,
-    encoderTableBytes: 4096,
+    encoderTableBytes: 16_384,
+    /** Names without an entry of which the encoder remembers whether their values come again. */
+    encoderNames: 64,
+    /** Values of one name that came only once, one after the other, until its values are not indexed any more. */
+    encoderMisses: 4,
+    /** RFC 9218 §4: a priority is a few octets; a longer one is passed over. */
+    priorityOctets: 256,
+    /** RFC 9113 §5.1.1: ranges of identifiers that the peer left out; of older ones it is forgotten that they never opened. */
+    skippedRanges: 32,
     /** RFC 9113 §10.5: settings in one SETTINGS frame. CVE-2019-9515. */
     settingsPerFrame: 64,
     /** SETTINGS frames, at once and a second. CVE-2019-9515 (settings flood). */
     settingsBurst: 100,
     settingsPerSecond: 10,
-    /** Streams that end in RST_STREAM, the peer's or ours for its mistake. CVE-2023-44487 (rapid reset), CVE-2025-8671. */
+    /** Streams that end in RST_STREAM, the peer's or ours for its mistake. CVE-2023-44487 (rapid reset), CVE-2025-8671 (MadeYouReset), CVE-2019-9514. */
     resetBurst: 1_000,
     resetPerSecond: 100,
-    /** Frames that move nothing: PING, PRIORITY, empty DATA, unknown types. CVE-2019-9512, CVE-2019-9513, CVE-2019-9518. */
+    /**
+     * Frames that move nothing: PING, PRIORITY, PRIORITY_UPDATE, empty DATA, unknown types. CVE-2019-9512 (ping flood),
+     * CVE-2019-9513 (resource loop), CVE-2019-9518 (empty frames).
+     */
     idleFrameBurst: 10_000,
     idleFramesPerSecond: 1_000,
     /** Control frames that wait to be taken. CVE-2019-9512, CVE-2019-9514, CVE-2019-9515 (the peer does not read our replies). */
     controlFrames: 1_000,
+    /**
+     * CVE-2019-9511 (data dribble), CVE-2019-9517: WINDOW_UPDATE frames are free for each DATA frame of ours that ends a
+     * stream or has this many octets, two of them; the others count as frames that move nothing.
+     */
+    dribbleBytes: 256,
+    windowUpdatesPerData: 2,
+    /** RFC 9113 §6.5.3: how long our SETTINGS may stay unacknowledged (SETTINGS_TIMEOUT), the client's preface included. */
+    settingsAckUs: 10_000_000,
+    /** How long one frame, or one field block over several, may take to come in whole (CVE-2007-6750, "Slowloris"). DATA has its own. */
+    inputUs: 10_000_000,
+    /** Request content: in each such time that many octets at least, where our windows are open (CVE-2007-6750). */
+    bodyUs: 20_000_000,
+    bodyBytes: 2_000,
+    /** How long the peer's window may keep a response from going on (CVE-2019-9517: what has begun is not held for ever). */
+    blockedUs: 60_000_000,
+    /** RFC 9113 §9.1: a connection without streams is closed after this long. */
+    idleUs: 300_000_000,
+    /** RFC 9113 §6.8: the second GOAWAY follows a round trip by PING, or this. */
+    goawayUs: 1_000_000,
+    /** Content of a request that was answered before its end and that is read over with new window (RFC 9113 §8.1). */
+    drainBytes: 268_435_456,
     /** How long a request that was answered early may stall before it is called off (RFC 9113 §8.1). */
     lingerUs: 5_000_000,
     /** The same when it has used up its window, and can only stall. */
     lingerBlockedUs: 250_000,
     /** Streams we reset, remembered so that frames still under way are ignored (RFC 9113 §5.1). */
     rememberedResets: 1_024,
-    /** The most that one `take` makes, and one DATA payload. */
+    /** The most that one `take` makes, and one DATA payload, where the peer's SETTINGS_MAX_FRAME_SIZE lets it (RFC 9113 §4.2). */
     outputBytes: 65_536,
-    dataBytes: 16_384,
+    dataBytes: 65_527,
     /** Header list of a response, reckoned as above. */
     responseHeaderListBytes: 262_144,
     /** Empty reads of a response body, one after the other, when its request has ended and nothing can be waited for. */

@@ -3,9 +3,10 @@
 
 import type { Crypto } from './crypto.js';
 import { imfFixdate } from './http/date.js';
-import type { ConnectionInfo, Handler } from './http/message.js';
+import type { Answer, ConnectionInfo, Handler } from './http/message.js';
 import { Http1Connection } from './http1/connection.js';
 import { Http2Connection } from './http2/connection.js';
+import { CLIENT_PREFACE } from './http2/frame.js';
 import type { RandomSource } from './random.js';
 import { MICROS_PER_SECOND } from './time.js';
 import { type TlsCredential, TlsServer } from './tls/server.js';
@@ -19,7 +20,7 @@ export interface SessionOptions {
   /** Wall time of logical time 0, microseconds since 1970: the only tie to a calendar (the `date` field). */
   readonly startUnixUs: number;
   readonly trace?: Trace;
-  /** Absent: HTTP/1.1 in clear. */
+  /** Absent: HTTP/1.1 or HTTP/2 in clear. */
   readonly tls?: TlsOptions;
 }
 
@@ -36,7 +37,7 @@ export const DEFAULT_ALPN: readonly string[] = ['h2', 'http/1.1'];
 /** The session of one connection, of either kind. */
 export function createSession(options: SessionOptions): Session {
   if (options.tls) return new TlsSession(options, options.tls);
-  return new Http1Connection(httpOptions(options, 'http', { flow: options.flow }));
+  return new PlainSession(options);
 }
 
 const EMPTY = new Uint8Array(0);
@@ -47,6 +48,86 @@ const RECORD_OVERHEAD_BYTES = 5 + 8 + 16;
 const SMALLEST_PLAINTEXT_BYTES = 1024;
 /** What comes behind the peer's close_notify is dropped, so there is always room for it. */
 const DROPPED_ROOM_BYTES = 65_536;
+
+/**
+ * RFC 9113 §3.3: a connection that begins with the client preface is HTTP/2, any other is HTTP/1.1, whatever it asks to be
+ * upgraded to (§3.1: that way is not offered any more). It is HTTP/1.1 until the preface is whole, so that what HTTP/1.1
+ * expects of a client that says nothing holds meanwhile; octets that may be a preface wait.
+ */
+class PlainSession implements Session {
+  readonly #options: SessionOptions;
+  #http: Http1Connection | Http2Connection;
+  /** Octets of the preface that came so far; -1: it is decided. */
+  #matched = 0;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#http = new Http1Connection(httpOptions(options, 'http', { flow: options.flow }));
+  }
+
+  get state(): SessionState {
+    return this.#http.state;
+  }
+
+  room(): number {
+    return this.#http.room();
+  }
+
+  receive(nowUs: Micros, bytes: Uint8Array): void {
+    if (this.#matched >= 0) this.#decide(nowUs, bytes);
+    else this.#http.receive(nowUs, bytes);
+  }
+
+  #decide(nowUs: Micros, bytes: Uint8Array): void {
+    const before = this.#matched;
+    let at = 0;
+    while (at < bytes.length && before + at < CLIENT_PREFACE.length && bytes[at] === CLIENT_PREFACE[before + at]) at++;
+    if (before + at === CLIENT_PREFACE.length) {
+      this.#http = new Http2Connection(httpOptions(this.#options, 'http', { flow: this.#options.flow }));
+    } else if (at === bytes.length) {
+      this.#matched += at;
+      return;
+    }
+    this.#release(nowUs);
+    this.#http.receive(nowUs, bytes);
+  }
+
+  /** What waited goes on. */
+  #release(nowUs: Micros): void {
+    const waiting = this.#matched;
+    this.#matched = -1;
+    if (waiting > 0) this.#http.receive(nowUs, CLIENT_PREFACE.subarray(0, waiting));
+  }
+
+  endOfInput(nowUs: Micros): void {
+    this.#release(nowUs);
+    this.#http.endOfInput(nowUs);
+  }
+
+  take(nowUs: Micros, maxBytes: number): Uint8Array {
+    return this.#http.take(nowUs, maxBytes);
+  }
+
+  advance(nowUs: Micros): void {
+    this.#http.advance(nowUs);
+  }
+
+  nextDeadlineUs(): Micros | undefined {
+    return this.#http.nextDeadlineUs();
+  }
+
+  close(nowUs: Micros): void {
+    this.#http.close(nowUs);
+  }
+
+  respond(nowUs: Micros, token: string, answer: Answer): void {
+    this.#http.respond(nowUs, token, answer);
+  }
+
+  lost(nowUs: Micros): void {
+    this.#http.lost(nowUs);
+  }
+}
 
 class TlsSession implements Session {
   readonly #options: SessionOptions;
@@ -123,6 +204,15 @@ class TlsSession implements Session {
   close(nowUs: Micros): void {
     if (this.#http === undefined) this.#tls.close(nowUs);
     else this.#http.close(nowUs);
+  }
+
+  /** Without HTTP there was no request yet: nothing waits for an answer. */
+  respond(nowUs: Micros, token: string, answer: Answer): void {
+    this.#http?.respond(nowUs, token, answer);
+  }
+
+  lost(nowUs: Micros): void {
+    this.#http?.lost(nowUs);
   }
 
   /** Records to plaintext to HTTP, for as long as HTTP has room. Whether anything came through, the end included. */

@@ -2,6 +2,8 @@
 // back. Begin reading here; the layers are in ip/ipv4.ts, ip/ipv6.ts and tcp/. Neighbour discovery and routing are left
 // out: on the other side of the device is one host, or a router that knows the way.
 
+import { tokenFlow, traceUnanswered } from './http/deferral.js';
+import type { Answer } from './http/message.js';
 import {
   type Address,
   formatAddress6,
@@ -148,6 +150,15 @@ class IpStack implements Stack {
   abort(nowUs: Micros): void {
     this.advance(nowUs);
     this.#tcp.abort(this.#nowUs);
+  }
+
+  respond(nowUs: Micros, token: string, answer: Answer): void {
+    this.advance(nowUs);
+    const flow = tokenFlow(token);
+    const found = this.#tcp.serve(this.#nowUs, flow, (session) => session.respond?.(this.#nowUs, token, answer));
+    if (!found && this.#trace) {
+      traceUnanswered(this.#trace, this.#nowUs, flow, token, 'warning', 'no such connection any more');
+    }
   }
 
   get openFlows(): number {

@@ -2,13 +2,18 @@
 // one). Same law as the stack: what comes out is a function of config, seed and the timed calls. The bytes that the other
 // TCP has not yet taken over count as outstanding, so its backpressure (`acknowledged`) is an input like any other.
 
+import { tokenFlow, traceUnanswered } from './http/deferral.js';
+import type { Answer } from './http/message.js';
 import { limits } from './limits.js';
 import { DeadlineHeap, type HeapEntry, TimerTable } from './time.js';
+import type { Trace } from './trace.js';
 import type { Micros, Session, SessionFactory } from './types.js';
 
 export interface StreamsConfig {
   /** Listening port -> what speaks there. */
   readonly services: ReadonlyMap<number, SessionFactory>;
+  /** Told of answers to streams that are gone; all else is told by the sessions. */
+  readonly trace?: Trace | undefined;
 }
 
 /** What a stream's owner has to do. `bytes` belongs to the receiver from then on. */
@@ -50,6 +55,7 @@ interface Stream extends HeapEntry {
 
 export class Streams {
   readonly #services: ReadonlyMap<number, SessionFactory>;
+  readonly #trace: Trace | undefined;
   readonly #streams = new Map<number, Stream>();
   readonly #heap = new DeadlineHeap<Stream>();
   readonly #chunk = new Uint8Array(CHUNK_BYTES);
@@ -60,6 +66,7 @@ export class Streams {
 
   constructor(config: StreamsConfig) {
     this.#services = config.services;
+    this.#trace = config.trace;
   }
 
   /** Streams that are not yet closed both ways. */
@@ -100,6 +107,20 @@ export class Streams {
       default:
         input satisfies never;
     }
+    this.#settle(stream);
+  }
+
+  /** An answer from outside to a request that a handler deferred; a timed input like those of `receive`. */
+  respond(nowUs: Micros, token: string, answer: Answer): void {
+    this.advance(nowUs);
+    const flow = tokenFlow(token);
+    const name = /^accept#([0-9]{1,15})$/.exec(flow);
+    const stream = name === null ? undefined : this.#streams.get(Number(name[1]));
+    if (stream === undefined || stream.outputEnded) {
+      if (this.#trace) traceUnanswered(this.#trace, this.#nowUs, flow, token, 'warning', 'no such stream any more');
+      return;
+    }
+    stream.session.respond?.(this.#nowUs, token, answer);
     this.#settle(stream);
   }
 
@@ -241,5 +262,6 @@ export class Streams {
   #forget(stream: Stream): void {
     this.#heap.update(stream, Number.POSITIVE_INFINITY);
     this.#streams.delete(stream.serial);
+    stream.session.lost?.(this.#nowUs);
   }
 }

@@ -358,7 +358,7 @@ export type Http2Event =
       readonly kind: 'frame';
       readonly flow: string;
       readonly dir: Direction;
-      /** RFC spelling: DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION, or UNKNOWN. */
+      /** RFC spelling: DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION, PRIORITY_UPDATE (RFC 9218), or UNKNOWN. */
       readonly type: string;
       readonly typeCode: number;
       readonly streamId: number;
@@ -422,4 +422,33 @@ export type HttpEvent =
       readonly status: number;
       readonly method: string;
       readonly path: string;
+    }
+  | {
+      readonly layer: 'http';
+      /** The handler said that its answer comes from outside. */
+      readonly kind: 'deferred';
+      readonly flow: string;
+      /** What the answers to it name: the flow, a slash and the number of the request on it. */
+      readonly token: string;
+    }
+  | {
+      readonly layer: 'http';
+      /** A timed input from outside: an answer, or a part of it. */
+      readonly kind: 'answer';
+      readonly flow: string;
+      readonly token: string;
+      readonly answer: 'response' | 'content' | 'read' | 'pass' | 'fail';
+      /** Of `response`. */
+      readonly status?: number;
+      /** Bytes of content, given or asked for. */
+      readonly length?: number;
+    }
+  | {
+      readonly layer: 'http';
+      /** A deferred request gets no answer from outside, or one that cannot be sent; or an answer came that nobody waits for. */
+      readonly kind: 'unanswered';
+      readonly severity: 'warning' | 'error';
+      readonly flow: string;
+      readonly token: string;
+      readonly reason: string;
     };

@@ -1,6 +1,8 @@
 // The shapes that every layer shares: logical time, the byte-stream session, the frame stack.
 // Data goes up by a call's argument and down by `take(room)`: there are no upward callbacks and no promises in core.
 
+import type { Answer } from './http/message.js';
+
 /** Microseconds as a safe integer since the run began. Nothing in core asks for the time; it is always given. */
 export type Micros = number;
 
@@ -27,6 +29,13 @@ export interface Session {
   /** An orderly end is wanted (the server shuts down): finish what is being answered, then close. */
   close(nowUs: Micros): void;
   /**
+   * From outside, for a request whose handler deferred its answer; a timed input like `receive`. `token` names flow and
+   * request. One that nothing waits for is ignored. Absent: nothing is ever deferred here.
+   */
+  respond?(nowUs: Micros, token: string, answer: Answer): void;
+  /** The stream below is gone; nothing is taken any more. Only deferred requests have to be told. */
+  lost?(nowUs: Micros): void;
+  /**
    * open: both ways. draining: no input is wanted any more, output remains to be taken. closed: everything was taken,
    * the stream may end (FIN). aborted: the stream must be reset, nothing more is to be taken.
    */
@@ -51,6 +60,8 @@ export interface Stack {
   close(nowUs: Micros): void;
   /** Resets what is still open: the run ends now. A timed input, too. */
   abort(nowUs: Micros): void;
+  /** An answer from outside to a deferred request (`Deferred`). A timed input, too. */
+  respond(nowUs: Micros, token: string, answer: Answer): void;
   /** Connections that are not yet closed. */
   readonly openFlows: number;
 }

@@ -5,11 +5,11 @@ import { createServer as createHttpServer, type IncomingMessage, type ServerResp
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { BodySource, ConnectionInfo, Field, Handler, Request, Response } from '../core/http/message.js';
+import type { BodySource, ConnectionInfo, Field, Request, Response, SyncHandler } from '../core/http/message.js';
 import { listenError } from './sockets.js';
 
 export interface StdOptions {
-  readonly handler: Handler;
+  readonly handler: SyncHandler;
   readonly host: string;
   /** 0 lets the system choose. */
   readonly tlsPort: number;
@@ -86,7 +86,7 @@ export async function runStd(options: StdOptions): Promise<StdServer> {
   }
 }
 
-function answer(handler: Handler, request: NodeRequest, response: NodeResponse): void {
+function answer(handler: SyncHandler, request: NodeRequest, response: NodeResponse): void {
   request.on('error', () => {});
   response.on('error', () => {});
   const made = handler(describe(request));
@@ -113,8 +113,12 @@ function describe(request: NodeRequest): Request {
     headers,
     body: bodyOf(request),
     connection: connectionOf(request, tls),
+    serial: ++requests,
   };
 }
+
+/** Requests so far, of all connections: Node tells no number of its own. */
+let requests = 0;
 
 function connectionOf(request: NodeRequest, tls: boolean): ConnectionInfo {
   const flow = `node:${request.socket.remotePort ?? 0}`;

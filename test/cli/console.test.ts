@@ -88,7 +88,7 @@ test('--layers shows these layers only', () => {
   assert.ok(only('tls').every((line) => line.startsWith('    [TLS]')) && only('tls').length === 8);
   assert.ok(only('http1').every((line) => line.startsWith('      [HTTP]')) && only('http1').length === 4);
   assert.ok(only('http2').every((line) => line.startsWith('      [H2]')) && only('http2').length === 12);
-  assert.equal(only('http'), ['      [HTTP] GET / -> 200']);
+  assert.ok(only('http').every((line) => line.startsWith('      [HTTP]')) && only('http').length === 4);
   assert.equal(render(events, { layers: new Set() }), []);
 });
 

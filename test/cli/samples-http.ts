@@ -294,4 +294,31 @@ export const HTTP_SAMPLES: readonly Sample[] = [
     event: { layer: 'http', kind: 'response', flow: FLOW, dir: 'out', status: 200, method: 'GET', path: '/' },
     normal: '      [HTTP] GET / -> 200',
   },
+  {
+    event: { layer: 'http', kind: 'deferred', flow: FLOW, token: `${FLOW}/3` },
+    normal: '      [HTTP] request 3 is answered from outside',
+  },
+  {
+    event: {
+      layer: 'http',
+      kind: 'answer',
+      flow: FLOW,
+      token: `${FLOW}/3`,
+      answer: 'response',
+      status: 200,
+      length: 6,
+    },
+    normal: '      [HTTP] request 3 <- response 200 len=6',
+  },
+  {
+    event: {
+      layer: 'http',
+      kind: 'unanswered',
+      severity: 'warning',
+      flow: FLOW,
+      token: `${FLOW}/3`,
+      reason: 'the exchange is over',
+    },
+    normal: '      [HTTP] [WARN] request 3: the exchange is over',
+  },
 ];

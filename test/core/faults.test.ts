@@ -170,6 +170,8 @@ class EchoStack implements Stack {
     return this.#out.shift();
   }
 
+  respond(): void {}
+
   nextDeadlineUs(): Micros | undefined {
     return this.#due[0]?.atUs;
   }

@@ -40,6 +40,7 @@ function tcpInputs(seed: number): Sent[] {
     nextDeadlineUs: () => stack.nextDeadlineUs(),
     close: (nowUs) => stack.close(nowUs),
     abort: (nowUs) => stack.abort(nowUs),
+    respond: (nowUs, token, answer) => stack.respond(nowUs, token, answer),
     openFlows: 0,
   };
   const peer = new TcpPeer({

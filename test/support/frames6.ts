@@ -177,6 +177,7 @@ export function asIpv4(stack: Stack): Stack {
     nextDeadlineUs: () => stack.nextDeadlineUs(),
     close: (nowUs) => stack.close(nowUs),
     abort: (nowUs) => stack.abort(nowUs),
+    respond: (nowUs, token, answer) => stack.respond(nowUs, token, answer),
     get openFlows() {
       return stack.openFlows;
     },

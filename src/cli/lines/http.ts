@@ -59,9 +59,26 @@ export function httpLine(event: HttpEvent): Line {
       );
     case 'response':
       return plain(`${token(event.method)} ${token(event.path)} -> ${event.status}`);
+    case 'deferred':
+      return plain(`${requestName(event.token)} is answered from outside`);
+    case 'answer':
+      return plain(
+        `${requestName(event.token)} <- ${token(event.answer)}` +
+          (event.status === undefined ? '' : ` ${event.status}`) +
+          (event.length === undefined ? '' : ` len=${event.length}`),
+      );
+    case 'unanswered': {
+      const text = `${requestName(event.token)}: ${printable(event.reason)}`;
+      return event.severity === 'error' ? failure(text) : warning(text);
+    }
     default:
       return event satisfies never;
   }
+}
+
+/** What stands behind the flow in a token. */
+function requestName(name: string): string {
+  return `request ${token(name.slice(name.lastIndexOf('/') + 1))}`;
 }
 
 /** `GET /` of a request, `200` of a response, `trailers` when the block has no pseudo-header field (RFC 9113 §8.1). */

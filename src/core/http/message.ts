@@ -1,5 +1,6 @@
 // A request and a response as the handler sees them, whatever HTTP version carried them (RFC 9110). Bodies are pull
-// sources: nobody holds a body in memory, and reading slower is what slows the other side down.
+// sources: nobody holds a body in memory, and reading slower is what slows the other side down. A handler may also say
+// that its answer comes from outside, later (`Deferred`): then each part of that answer is a timed input of the run.
 
 import type { Field } from '../trace.js';
 import type { Micros } from '../types.js';
@@ -61,6 +62,8 @@ export interface Request {
   /** The request's content. Reading it is what grants the peer more window. A response may be built upon it. */
   readonly body: BodySource;
   readonly connection: ConnectionInfo;
+  /** Names the request on its connection: the stream identifier in HTTP/2, 1, 2, 3, ... in HTTP/1.x. */
+  readonly serial: number;
 }
 
 export interface Response {
@@ -76,13 +79,86 @@ export interface Response {
   readonly delayUs?: Micros;
 }
 
+/** Pure: the same request gives the same response. */
+export type SyncHandler = (request: Request) => Response;
+
 /**
- * Called when the request's header section is complete. Synchronous and pure: the same request gives the same
- * response. It must not throw; a thrown error becomes a 500.
+ * Called when the request's header section is complete; pure, and so is what it returns, or else a `Deferred`. It must
+ * not throw; a thrown error becomes a 500, and so does what is no response.
  */
-export type Handler = (request: Request) => Response;
+export type Handler = (request: Request) => Response | Deferred;
+
+/**
+ * Returned by a handler whose answer comes from outside: by `respond` of session, stack or streams, with the request's
+ * token. Its methods are told what happens meanwhile, during a call of the core: they must not call the core back.
+ */
+export interface Deferred {
+  readonly deferred: true;
+  /** Who answers when the outside passes (`{ kind: 'pass' }`). Absent: 404. */
+  readonly otherwise?: SyncHandler;
+  /**
+   * Content of the request, as far as it was asked for (`{ kind: 'read' }`); at most 65,536 bytes, valid during the call.
+   * `end` comes once, without bytes, and with the trailer section if there was one.
+   */
+  content?(bytes: Uint8Array, end: boolean, trailers: readonly Field[]): void;
+  /** Bytes of the answer's content that still wait in the core; told when they have become fewer. */
+  drained?(waitingBytes: number): void;
+  /** The exchange is over, once: further answers to its token are ignored. */
+  ended?(how: DeferralEnd): void;
+}
+
+/**
+ * sent: all of the answer was handed to the connection. passed: the other handler answers. cancelled: the peer reset the
+ * stream, broke the protocol, or is gone. timeout: nothing came in time. failed: the answer could not be sent.
+ */
+export type DeferralEnd = 'sent' | 'passed' | 'cancelled' | 'timeout' | 'failed';
+
+/** What comes from outside for a deferred request. Plain data: recordings hold it. */
+export type Answer =
+  | ResponseAnswer
+  /** The next content of a response that said `follows`; at most `limits.http.answerPieceBytes`, copied. */
+  | {
+      readonly kind: 'content';
+      readonly bytes: Uint8Array;
+      readonly end: boolean;
+      /** With `end` only, and only where the response did not tell the length of what follows. */
+      readonly trailers?: readonly Field[];
+    }
+  /** So many more bytes of the request's content are wanted: reading them is what grants the peer more window. */
+  | { readonly kind: 'read'; readonly maxBytes: number }
+  /** The outside does not want the request: `Deferred.otherwise` answers. Not after a `read` or a response. */
+  | { readonly kind: 'pass' }
+  /** The outside failed: 500, or the response is cut off where it has begun. */
+  | { readonly kind: 'fail' };
+
+export interface ResponseAnswer {
+  readonly kind: 'response';
+  readonly status: number;
+  /** As in `Response`. */
+  readonly headers: readonly Field[];
+  /** All of the content (at most `limits.http.answerPieceBytes`, copied); `follows`: it comes by `content` answers; absent: none. */
+  readonly content?: Uint8Array | 'follows';
+  /** How much follows, where that is known; otherwise left out. */
+  readonly length?: number;
+  /** Behind a whole content. */
+  readonly trailers?: readonly Field[];
+}
+
+/** Names a request in a run: `10.0.0.1:49152>10.0.0.2:443#0/3`. */
+export function requestToken(request: Request): string {
+  return `${request.connection.flow}/${request.serial}`;
+}
 
 export const EMPTY_BODY: BodySource = { length: 0, read: () => undefined };
+
+/** Tells a source that nobody reads on. It is the handler's: what it throws changes nothing any more. */
+export function cancelSource(source: BodySource): void {
+  try {
+    source.cancel?.();
+  } catch {
+    // It is done with either way.
+  }
+}
 
 /** The first value of a field, by lower-case name. */
 export function fieldValue(fields: readonly Field[], name: string): string | undefined {

@@ -2,11 +2,11 @@
 // gives the same response. Leaves out what the places answer (places.ts) and every kind of state.
 
 import { notAllowed, options, parseNumber, READ_METHODS, text } from './answers.js';
-import type { Request, Response } from './message.js';
+import type { Response, SyncHandler } from './message.js';
 import { places } from './places.js';
 
 /** The handler of the built-in test site. `otherwise` answers for every path that is not in the table; absent: 404. */
-export function createSite(otherwise: (request: Request) => Response = notHere): (request: Request) => Response {
+export function createSite(otherwise: SyncHandler = notHere): SyncHandler {
   return (request) => {
     const { method, path } = request;
     // RFC 9110 §9.3.7: the server as a whole.

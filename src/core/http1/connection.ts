@@ -2,20 +2,21 @@
 // content of the request is read, and the next request is begun, only as `take` makes room for what that leads to.
 // Leaves out TLS, TCP and what is answered (the handler's), upgrades and CONNECT.
 
-import type { BodySource, ConnectionInfo, Field, Handler, Request, Response } from '../http/message.js';
-import { EMPTY_BODY } from '../http/message.js';
+import { ask, Deferral, isDeferred, tokenSerial, traceUnanswered } from '../http/deferral.js';
+import type { Answer, BodySource, ConnectionInfo, Deferred, Field, Handler, Response } from '../http/message.js';
+import { cancelSource, EMPTY_BODY } from '../http/message.js';
 import { allowsContent } from '../http/status.js';
 import { limits } from '../limits.js';
 import type { Trace } from '../trace.js';
 import type { Micros, Session, SessionState } from '../types.js';
-import { PIECE_BYTES, RequestBody } from './body.js';
+import { RequestBody } from './body.js';
 import { Http1Events } from './events.js';
 import { ResponseFraming, refusalResponse } from './framing.js';
 import { InputBuffer } from './input.js';
 import type { RequestHead } from './message.js';
-import { CHUNK_OVERHEAD, CONTINUE, fieldBytes, headBytes, OutputBuffer } from './output.js';
-import { handlerRefusal, type Refusal, refusals } from './refusals.js';
-import { RequestReader } from './request.js';
+import { CHUNK_OVERHEAD, CONTINUE, headBytes, OutputBuffer } from './output.js';
+import { handlerRefusal, outsideRefusal, type Refusal, refusals } from './refusals.js';
+import { RequestReader, requestOf } from './request.js';
 import { Timeouts } from './timeouts.js';
 
 export interface Http1Options {
@@ -29,21 +30,17 @@ export interface Http1Options {
 }
 
 /**
- * request: reading a head. response: the handler has answered, nothing of the final response is out. content: its head
- * is out. drain: it is out, content of the request is read over. end: nothing more is made; `take` empties what there is.
+ * request: reading a head. waiting: for the answer from outside. response: there is an answer, nothing of the final
+ * response is out. content: its head is out. drain: it is out, content of the request is read over. end: nothing more is
+ * made; `take` empties what there is.
  */
-type Phase = 'request' | 'response' | 'content' | 'drain' | 'end';
+type Phase = 'request' | 'waiting' | 'response' | 'content' | 'drain' | 'end';
 
-/** So that a `take` of a few bytes does not make chunks of a few bytes. */
-const SMALLEST_PIECE = 1_024;
 /** The first piece of content is read before the head is written, see `#beginResponse`. */
 const FIRST_PIECE = 4_096;
 /** What the connection adds to a header section: date, content-length or transfer-encoding, connection. */
 const OWN_FIELD_BYTES = 128;
 const NEVER = Number.POSITIVE_INFINITY;
-const NO_FIELDS: readonly Field[] = [];
-/** Of a last chunk besides its fields: `0` and two line ends. */
-const LAST_CHUNK_BYTES = 5;
 
 export class Http1Connection implements Session {
   readonly #options: Http1Options;
@@ -63,13 +60,14 @@ export class Http1Connection implements Session {
   #head: RequestHead | undefined;
   #requestBody: RequestBody | undefined;
   #continueSent = false;
-  #drainedBytes = 0;
+  /** Of the request under way, or of the last one. */
+  #serial = 0;
 
   // Its response.
+  #deferral: Deferral | undefined;
   #response: Response | undefined;
   #body: BodySource = EMPTY_BODY;
   readonly #framing = new ResponseFraming();
-  #sent = 0;
   #persistent = false;
   #delayedUntilUs = NEVER;
   /** When its content wants to be read again. */
@@ -98,7 +96,7 @@ export class Http1Connection implements Session {
     if (this.#deaf || this.#input.ended || bytes.length === 0) return;
     if (this.room() === 0 && this.#input.length + bytes.length > limits.http1.inputOvershootBytes) {
       this.#events?.error(nowUs, refusals.beyondRoom, this.#input.streamOffset(this.#input.end));
-      this.#abort();
+      this.#abort(nowUs);
       return;
     }
     this.#input.append(bytes);
@@ -126,18 +124,41 @@ export class Http1Connection implements Session {
   advance(nowUs: Micros): void {
     if (this.#delayedUntilUs <= nowUs) this.#delayedUntilUs = NEVER;
     if (this.#dueUs <= nowUs) this.#dueUs = NEVER;
+    const deferral = this.#deferral;
+    while (deferral !== undefined && deferral.dueUs <= nowUs) this.#answerDue(deferral.dueUs, deferral);
     if (this.#timeouts.deadlineUs <= nowUs) this.#tooSlow(nowUs);
   }
 
   nextDeadlineUs(): Micros | undefined {
-    const deadlineUs = Math.min(this.#delayedUntilUs, this.#dueUs, this.#timeouts.deadlineUs);
+    const answerUs = this.#deferral?.dueUs ?? NEVER;
+    const deadlineUs = Math.min(this.#delayedUntilUs, this.#dueUs, this.#timeouts.deadlineUs, answerUs);
     return deadlineUs === NEVER ? undefined : deadlineUs;
   }
 
   close(nowUs: Micros): void {
     this.#closeWanted = true;
-    if (this.#phase === 'request' || this.#phase === 'drain') this.#end();
+    if (this.#phase === 'request' || this.#phase === 'drain') this.#end(nowUs);
     this.#watch(nowUs);
+  }
+
+  respond(nowUs: Micros, token: string, answer: Answer): void {
+    const { flow, trace } = this.#options;
+    const deferral = this.#deferral;
+    if (deferral === undefined || tokenSerial(token, flow) !== this.#serial) {
+      if (trace) traceUnanswered(trace, nowUs, flow, token, 'warning', 'no request waits for this answer');
+      return;
+    }
+    const outcome = deferral.accept(nowUs, answer);
+    if (outcome.kind === 'failed') this.#refuse(nowUs, outsideRefusal(outcome.reason));
+    else if (outcome.kind === 'response') {
+      if (outcome.final) deferral.end(nowUs, 'passed');
+      this.#begin(nowUs, outcome.response);
+    }
+    this.#watch(nowUs);
+  }
+
+  lost(nowUs: Micros): void {
+    this.#deferral?.end(nowUs, 'cancelled');
   }
 
   // ---- Time ----
@@ -156,12 +177,12 @@ export class Http1Connection implements Session {
     const { wait } = this.#timeouts;
     this.#timeouts.stop(nowUs);
     // RFC 9112 §9.5: a connection that nobody uses is closed without a word.
-    if (wait === 'request') this.#end();
+    if (wait === 'request') this.#end(nowUs);
     else if (wait === 'head') this.#refuse(nowUs, refusals.headTooSlow, this.#input.streamOffset(this.#input.end));
     else if (this.#phase !== 'drain') this.#refuse(nowUs, refusals.contentTooSlow);
     else {
       this.#events?.error(nowUs, refusals.contentTooSlow);
-      this.#end();
+      this.#end(nowUs);
     }
   }
 
@@ -177,7 +198,7 @@ export class Http1Connection implements Session {
     const read = this.#reader.read(this.#input);
     if (read === undefined) {
       if (!this.#input.ended) return;
-      if (this.#reader.idle && this.#input.length === 0) this.#end();
+      if (this.#reader.idle && this.#input.length === 0) this.#end(nowUs);
       // RFC 9112 §8: incomplete, so nothing of it is done.
       else this.#refuse(nowUs, refusals.headCutOff, this.#input.streamOffset(this.#input.end));
     } else if ('status' in read) this.#refuse(nowUs, read, this.#reader.refusedAt);
@@ -185,7 +206,7 @@ export class Http1Connection implements Session {
   }
 
   #beginRequest(nowUs: Micros, head: RequestHead): void {
-    const { method, path, authority, version, headers, contentLength } = head;
+    const { contentLength } = head;
     const scheme = head.scheme ?? this.#options.scheme;
     this.#events?.request(nowUs, head);
     if (scheme === 'https' && this.#options.scheme === 'http') {
@@ -201,47 +222,34 @@ export class Http1Connection implements Session {
     this.#continueSent = false;
     this.#persistent = head.persistent;
     this.#timeouts.beginContent();
-    const request: Request = {
-      version,
-      method,
-      scheme,
-      authority,
-      path,
-      headers,
-      body: body ?? EMPTY_BODY,
-      connection: this.#options.connection,
-    };
-    let response: Response;
+    const request = requestOf(head, scheme, body ?? EMPTY_BODY, this.#options.connection, ++this.#serial);
+    let response: Response | Deferred;
     try {
-      response = this.#options.handler(request);
+      response = ask(this.#options.handler, request);
     } catch {
       response = this.#failure(nowUs, refusals.handlerFailed);
     }
-    this.#respond(response);
-    const { delayUs = 0 } = response;
-    if (delayUs > 0) this.#delayedUntilUs = nowUs + delayUs;
+    if (isDeferred(response)) {
+      this.#deferral = new Deferral(nowUs, request, response, this.#options.trace);
+      this.#phase = 'waiting';
+    } else {
+      this.#deferral = undefined;
+      this.#begin(nowUs, response);
+    }
   }
 
   /** RFC 9112 §9.3: content that nobody read is read over, up to a limit, or it would be taken for the next request. */
   #drain(nowUs: Micros): void {
     const body = this.#requestBody;
     if (body !== undefined) {
-      let piece = body.pull(PIECE_BYTES);
-      this.#events?.bodyIn(nowUs, this.#requestBody);
-      while (piece !== undefined) {
-        if (piece.length === 0) return;
-        this.#drainedBytes += piece.length;
-        if (this.#drainedBytes > limits.http1.drainBytes) {
-          this.#events?.error(nowUs, refusals.contentUnread);
-          this.#end();
-          return;
-        }
-        piece = body.pull(PIECE_BYTES);
-        this.#events?.bodyIn(nowUs, this.#requestBody);
-      }
+      const waits = body.discard();
+      this.#events?.bodyIn(nowUs, body);
+      if (waits) return;
       if (body.refusal !== undefined) {
-        this.#events?.error(nowUs, body.refusal, body.refusedAt);
-        this.#end();
+        // How far it was read over depends on how the input was cut, so that is not told.
+        const unread = body.refusal === refusals.contentUnread;
+        this.#events?.error(nowUs, body.refusal, unread ? undefined : body.refusedAt);
+        this.#end(nowUs);
         return;
       }
       this.#requestBody = undefined;
@@ -251,17 +259,44 @@ export class Http1Connection implements Session {
     this.#readRequest(nowUs);
   }
 
+  // ---- Answers from outside ----
+
+  /** Hands up content of the request that was asked for; false when nothing was done. */
+  #feed(nowUs: Micros, deferral: Deferral): boolean {
+    const moved = deferral.feed();
+    const body = this.#requestBody;
+    this.#events?.bodyIn(nowUs, body);
+    if (body?.refusal !== undefined) this.#refuse(nowUs, body.refusal, body.refusedAt);
+    else if (!moved) {
+      // Behind the head of the final response a 100 has no place any more.
+      return this.#phase !== 'content' && this.#output.reserve(CONTINUE.length) && this.#sendContinue(nowUs);
+    }
+    return true;
+  }
+
+  #answerDue(nowUs: Micros, deferral: Deferral): void {
+    if (!deferral.isOverdue(nowUs)) return;
+    deferral.end(nowUs, 'timeout');
+    this.#refuse(nowUs, refusals.outsideTooSlow);
+  }
+
   // ---- Responses ----
+
+  #begin(nowUs: Micros, response: Response): void {
+    this.#respond(response);
+    const { delayUs = 0 } = response;
+    if (delayUs > 0) this.#delayedUntilUs = nowUs + delayUs;
+  }
 
   #respond(response: Response): void {
     this.#response = response;
     this.#body = response.body ?? EMPTY_BODY;
-    this.#sent = 0;
     this.#phase = 'response';
   }
 
   /** Makes some more output, or goes on to the next phase; false when nothing can be done now. */
   #produce(nowUs: Micros, wanted: number): boolean {
+    if (this.#deferral?.wantsContent && this.#feed(nowUs, this.#deferral)) return true;
     if (this.#phase === 'response') return this.#beginResponse(nowUs);
     if (this.#phase === 'content') return this.#sendContent(nowUs, wanted);
     return false;
@@ -277,7 +312,8 @@ export class Http1Connection implements Session {
     if (size > limits.http1.responseHeadBytes) return this.#fail(nowUs, 'the header section is too large');
     const withContent = this.#reader.method !== 'HEAD' && allowsContent(status);
     const length = this.#body.length ?? NEVER;
-    const early = withContent && length > 0 && this.#requestBody !== undefined && !this.#requestBody.ended;
+    const unread = this.#requestBody !== undefined && !this.#requestBody.ended;
+    const early = withContent && length > 0 && unread && !this.#deferral?.open;
     if (!this.#output.reserve(early ? size + FIRST_PIECE : size)) return false;
 
     let first: Uint8Array | undefined;
@@ -334,25 +370,12 @@ export class Http1Connection implements Session {
   }
 
   #sendContent(nowUs: Micros, wanted: number): boolean {
-    const output = this.#output;
-    const { framing, left } = this.#framing;
-    let room = wanted - output.length;
-    if (framing === 'chunked') {
-      if (output.space < SMALLEST_PIECE) return false;
-      room = Math.min(Math.max(room, SMALLEST_PIECE), output.space) - CHUNK_OVERHEAD;
-    } else if (framing === 'length') room = Math.min(room, left);
-    room = Math.min(room, PIECE_BYTES - (this.#sent % PIECE_BYTES));
-    output.reserve(framing === 'chunked' ? room + CHUNK_OVERHEAD : room);
+    const framing = this.#framing;
+    const room = framing.reserve(this.#output, wanted);
+    if (room <= 0) return false;
     const piece = this.#readBody(nowUs, room);
     if (this.#phase !== 'content') return true;
-    if (piece === undefined) {
-      if (framing === 'length') return this.#fail(nowUs, 'too little content');
-      if (framing === 'chunked' && !this.#endChunks(nowUs)) return false;
-      if (this.#phase !== 'content') return true;
-      this.#events?.bodyOut(nowUs, this.#sent, true);
-      this.#finish(nowUs);
-      return true;
-    }
+    if (piece === undefined) return this.#endContent(nowUs);
     if (piece.length === 0) return false;
     this.#putContent(nowUs, piece);
     return true;
@@ -360,28 +383,24 @@ export class Http1Connection implements Session {
 
   /** The room for it is reserved. */
   #putContent(nowUs: Micros, piece: Uint8Array): void {
-    const framing = this.#framing;
-    this.#sent += piece.length;
-    if (framing.framing === 'chunked') this.#output.putChunk(piece);
-    else this.#output.put(piece);
-    if (framing.framing === 'length') framing.left -= piece.length;
-    const end = framing.framing === 'length' && framing.left === 0;
-    this.#events?.bodyOut(nowUs, this.#sent, end);
+    const end = this.#framing.put(this.#output, piece);
+    this.#events?.bodyOut(nowUs, this.#framing.sent, end);
     if (end) this.#finish(nowUs);
   }
 
-  /** The last chunk and the trailer section (RFC 9112 §7.1.2); false when there is no room for them yet. */
-  #endChunks(nowUs: Micros): boolean {
-    let fields: readonly Field[];
+  /** The body has ended; false when the output has no room yet for what ends the content. */
+  #endContent(nowUs: Micros): boolean {
+    let ended: boolean | string;
     try {
-      fields = this.#body.trailers?.() ?? NO_FIELDS;
+      ended = this.#framing.end(this.#output, this.#body);
     } catch {
-      return this.#fail(nowUs, 'its trailers failed');
+      ended = 'its trailers failed';
     }
-    const size = fieldBytes(fields) + LAST_CHUNK_BYTES;
-    if (size > limits.http1.responseHeadBytes) return this.#fail(nowUs, 'the trailer section is too large');
-    if (!this.#output.reserve(size)) return false;
-    return this.#output.putLastChunk(fields) || this.#fail(nowUs, 'a trailer field that cannot be sent');
+    if (typeof ended === 'string') return this.#fail(nowUs, ended);
+    if (!ended) return false;
+    this.#events?.bodyOut(nowUs, this.#framing.sent, true);
+    this.#finish(nowUs);
+    return true;
   }
 
   /** The next content of the response. What went wrong in reading has changed the phase or the response. */
@@ -389,7 +408,8 @@ export class Http1Connection implements Session {
     let piece: Uint8Array | undefined;
     try {
       piece = this.#body.read(maxBytes, nowUs);
-      if (piece?.length === 0) this.#sleep(nowUs, this.#body.dueUs);
+      const { dueUs } = this.#body;
+      if (piece?.length === 0 && Number.isSafeInteger(dueUs)) this.#dueUs = Math.max(dueUs!, nowUs + 1);
     } catch {
       this.#fail(nowUs, 'its content failed');
       return undefined;
@@ -401,20 +421,15 @@ export class Http1Connection implements Session {
     return piece !== undefined && piece.length > maxBytes ? piece.subarray(0, maxBytes) : piece;
   }
 
-  /** Its content waits for logical time. */
-  #sleep(nowUs: Micros, dueUs: Micros | undefined): void {
-    if (dueUs !== undefined && Number.isSafeInteger(dueUs)) this.#dueUs = Math.max(dueUs, nowUs + 1);
-  }
-
   #finish(nowUs: Micros): void {
+    this.#deferral?.end(nowUs, 'sent');
     this.#requestBody?.cancel();
     this.#cancelBody();
     this.#response = undefined;
     if (!this.#persistent || this.#closeWanted) {
-      this.#end();
+      this.#end(nowUs);
       return;
     }
-    this.#drainedBytes = 0;
     this.#phase = 'drain';
     this.#drain(nowUs);
   }
@@ -427,14 +442,16 @@ export class Http1Connection implements Session {
     this.#requestBody = undefined;
     this.#deaf = true;
     this.#input.clear();
-    if (this.#phase === 'content') this.#cutOff();
-    else this.#respond(response);
+    if (this.#phase !== 'content') this.#respond(response);
+    // RFC 9112 §8: the peer sees by the framing that the response is incomplete, or else by a reset.
+    else if (this.#framing.framing === 'close') this.#abort(nowUs);
+    else this.#end(nowUs);
   }
 
   /** The handler's response cannot be sent. Always true: something was done. */
   #fail(nowUs: Micros, what: string): true {
     // The answer to a failure cannot fail, unless the date that we are given cannot be sent.
-    if (this.#failed) this.#abort();
+    if (this.#failed) this.#abort(nowUs);
     else {
       this.#failed = true;
       this.#refuse(nowUs, handlerRefusal(what));
@@ -444,6 +461,7 @@ export class Http1Connection implements Session {
 
   #failure(nowUs: Micros, refusal: Refusal, offset?: number): Response {
     this.#events?.error(nowUs, refusal, offset);
+    this.#deferral?.end(nowUs, refusal.status === 500 ? 'failed' : 'cancelled');
     this.#persistent = false;
     this.#delayedUntilUs = NEVER;
     this.#requestBody?.cancel();
@@ -451,13 +469,8 @@ export class Http1Connection implements Session {
     return refusalResponse(refusal);
   }
 
-  /** RFC 9112 §8: the peer sees by the framing that the response is incomplete, or else by a reset. */
-  #cutOff(): void {
-    if (this.#framing.framing === 'close') this.#abort();
-    else this.#end();
-  }
-
-  #end(): void {
+  #end(nowUs: Micros): void {
+    this.#deferral?.end(nowUs, 'cancelled');
     this.#phase = 'end';
     this.#deaf = true;
     this.#delayedUntilUs = NEVER;
@@ -467,8 +480,8 @@ export class Http1Connection implements Session {
     this.#input.clear();
   }
 
-  #abort(): void {
-    this.#end();
+  #abort(nowUs: Micros): void {
+    this.#end(nowUs);
     this.#aborted = true;
     this.#output.clear();
   }
@@ -478,10 +491,6 @@ export class Http1Connection implements Session {
     const body = this.#body;
     this.#body = EMPTY_BODY;
     this.#dueUs = NEVER;
-    try {
-      body.cancel?.();
-    } catch {
-      // It is the handler's, and done with.
-    }
+    cancelSource(body);
   }
 }

@@ -2,7 +2,7 @@
 // one place where a ParseError of the header section becomes a verdict. Leaves out the content (body.ts).
 
 import { ParseError } from '../bytes/reader.js';
-import type { Field } from '../http/message.js';
+import type { BodySource, ConnectionInfo, Field, Request } from '../http/message.js';
 import { TextCache, TOKEN } from '../http/text.js';
 import { limits } from '../limits.js';
 import type { InputBuffer } from './input.js';
@@ -19,6 +19,18 @@ import { type Refusal, refusalOf, refusals } from './refusals.js';
 const LF = 0x0a;
 const CR = 0x0d;
 const SP = 0x20;
+
+/** The request as the handler sees it. */
+export function requestOf(
+  head: RequestHead,
+  scheme: 'http' | 'https',
+  body: BodySource,
+  connection: ConnectionInfo,
+  serial: number,
+): Request {
+  const { version, method, authority, path, headers } = head;
+  return { version, method, scheme, authority, path, headers, body, connection, serial };
+}
 
 export class RequestReader {
   /** Where a refusal struck, in bytes since the connection began. */

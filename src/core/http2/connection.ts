@@ -1,27 +1,26 @@
-// An HTTP/2 server connection (RFC 9113) over one byte stream: what each frame does, when a request is handed to the
-// handler, and how the connection ends. Frames come from `input.ts`, responses leave by `send.ts`; TLS and TCP are below
-// and are not seen here. There is no server push.
+// An HTTP/2 server connection (RFC 9113) over one byte stream: what each frame does, what is due when, and how the
+// connection ends. Frames come from `input.ts`, requests are made of field blocks by `requests.ts`, responses leave by
+// `send.ts`; TLS and TCP are below and are not seen here. There is no server push.
 
-import { ParseError } from '../bytes/reader.js';
-import { type BodySource, type ConnectionInfo, EMPTY_BODY, type Handler } from '../http/message.js';
+import type { Answer, ConnectionInfo, Handler } from '../http/message.js';
 import { limits } from '../limits.js';
+import { TimerTable } from '../time.js';
 import type { Trace } from '../trace.js';
 import type { Micros, Session, SessionState } from '../types.js';
-import { answer, attach } from './answer.js';
-import { FieldBlock } from './block.js';
+import { Answers } from './answer.js';
 import { Budget } from './budget.js';
 import { ControlQueue } from './control.js';
 import { type Verdict, verdicts } from './errors.js';
 import { ReceiveFlow, windowOverflows } from './flow.js';
-import { ErrorCode, errorCodeName, Flag, FrameType, readU32 } from './frame.js';
-import { RequestHead, trailersVerdict } from './headers.js';
-import { createHeaderList, HpackDecoder } from './hpack/decode.js';
+import { ErrorCode, Flag, FrameType, MAX_STREAM_ID, readU32 } from './frame.js';
 import { FrameInput } from './input.js';
+import { Requests } from './requests.js';
+import { isProhibitedSuite } from './security.js';
 import { Sender } from './send.js';
 import { applySetting, createPeerSettings, ourSettings } from './settings.js';
-import { RequestBody, type Stream } from './stream.js';
+import { type Stream, StreamTimer } from './stream.js';
 import { StreamTable } from './streams.js';
-import { traceInput } from './tell.js';
+import { traceError, traceInput } from './tell.js';
 
 export interface Http2Options {
   readonly flow: string;
@@ -34,10 +33,19 @@ export interface Http2Options {
 }
 
 /**
- * open: frames are worked on. closing: an orderly end was asked for by either side (GOAWAY), streams are being finished.
- * ended: no input is wanted any more (error, end of input, or all is done); what was made is still to be taken.
+ * open: frames are worked on. leaving: we want an end and have said so, new streams are still taken (RFC 9113 §6.8).
+ * closing: either side has sent its last GOAWAY, streams are being finished. ended: no input is wanted any more (error, end
+ * of input, or all is done); what was made is still to be taken.
  */
-type Phase = 'open' | 'closing' | 'ended';
+type Phase = 'open' | 'leaving' | 'closing' | 'ended';
+
+/** settings: our SETTINGS are to be acknowledged. input: a frame or field block is to come to its end. leaving, idle: as named. */
+const Timer = { settings: 0, input: 1, leaving: 2, idle: 3 } as const;
+const TIMERS = 4;
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** The opaque data of the PING that goes with the first GOAWAY: "shutdown". */
+const SHUTDOWN = Uint8Array.from('shutdown', (c) => c.charCodeAt(0));
 
 export class Http2Connection implements Session {
   readonly #options: Http2Options;
@@ -48,10 +56,9 @@ export class Http2Connection implements Session {
   readonly #streams: StreamTable;
   readonly #peer = createPeerSettings();
   readonly #sender: Sender;
-  readonly #decoder = new HpackDecoder(limits.http2.decoderTableBytes);
-  readonly #list = createHeaderList();
-  readonly #block = new FieldBlock();
-  readonly #head = new RequestHead();
+  readonly #answers: Answers;
+  readonly #requests: Requests;
+  readonly #timers = new TimerTable(TIMERS);
   readonly #resets = new Budget(limits.http2.resetBurst, limits.http2.resetPerSecond);
   readonly #settings = new Budget(limits.http2.settingsBurst, limits.http2.settingsPerSecond);
   readonly #idleFrames = new Budget(limits.http2.idleFrameBurst, limits.http2.idleFramesPerSecond);
@@ -59,8 +66,10 @@ export class Http2Connection implements Session {
   #phase: Phase = 'open';
   #started = false;
   #settingsReceived = false;
-  /** The last stream of the GOAWAY that we sent; -1: none sent. */
-  #goawayLastStreamId = -1;
+  #lastInputUs: Micros = 0;
+  /** What the input timer is armed for: a frame by its number, a field block by its number below 0; see `#watchInput`. */
+  #watched = 0;
+  #windowUpdates = 0;
 
   constructor(options: Http2Options) {
     this.#options = options;
@@ -68,9 +77,10 @@ export class Http2Connection implements Session {
     this.#control = new ControlQueue(options.flow, options.trace);
     this.#flow = new ReceiveFlow(this.#control);
     this.#streams = new StreamTable(this.#control, options.flow, options.trace);
-    this.#sender = new Sender(options, this.#control, this.#streams, this.#peer, (stream, verdict) => {
-      this.#streamError(stream.id, verdict);
-    });
+    const onError = (stream: Stream, verdict: Verdict): void => this.#streamError(stream.id, verdict);
+    this.#sender = new Sender(options, this.#control, this.#streams, this.#peer, onError);
+    this.#answers = new Answers(options, this.#streams, onError);
+    this.#requests = new Requests(options, this.#streams, this.#flow, this.#peer, this.#answers);
   }
 
   get state(): SessionState {
@@ -81,6 +91,7 @@ export class Http2Connection implements Session {
   receive(nowUs: Micros, bytes: Uint8Array): void {
     this.#enter(nowUs);
     if (this.#phase === 'ended') return;
+    this.#lastInputUs = nowUs;
     const input = this.#input;
     input.push(bytes);
     for (;;) {
@@ -98,13 +109,14 @@ export class Http2Connection implements Session {
       if (this.#control.full) this.#connectionError(0, verdicts.tooManyReplies);
       if (this.#ended()) return;
     }
+    this.#watchInput(nowUs);
     this.#finishIfDone();
   }
 
   endOfInput(nowUs: Micros): void {
     this.#enter(nowUs);
     if (this.#phase === 'ended') return;
-    this.#phase = 'ended';
+    this.#end();
     this.#sender.inputEnded = true;
     // What was asked for in full is answered. The rest can neither be completed nor, with its window closed, be sent.
     for (const stream of [...this.#streams.all()]) {
@@ -126,36 +138,40 @@ export class Http2Connection implements Session {
   }
 
   advance(nowUs: Micros): void {
-    const delayed = this.#streams.delayed;
+    const timed = this.#streams.timed;
     for (;;) {
-      const stream = delayed.first();
-      if (stream === undefined || stream.deadlineUs > nowUs) return;
-      const deadlineUs = stream.deadlineUs;
-      delayed.update(stream, Number.POSITIVE_INFINITY);
-      if (stream.lingering) {
-        this.#control.nowUs = deadlineUs;
-        this.#streams.endLinger(stream);
-        continue;
-      }
-      stream.readyUs = deadlineUs;
-      this.#streams.ready.add(stream);
+      const ownUs = this.#timers.nextDeadlineUs();
+      const stream = timed.first();
+      const streamUs = stream === undefined ? NEVER : stream.deadlineUs;
+      const dueUs = Math.min(ownUs, streamUs);
+      if (dueUs > nowUs || dueUs === NEVER) return;
+      this.#control.nowUs = dueUs;
+      if (stream === undefined || ownUs <= streamUs) this.#fire(dueUs, this.#timers.popDue(dueUs));
+      else this.#fireStream(dueUs, stream, this.#streams.popTimer(stream));
     }
   }
 
   nextDeadlineUs(): Micros | undefined {
-    return this.#streams.delayed.first()?.deadlineUs;
+    const dueUs = Math.min(this.#timers.nextDeadlineUs(), this.#streams.timed.first()?.deadlineUs ?? NEVER);
+    return dueUs === NEVER ? undefined : dueUs;
   }
 
-  /**
-   * RFC 9113 §6.8: GOAWAY names the last stream that will be answered; later ones are passed over and may be retried.
-   * The first GOAWAY with 2^31-1 that the RFC proposes is left out: it needs a round trip and changes nothing else.
-   */
   close(nowUs: Micros): void {
     this.#enter(nowUs);
-    if (this.#phase !== 'open') return;
-    this.#phase = 'closing';
-    this.#goaway(ErrorCode.NO_ERROR);
+    this.#leave(nowUs);
     this.#finishIfDone();
+  }
+
+  respond(nowUs: Micros, token: string, answer: Answer): void {
+    this.#enter(nowUs);
+    this.#answers.respond(nowUs, token, answer);
+    this.#finishIfDone();
+  }
+
+  lost(nowUs: Micros): void {
+    this.#control.nowUs = nowUs;
+    this.#end();
+    this.#streams.dropAll();
   }
 
   #enter(nowUs: Micros): void {
@@ -165,7 +181,92 @@ export class Http2Connection implements Session {
     this.#started = true;
     // RFC 9113 §3.4: our preface is a SETTINGS frame, and it need not wait for the client's.
     this.#control.settings(ourSettings);
+    const suite = this.#options.connection.tls?.cipherSuite;
+    if (suite !== undefined && isProhibitedSuite(suite)) {
+      this.#connectionError(0, verdicts.inadequateSecurity);
+      return;
+    }
     this.#flow.announce();
+    this.#timers.set(Timer.settings, nowUs + limits.http2.settingsAckUs);
+    this.#timers.set(Timer.idle, nowUs + limits.http2.idleUs);
+    this.#lastInputUs = nowUs;
+  }
+
+  // ---- time ----
+
+  #fire(nowUs: Micros, kind: number): void {
+    switch (kind) {
+      case Timer.settings:
+        this.#connectionError(0, verdicts.settingsTimeout);
+        break;
+      case Timer.input:
+        this.#connectionError(0, verdicts.slowBlock);
+        break;
+      case Timer.leaving:
+        this.#lastGoaway();
+        break;
+      default: {
+        const sinceUs = this.#streams.count > 0 ? nowUs : this.#lastInputUs;
+        if (sinceUs + limits.http2.idleUs > nowUs) this.#timers.set(Timer.idle, sinceUs + limits.http2.idleUs);
+        else this.#leave(nowUs);
+      }
+    }
+    this.#finishIfDone();
+  }
+
+  #fireStream(nowUs: Micros, stream: Stream, kind: number): void {
+    switch (kind) {
+      case StreamTimer.delay:
+        // Once its head is out it is a body that waited for this time.
+        if (!stream.headSent) stream.readyUs = nowUs;
+        else if (stream.source === undefined || stream.blocked) break;
+        this.#streams.ready.add(stream);
+        break;
+      case StreamTimer.linger:
+        this.#streams.endLinger(stream);
+        break;
+      case StreamTimer.body:
+        this.#checkBody(nowUs, stream);
+        break;
+      case StreamTimer.answer:
+        this.#answers.due(nowUs, stream);
+        break;
+      default: {
+        if (!stream.blocked) break;
+        const dueUs = stream.blockedUs + limits.http2.blockedUs;
+        if (dueUs > nowUs) this.#streams.arm(stream, StreamTimer.blocked, dueUs);
+        else this.#streamError(stream.id, verdicts.slowReader);
+      }
+    }
+    this.#finishIfDone();
+  }
+
+  /** RFC 9113 §10.5: content that comes too slowly, where it is not we who hold it up. */
+  #checkBody(nowUs: Micros, stream: Stream): void {
+    const received = stream.receivedBytes + this.#input.partialData(stream.id);
+    const couldCome = this.#flow.available > 0 && (stream.body?.window.available ?? 0) > 0;
+    if (couldCome && received - stream.receivedBefore < limits.http2.bodyBytes) {
+      if (stream.lingering) this.#streams.endLinger(stream);
+      else this.#streamError(stream.id, verdicts.slowBody);
+      return;
+    }
+    stream.receivedBefore = received;
+    this.#streams.arm(stream, StreamTimer.body, nowUs + limits.http2.bodyUs);
+  }
+
+  /** Arms the timer when a frame or field block has begun and is not whole; one after the other have their time each. */
+  #watchInput(nowUs: Micros): void {
+    const { blockIsOpen, longBlocks } = this.#requests;
+    if (!blockIsOpen && !this.#input.stalls) {
+      if (this.#watched === 0) return;
+      this.#watched = 0;
+      this.#timers.clear(Timer.input);
+      return;
+    }
+    const mark = blockIsOpen ? -longBlocks : this.#input.frames + 1;
+    if (mark === this.#watched) return;
+    this.#watched = mark;
+    this.#timers.set(Timer.input, nowUs + limits.http2.inputUs);
   }
 
   // ---- frames in ----
@@ -176,12 +277,12 @@ export class Http2Connection implements Session {
     if (!this.#settingsReceived && (input.typeCode !== FrameType.SETTINGS || (input.flags & Flag.ACK) !== 0)) {
       return verdicts.settingsNotFirst;
     }
-    if (this.#block.streamId !== 0) return this.#continuation(nowUs);
+    if (this.#requests.blockIsOpen) return this.#requests.continuation(nowUs, input);
     switch (input.typeCode) {
       case FrameType.DATA:
         return this.#data(nowUs);
       case FrameType.HEADERS:
-        return this.#headers(nowUs);
+        return this.#requests.headers(nowUs, input);
       case FrameType.RST_STREAM:
         return this.#rstStream(nowUs);
       case FrameType.SETTINGS:
@@ -190,13 +291,16 @@ export class Http2Connection implements Session {
         return verdicts.pushFromClient;
       case FrameType.PING:
         if ((input.flags & Flag.ACK) === 0) this.#control.pingAck(input.bytes, input.start);
+        else this.#pingAck();
         return this.#idleFrame(nowUs);
       case FrameType.GOAWAY:
         return this.#goawayFrame(nowUs);
       case FrameType.WINDOW_UPDATE:
-        return this.#windowUpdate();
+        return this.#windowUpdate(nowUs);
       case FrameType.CONTINUATION:
         return verdicts.strayContinuation;
+      case FrameType.PRIORITY_UPDATE:
+        return this.#requests.priorityUpdate(input) ?? this.#idleFrame(nowUs);
       default:
         // PRIORITY, in whatever state (RFC 9113 §5.3.2), and what we do not know (§5.5).
         return this.#idleFrame(nowUs);
@@ -227,43 +331,17 @@ export class Http2Connection implements Session {
     stream.receivedBytes += content;
     body.push(bytes.subarray(start, end), length - content);
     if (stream.contentLength >= 0 && stream.receivedBytes > stream.contentLength) return verdicts.contentLengthDiffers;
-    if ((this.#input.flags & Flag.END_STREAM) !== 0) return this.#endRequest(stream);
+    if ((this.#input.flags & Flag.END_STREAM) !== 0) return this.#streams.endRequest(stream);
     if (content > 0) {
       if (stream.lingering) this.#streams.linger(nowUs, stream);
-      else this.#wake(stream);
+      else this.#streams.wake(stream);
     }
     return content > 0 ? undefined : this.#idleFrame(nowUs);
   }
 
   #strayData(streamId: number): Verdict | undefined {
     if (this.#streams.isIdle(streamId)) return verdicts.frameOnIdle;
-    return this.#isPassedOver(streamId) ? undefined : verdicts.dataOnClosed;
-  }
-
-  /** Closed by our RST_STREAM, or never opened because of our GOAWAY (RFC 9113 §5.1, §6.8). */
-  #isPassedOver(streamId: number): boolean {
-    return this.#streams.ignores(streamId) || this.#isBeyondGoaway(streamId);
-  }
-
-  #isBeyondGoaway(streamId: number): boolean {
-    return this.#goawayLastStreamId >= 0 && streamId > this.#goawayLastStreamId;
-  }
-
-  /** END_STREAM came, with DATA or trailers. */
-  #endRequest(stream: Stream): Verdict | undefined {
-    if (stream.contentLength >= 0 && stream.receivedBytes !== stream.contentLength) {
-      return verdicts.contentLengthDiffers;
-    }
-    const verdict = this.#streams.apply(stream, 'recv END_STREAM');
-    if (verdict !== undefined) return verdict;
-    stream.body?.end();
-    this.#wake(stream);
-    return undefined;
-  }
-
-  /** More of the request is here: a response that is built upon it may go on. */
-  #wake(stream: Stream): void {
-    if (stream.headSent && stream.source !== undefined && !stream.blocked) this.#streams.ready.add(stream);
+    return this.#streams.isPassedOver(streamId) ? undefined : verdicts.dataOnClosed;
   }
 
   #rstStream(nowUs: Micros): Verdict | undefined {
@@ -276,14 +354,16 @@ export class Http2Connection implements Session {
     return this.#resets.spend(nowUs) ? undefined : verdicts.tooManyResets;
   }
 
-  #windowUpdate(): Verdict | undefined {
+  #windowUpdate(nowUs: Micros): Verdict | undefined {
     const { streamId, bytes, start } = this.#input;
+    const free = this.#sender.fullFrames * limits.http2.windowUpdatesPerData;
+    if (++this.#windowUpdates > free && !this.#idleFrames.spend(nowUs)) return verdicts.tooManyIdleFrames;
     const increment = readU32(bytes, start) & 0x7f_ff_ff_ff;
     if (streamId === 0) {
       if (increment === 0) return verdicts.zeroConnectionIncrement;
       if (windowOverflows(this.#sender.connectionWindow, increment)) return verdicts.connectionWindowOverflow;
       this.#sender.connectionWindow += increment;
-      for (const stream of this.#streams.all()) this.#unblock(stream);
+      this.#sender.unblockAll();
       return undefined;
     }
     const stream = this.#streams.get(streamId);
@@ -291,20 +371,17 @@ export class Http2Connection implements Session {
     if (increment === 0) return verdicts.zeroIncrement;
     if (windowOverflows(stream.sendWindow, increment)) return verdicts.windowOverflow;
     stream.sendWindow += increment;
-    this.#unblock(stream);
+    this.#sender.unblock(stream);
     return undefined;
-  }
-
-  #unblock(stream: Stream): void {
-    if (!stream.blocked || stream.sendWindow <= 0 || this.#sender.connectionWindow <= 0) return;
-    stream.blocked = false;
-    this.#streams.ready.add(stream);
   }
 
   #settingsFrame(nowUs: Micros): Verdict | undefined {
     const { flags, length, bytes, start, end } = this.#input;
-    // An acknowledgment changes nothing: our settings are enforced as the larger of old and new from the beginning.
-    if ((flags & Flag.ACK) !== 0) return this.#idleFrame(nowUs);
+    if ((flags & Flag.ACK) !== 0) {
+      // It changes nothing else: our settings are enforced as the larger of old and new from the beginning.
+      this.#timers.clear(Timer.settings);
+      return this.#idleFrame(nowUs);
+    }
     this.#settingsReceived = true;
     if (!this.#settings.spend(nowUs) || length > limits.http2.settingsPerFrame * 6) return verdicts.tooManySettings;
     const peer = this.#peer;
@@ -313,129 +390,22 @@ export class Http2Connection implements Session {
       const verdict = applySetting(peer, (bytes[at]! << 8) | bytes[at + 1]!, readU32(bytes, at + 2));
       if (verdict !== undefined) return verdict;
       const change = peer.initialWindowSize - before;
-      if (change !== 0 && !this.#moveWindows(change)) return verdicts.settingsWindowOverflow;
+      if (change !== 0 && !this.#sender.moveWindows(change)) return verdicts.settingsWindowOverflow;
     }
     this.#sender.encoder.setMaxTableSize(peer.headerTableSize);
     this.#control.settingsAck();
     return undefined;
   }
 
-  /** RFC 9113 §6.9.2: a new initial window size moves the window of every stream, below 0 if need be. */
-  #moveWindows(change: number): boolean {
-    for (const stream of this.#streams.all()) {
-      if (windowOverflows(stream.sendWindow, change)) return false;
-      stream.sendWindow += change;
-      this.#unblock(stream);
-    }
-    return true;
+  #pingAck(): void {
+    const { bytes, start } = this.#input;
+    if (this.#phase === 'leaving' && SHUTDOWN.every((octet, i) => bytes[start + i] === octet)) this.#lastGoaway();
   }
 
   /** RFC 9113 §6.8: the client opens no more streams; when those that it has are finished, so is the connection. */
   #goawayFrame(nowUs: Micros): Verdict | undefined {
     if (this.#phase === 'open') this.#phase = 'closing';
     return this.#idleFrame(nowUs);
-  }
-
-  // ---- field blocks in ----
-
-  #headers(nowUs: Micros): Verdict | undefined {
-    const { streamId, flags, bytes, start, end } = this.#input;
-    // RFC 9113 §5.1.1: clients open odd ones.
-    if ((streamId & 1) === 0) return verdicts.evenStream;
-    const endStream = (flags & Flag.END_STREAM) !== 0;
-    if ((flags & Flag.END_HEADERS) !== 0) return this.#fieldBlock(nowUs, streamId, endStream, bytes, start, end);
-    return this.#block.begin(this.#input);
-  }
-
-  #continuation(nowUs: Micros): Verdict | undefined {
-    const block = this.#block;
-    const { streamId, endStream } = block;
-    const verdict = block.proceed(this.#input);
-    if (verdict !== undefined || block.streamId !== 0) return verdict;
-    return this.#fieldBlock(nowUs, streamId, endStream, block.bytes, 0, block.length);
-  }
-
-  /** A whole field block. It is decoded whatever becomes of its stream: the tables of both sides must agree (§4.3). */
-  #fieldBlock(
-    nowUs: Micros,
-    streamId: number,
-    endStream: boolean,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): Verdict | undefined {
-    const list = this.#list;
-    try {
-      this.#decoder.decode(bytes, start, end, list);
-    } catch (error) {
-      if (error instanceof ParseError) return { ...verdicts.compression, reason: error.what };
-      throw error;
-    }
-    this.#trace?.(nowUs, {
-      layer: 'http2',
-      kind: 'headers',
-      flow: this.#options.flow,
-      dir: 'in',
-      streamId,
-      endStream,
-      fields: list.entries.map((entry) => entry.field),
-    });
-    const stream = this.#streams.get(streamId);
-    if (stream !== undefined) return this.#trailers(stream, endStream);
-    if (streamId <= this.#streams.lastStreamId) {
-      return this.#isPassedOver(streamId) ? undefined : verdicts.headersOnClosed;
-    }
-    this.#streams.lastStreamId = streamId;
-    if (this.#isBeyondGoaway(streamId)) return undefined;
-    if (this.#streams.count >= limits.http2.concurrentStreams) return verdicts.tooManyStreams;
-    return this.#request(nowUs, streamId, endStream);
-  }
-
-  #trailers(stream: Stream, endStream: boolean): Verdict | undefined {
-    const verdict = this.#streams.apply(stream, 'recv HEADERS');
-    if (verdict !== undefined) return verdict;
-    if (!endStream) return verdicts.trailersOpen;
-    return trailersVerdict(this.#list) ?? this.#endRequest(stream);
-  }
-
-  #request(nowUs: Micros, streamId: number, endStream: boolean): Verdict | undefined {
-    const stream = this.#streams.create(streamId, this.#peer.initialWindowSize);
-    this.#streams.apply(stream, 'recv HEADERS');
-    if (endStream) this.#streams.apply(stream, 'recv END_STREAM');
-    const head = this.#head;
-    const verdict = head.parse(this.#list, endStream);
-    if (verdict !== undefined) return verdict;
-    stream.method = head.method;
-    stream.path = head.path;
-    stream.contentLength = head.contentLength;
-    stream.expectsContinue = head.expectsContinue;
-    let content: BodySource = EMPTY_BODY;
-    if (!endStream) {
-      content = stream.body = new RequestBody(
-        streamId,
-        head.contentLength >= 0 ? head.contentLength : undefined,
-        this.#flow,
-      );
-    }
-    this.#trace?.(nowUs, {
-      layer: 'http',
-      kind: 'request',
-      flow: this.#options.flow,
-      dir: 'in',
-      version: 'HTTP/2',
-      method: head.method,
-      scheme: head.scheme,
-      authority: head.authority,
-      path: head.path,
-    });
-    const response = answer(this.#options, head, content, this.#list.oversize);
-    if (response === undefined) this.#tellError(streamId, verdicts.handlerFailed);
-    attach(stream, response ?? { status: 500, headers: [] });
-    stream.readyUs = nowUs;
-    const delayUs = stream.response?.delayUs ?? 0;
-    if (delayUs > 0) this.#streams.delayed.update(stream, nowUs + delayUs);
-    else this.#streams.ready.add(stream);
-    return undefined;
   }
 
   // ---- errors and the end ----
@@ -463,38 +433,62 @@ export class Http2Connection implements Session {
     this.#tellError(streamId, verdict);
     this.#streams.dropAll();
     this.#goaway(verdict.code);
-    this.#phase = 'ended';
+    this.#end();
+  }
+
+  /**
+   * RFC 9113 §6.8: a GOAWAY that refuses nothing tells the client to open no more streams; what it has under way meanwhile
+   * is still taken. When it has read that, which its answer to a PING says, the last stream is named.
+   */
+  #leave(nowUs: Micros): void {
+    if (this.#phase !== 'open') return;
+    if (!this.#settingsReceived) {
+      this.#lastGoaway();
+      return;
+    }
+    this.#phase = 'leaving';
+    this.#streams.goawayLastStreamId = MAX_STREAM_ID;
+    this.#control.goaway(MAX_STREAM_ID, ErrorCode.NO_ERROR);
+    this.#control.ping(SHUTDOWN);
+    this.#timers.clear(Timer.idle);
+    this.#timers.set(Timer.leaving, nowUs + limits.http2.goawayUs);
+  }
+
+  /** Later streams are passed over and may be tried again elsewhere. */
+  #lastGoaway(): void {
+    this.#phase = 'closing';
+    this.#timers.clear(Timer.leaving);
+    this.#goaway(ErrorCode.NO_ERROR);
   }
 
   #goaway(errorCode: number): void {
+    const streams = this.#streams;
     // RFC 9113 §6.8: the number may not rise from one GOAWAY to the next.
-    if (this.#goawayLastStreamId < 0) this.#goawayLastStreamId = this.#streams.lastStreamId;
-    this.#control.goaway(this.#goawayLastStreamId, errorCode);
+    const sent = streams.goawayLastStreamId;
+    if (sent < 0 || sent > streams.lastStreamId) streams.goawayLastStreamId = streams.lastStreamId;
+    this.#control.goaway(streams.goawayLastStreamId, errorCode);
   }
 
   #ended(): boolean {
     return this.#phase === 'ended';
   }
 
+  /** Input is not wanted any more. */
+  #end(): void {
+    this.#phase = 'ended';
+    this.#timers.clearAll();
+  }
+
   /** Nothing is left to answer, and an end is wanted. */
   #finishIfDone(): void {
-    if (this.#phase === 'open' || this.#streams.count > 0) return;
-    // RFC 9113 §6.8: a GOAWAY before the end, whoever wanted it.
-    if (this.#goawayLastStreamId < 0) this.#goaway(ErrorCode.NO_ERROR);
-    this.#phase = 'ended';
+    if (this.#phase === 'open' || this.#phase === 'leaving' || this.#streams.count > 0) return;
+    // RFC 9113 §6.8: a GOAWAY that names the last stream before the end, whoever wanted it.
+    const sent = this.#streams.goawayLastStreamId;
+    if (sent < 0 || sent === MAX_STREAM_ID) this.#goaway(ErrorCode.NO_ERROR);
+    if (this.#phase !== 'ended') this.#end();
   }
 
   #tellError(streamId: number, verdict: Verdict): void {
-    this.#trace?.(this.#control.nowUs, {
-      layer: 'http2',
-      kind: 'error',
-      severity: 'error',
-      flow: this.#options.flow,
-      scope: verdict.scope,
-      streamId,
-      code: errorCodeName(verdict.code),
-      reason: verdict.reason,
-      rule: verdict.rule,
-    });
+    if (this.#trace) traceError(this.#trace, this.#control.nowUs, this.#options.flow, streamId, verdict);
   }
 }

@@ -59,10 +59,18 @@ export class ControlQueue {
   }
 
   /** The 8 octets of opaque data are copied. */
+  ping(opaqueData: Uint8Array): void {
+    this.#pingFrame(0, opaqueData, 0);
+  }
+
   pingAck(bytes: Uint8Array, start: number): void {
-    const at = this.#frame(8, FrameType.PING, Flag.ACK, 0);
+    this.#pingFrame(Flag.ACK, bytes, start);
+  }
+
+  #pingFrame(flags: number, bytes: Uint8Array, start: number): void {
+    const at = this.#frame(8, FrameType.PING, flags, 0);
     for (let i = 0; i < 8; i++) this.#bytes[at + i] = bytes[start + i]!;
-    if (this.#trace) this.#tell(FrameType.PING, Flag.ACK, 0, 8);
+    if (this.#trace) this.#tell(FrameType.PING, flags, 0, 8);
   }
 
   rstStream(streamId: number, errorCode: number): void {

@@ -1,4 +1,4 @@
-// What HTTP/2 calls an error (RFC 9113 §5.4, §7): one table from a verdict to its scope and code, and the rules on
+// What HTTP/2 calls an error (RFC 9113 §5.4, §7; RFC 9218 §7.1): one table from a verdict to its scope and code, and the rules on
 // length and stream identifier that each frame type has (§6). Who finds the error names the verdict; the connection
 // turns it into RST_STREAM or GOAWAY. Stream states have their own table in `stream.ts`.
 
@@ -43,10 +43,16 @@ export const verdicts = {
   badEnablePush: connection('PROTOCOL_ERROR', 'SETTINGS_ENABLE_PUSH is neither 0 nor 1', 'RFC 9113 §6.5.2'),
   badInitialWindow: connection('FLOW_CONTROL_ERROR', 'SETTINGS_INITIAL_WINDOW_SIZE above 2^31-1', 'RFC 9113 §6.5.2'),
   badMaxFrameSize: connection('PROTOCOL_ERROR', 'SETTINGS_MAX_FRAME_SIZE out of range', 'RFC 9113 §6.5.2'),
+  badNoPriorities: connection('PROTOCOL_ERROR', 'SETTINGS_NO_RFC7540_PRIORITIES is neither 0 nor 1', 'RFC 9218 §2.1'),
+  // malformed: priorities
+  updateOfNone: connection('PROTOCOL_ERROR', 'PRIORITY_UPDATE for stream 0', 'RFC 9218 §7.1'),
+  updateOfPush: connection('PROTOCOL_ERROR', 'PRIORITY_UPDATE for a push stream', 'RFC 9218 §7.1'),
+  tooManyUpdates: connection('PROTOCOL_ERROR', 'PRIORITY_UPDATE for too many idle streams', 'RFC 9218 §7.1'),
   // misbehaved: streams
   frameOnIdle: connection('PROTOCOL_ERROR', 'frame on an idle stream', 'RFC 9113 §5.1'),
   dataOnClosed: stream('STREAM_CLOSED', 'DATA on a stream that the peer has ended', 'RFC 9113 §6.1'),
   headersOnHalfClosed: stream('STREAM_CLOSED', 'HEADERS on a stream that the peer has ended', 'RFC 9113 §5.1'),
+  skippedStream: connection('PROTOCOL_ERROR', 'HEADERS with an identifier that was passed over', 'RFC 9113 §5.1.1'),
   headersOnClosed: connection('STREAM_CLOSED', 'HEADERS on a closed stream', 'RFC 9113 §5.1'),
   notOurTurn: connection('INTERNAL_ERROR', 'frame that the stream state does not let us send', 'RFC 9113 §5.1'),
   tooManyStreams: stream('REFUSED_STREAM', 'above SETTINGS_MAX_CONCURRENT_STREAMS', 'RFC 9113 §5.1.2'),
@@ -70,7 +76,15 @@ export const verdicts = {
   contentLengthDiffers: stream('PROTOCOL_ERROR', 'content-length differs from DATA', 'RFC 9113 §8.1.1'),
   trailersOpen: stream('PROTOCOL_ERROR', 'second HEADERS without END_STREAM', 'RFC 9113 §8.1'),
   pseudoInTrailers: stream('PROTOCOL_ERROR', 'pseudo-header field in trailers', 'RFC 9113 §8.1'),
+  // incompatible
+  inadequateSecurity: connection('INADEQUATE_SECURITY', 'prohibited TLS 1.2 cipher suite', 'RFC 9113 §9.2.2'),
   // excessive: RFC 9113 §10.5
+  listTooLarge: connection('ENHANCE_YOUR_CALM', 'field section decodes to far too much', 'RFC 9113 §10.5.1'),
+  trailersTooLarge: stream('ENHANCE_YOUR_CALM', 'trailer section too large', 'RFC 9113 §10.5.1'),
+  slowBlock: connection('ENHANCE_YOUR_CALM', 'frame or field block does not come to its end', 'RFC 9113 §10.5'),
+  slowBody: stream('CANCEL', 'request content comes too slowly', 'RFC 9113 §10.5'),
+  slowReader: stream('CANCEL', 'window stays closed', 'RFC 9113 §10.5'),
+  settingsTimeout: connection('SETTINGS_TIMEOUT', 'SETTINGS not acknowledged in time', 'RFC 9113 §6.5.3'),
   blockTooLarge: connection('ENHANCE_YOUR_CALM', 'field block too large', 'RFC 9113 §10.5.1'),
   tooManyContinuations: connection('ENHANCE_YOUR_CALM', 'too many CONTINUATION frames', 'RFC 9113 §10.5'),
   tooManySettings: connection('ENHANCE_YOUR_CALM', 'too many SETTINGS', 'RFC 9113 §10.5'),
@@ -79,6 +93,7 @@ export const verdicts = {
   tooManyReplies: connection('ENHANCE_YOUR_CALM', 'replies are not read', 'RFC 9113 §10.5'),
   // our own caller, or the end of the connection
   handlerFailed: stream('INTERNAL_ERROR', 'handler threw or gave a response that cannot be sent', 'RFC 9113 §5.4.2'),
+  answerTimeout: stream('INTERNAL_ERROR', 'the application took too long', 'RFC 9110 §15.6.5'),
   sourceFailed: stream('INTERNAL_ERROR', 'response body failed or broke its length', 'RFC 9113 §8.1.1'),
   inputEnded: stream('CANCEL', 'the peer sends no more', 'RFC 9113 §5.4.3'),
 } as const satisfies { readonly [name: string]: Verdict };
@@ -110,10 +125,12 @@ const frameRules: readonly FrameRule[] = [
   rule('either', 4, 4),
   rule('stream', 0),
 ];
+/** RFC 9218 §7.1. */
+const priorityUpdateRule = rule('connection', 4);
 
 /** What is wrong with a frame by its header alone; unknown types have no rules (RFC 9113 §5.5). */
 export function frameVerdict(typeCode: number, flags: number, streamId: number, length: number): Verdict | undefined {
-  const rule = frameRules[typeCode];
+  const rule = typeCode === FrameType.PRIORITY_UPDATE ? priorityUpdateRule : frameRules[typeCode];
   if (rule === undefined) return undefined;
   if (streamId === 0) {
     if (rule.on === 'stream') return verdicts.streamZero;

@@ -58,6 +58,11 @@ export class ReceiveFlow {
     this.#control.windowUpdate(0, limits.http2.connectionWindowBytes - DEFAULT_WINDOW_SIZE);
   }
 
+  /** What the peer may still send on the connection. */
+  get available(): number {
+    return this.#window.available;
+  }
+
   /** Counts a whole DATA payload, padding included; false: beyond the window. */
   receive(length: number): boolean {
     return this.#window.receive(length);

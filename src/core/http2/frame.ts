@@ -1,5 +1,5 @@
-// HTTP/2 frames (RFC 9113 §4, §6, §7, §11): the numbers of types, flags, settings and error codes, the frame header, and
-// a codec for whole frames. The connection reads DATA and HEADERS by index (`input.ts`); this codec is for what looks at
+// HTTP/2 frames (RFC 9113 §4, §6, §7, §11; RFC 9218 §7.1): the numbers of types, flags, settings and error codes, the frame
+// header, and a codec for whole frames. The connection reads DATA and HEADERS by index (`input.ts`); this codec is for what looks at
 // frames one by one: inspection, comparison, peers in tests. Which frame may come when is not decided here.
 
 import { type FieldSink, Reader } from '../bytes/reader.js';
@@ -12,6 +12,8 @@ export const LARGEST_MAX_FRAME_SIZE = 0xff_ff_ff;
 /** RFC 9113 §6.9.1. */
 export const DEFAULT_WINDOW_SIZE = 65_535;
 export const MAX_WINDOW_SIZE = 0x7f_ff_ff_ff;
+/** RFC 9113 §5.1.1. */
+export const MAX_STREAM_ID = 0x7f_ff_ff_ff;
 /** RFC 9113 §6.5.2. */
 export const DEFAULT_HEADER_TABLE_SIZE = 4096;
 
@@ -29,6 +31,8 @@ export const FrameType = {
   GOAWAY: 0x07,
   WINDOW_UPDATE: 0x08,
   CONTINUATION: 0x09,
+  /** RFC 9218 §7.1. */
+  PRIORITY_UPDATE: 0x10,
 } as const;
 
 export const Flag = { END_STREAM: 0x01, ACK: 0x01, END_HEADERS: 0x04, PADDED: 0x08, PRIORITY: 0x20 } as const;
@@ -40,6 +44,10 @@ export const SettingId = {
   INITIAL_WINDOW_SIZE: 0x04,
   MAX_FRAME_SIZE: 0x05,
   MAX_HEADER_LIST_SIZE: 0x06,
+  /** RFC 8441 §3: never announced, so extended CONNECT stays off. */
+  ENABLE_CONNECT_PROTOCOL: 0x08,
+  /** RFC 9218 §2.1. */
+  NO_RFC7540_PRIORITIES: 0x09,
 } as const;
 
 export const ErrorCode = {
@@ -59,25 +67,29 @@ export const ErrorCode = {
   HTTP_1_1_REQUIRED: 0x0d,
 } as const;
 
-const frameTypeNames = Object.keys(FrameType) as FrameName[];
-const errorCodeNames = Object.keys(ErrorCode);
-const settingNames = ['', ...Object.keys(SettingId)];
+const frameTypeNames = namesByCode(FrameType);
+const errorCodeNames = namesByCode(ErrorCode);
+const settingNames = namesByCode(SettingId);
+
+function namesByCode<Name extends string>(codes: { readonly [name in Name]: number }): ReadonlyMap<number, Name> {
+  return new Map((Object.keys(codes) as Name[]).map((name) => [codes[name], name]));
+}
 
 export type FrameName = keyof typeof FrameType;
 
-/** `UNKNOWN` for types that RFC 9113 does not define. */
+/** `UNKNOWN` for types that neither RFC 9113 nor RFC 9218 defines. */
 export function frameTypeName(typeCode: number): FrameName | 'UNKNOWN' {
-  return frameTypeNames[typeCode] ?? 'UNKNOWN';
+  return frameTypeNames.get(typeCode) ?? 'UNKNOWN';
 }
 
 /** RFC 9113 §7 name; codes that are not known are told as a number. */
 export function errorCodeName(code: number): string {
-  return errorCodeNames[code] ?? `0x${code.toString(16)}`;
+  return errorCodeNames.get(code) ?? `0x${code.toString(16)}`;
 }
 
 /** RFC 9113 §6.5.2 name without `SETTINGS_`; identifiers that are not known are told as a number. */
 export function settingName(identifier: number): string {
-  return settingNames[identifier] || `0x${identifier.toString(16)}`;
+  return settingNames.get(identifier) ?? `0x${identifier.toString(16)}`;
 }
 
 export type Frame =
@@ -121,6 +133,12 @@ export type Frame =
       readonly streamId: number;
       readonly endHeaders: boolean;
       readonly fieldBlockFragment: Uint8Array;
+    }
+  | {
+      readonly type: 'PRIORITY_UPDATE';
+      readonly prioritizedStreamId: number;
+      /** Structured fields in ASCII (RFC 9218 §4). */
+      readonly priorityFieldValue: Uint8Array;
     }
   | {
       readonly type: 'UNKNOWN';
@@ -244,6 +262,11 @@ function decodePayload(
     case 'CONTINUATION':
       onStream(r, streamId);
       return { type, streamId, endHeaders, fieldBlockFragment: r.rest('fieldBlockFragment') };
+    case 'PRIORITY_UPDATE': {
+      onConnection(r, streamId);
+      const prioritizedStreamId = streamIdentifier(r, 'prioritizedStreamId');
+      return { type, prioritizedStreamId, priorityFieldValue: r.rest('priorityFieldValue') };
+    }
     case 'UNKNOWN':
       return { type, typeCode, flags, streamId, payload: r.rest('payload') };
     default: {
@@ -311,6 +334,11 @@ export function encodeFrame(w: Writer, frame: Frame): void {
       putFrame(w, FrameType.CONTINUATION, flags, frame.streamId, () => w.put(frame.fieldBlockFragment));
       break;
     }
+    case 'PRIORITY_UPDATE':
+      putFrame(w, FrameType.PRIORITY_UPDATE, 0, 0, () =>
+        w.u32(frame.prioritizedStreamId).put(frame.priorityFieldValue),
+      );
+      break;
     case 'UNKNOWN':
       putFrame(w, frame.typeCode, frame.flags, frame.streamId, () => w.put(frame.payload));
       break;

@@ -8,6 +8,7 @@ import { type Verdict, verdicts } from './errors.js';
 import type { HeaderList } from './hpack/decode.js';
 import { ENTRY_OVERHEAD, type TableEntry } from './hpack/dynamic-table.js';
 import { staticNames } from './hpack/static-table.js';
+import { type Priority, parsePriority } from './priority.js';
 
 /** What `TableEntry.check` says; 0 is reserved for not looked at. Up to OTHER_PSEUDO: a pseudo-header field. */
 const METHOD = 1;
@@ -25,6 +26,7 @@ const COOKIE = 11;
 const HOST = 12;
 const CONTENT_LENGTH = 13;
 const EXPECT_CONTINUE = 14;
+const PRIORITY = 15;
 
 const requestPseudo: ReadonlyMap<string, number> = new Map([
   [':method', METHOD],
@@ -54,6 +56,8 @@ export class RequestHead {
   /** -1 when absent. */
   contentLength = -1;
   expectsContinue = false;
+  /** Undefined when absent or no priority. */
+  priority: Priority | undefined = undefined;
 
   /**
    * Takes the request from a decoded list, or says why it is malformed. Of an oversize list only the part that was kept
@@ -64,6 +68,8 @@ export class RequestHead {
     this.headers = [];
     this.contentLength = -1;
     this.expectsContinue = false;
+    this.priority = undefined;
+    let priority = '';
     let host: string | undefined;
     let cookieAt = -1;
     let seen = 0;
@@ -91,7 +97,8 @@ export class RequestHead {
           cookieAt = this.headers.length;
           break;
         case HOST:
-          if (host !== undefined && host !== entry.value) return verdicts.hostDiffers;
+          // RFC 9110 §7.2: it is no list, and there is one target.
+          if (host !== undefined) return verdicts.hostDiffers;
           host = entry.value;
           break;
         case CONTENT_LENGTH: {
@@ -103,9 +110,14 @@ export class RequestHead {
         case EXPECT_CONTINUE:
           this.expectsContinue = true;
           break;
+        case PRIORITY:
+          // RFC 8941 §4.2: lines of one structured field are one value, joined by commas.
+          priority += priority === '' ? entry.value : `, ${entry.value}`;
+          break;
       }
       this.headers.push(entry.field);
     }
+    if (priority !== '') this.priority = parsePriority(priority);
     return this.#checkControlData(seen, host) ?? this.#checkLength(endStream);
   }
 
@@ -117,12 +129,17 @@ export class RequestHead {
       return has(SCHEME) || has(PATH) || this.authority === '' ? verdicts.badConnect : undefined;
     }
     if (!has(SCHEME) || !has(PATH)) return verdicts.missingPseudo;
+    const scheme = this.scheme.toLowerCase();
+    // RFC 9110 §4.2.1, §4.2.2: http and https identifiers have a host.
+    if (has(AUTHORITY) && this.authority === '' && (scheme === 'http' || scheme === 'https')) {
+      return verdicts.badPseudoValue;
+    }
     if (this.path === '*' ? this.method !== 'OPTIONS' : this.path[0] !== '/') return verdicts.badPseudoValue;
     if (host === undefined) return undefined;
     if (!has(AUTHORITY)) this.authority = host;
-    // Host names do not depend on case (RFC 3986 §6.2.2.1).
-    else if (this.authority !== host && this.authority.toLowerCase() !== host.toLowerCase())
+    else if (this.authority !== host && normalized(this.authority, scheme) !== normalized(host, scheme)) {
       return verdicts.hostDiffers;
+    }
     return undefined;
   }
 
@@ -132,7 +149,12 @@ export class RequestHead {
   }
 }
 
-/** RFC 9113 §8.1: trailers are regular fields; they are checked and then not used. */
+/** RFC 3986 §6.2.2.1, §6.2.3: host names do not depend on case, and the scheme's own port may be left out. */
+function normalized(authority: string, scheme: string): string {
+  return authority.toLowerCase().replace(scheme === 'https' ? /:(?:443)?$/ : /:(?:80)?$/, '');
+}
+
+/** RFC 9113 §8.1: trailers are regular fields. */
 export function trailersVerdict(list: HeaderList): Verdict | undefined {
   for (const entry of list.entries) {
     const check = checkOf(entry);
@@ -151,8 +173,13 @@ export function isSendable(response: Response): boolean {
   if (!Number.isInteger(response.status) || response.status < 200 || response.status > 599) return false;
   const delayUs = response.delayUs ?? 0;
   if (!Number.isSafeInteger(delayUs) || delayUs < 0) return false;
+  return areSendable(response.headers);
+}
+
+/** The same for fields alone: of a header section or of trailers. */
+export function areSendable(fields: readonly Field[]): boolean {
   let size = 0;
-  for (const [name, value] of response.headers) {
+  for (const [name, value] of fields) {
     size += name.length + value.length + ENTRY_OVERHEAD;
     if (!isName(name) || !isValue(value)) return false;
   }
@@ -194,6 +221,8 @@ function classify(name: string, value: string): number {
     case 'content-length':
       // Fifteen digits stay a safe integer.
       return /^[0-9]{1,15}$/.test(value) ? CONTENT_LENGTH : BAD_CONTENT_LENGTH;
+    case 'priority':
+      return PRIORITY;
     case 'expect':
       return value.toLowerCase() === '100-continue' ? EXPECT_CONTINUE : PLAIN;
     default:
@@ -212,7 +241,8 @@ function isPseudoValue(pseudo: number, value: string): boolean {
       // RFC 9113 §8.3.1: no userinfo.
       return /^[\x21-\x3f\x41-\x7e]*$/.test(value);
     default:
-      return /^[\x21-\x7e\x80-\xff]+$/.test(value);
+      // RFC 9113 §8.3.1: path and query; a fragment is never sent (RFC 9110 §7.1).
+      return /^[\x21\x22\x24-\x7e\x80-\xff]+$/.test(value);
   }
 }
 

@@ -23,6 +23,25 @@ export class FrameInput {
   #partialLength = 0;
   #prefaceLeft = CLIENT_PREFACE.length;
 
+  /** Whole frames so far: tells one partial frame from another. */
+  frames = 0;
+
+  /** Octets of a frame that is not whole yet, header included. */
+  get partialLength(): number {
+    return this.#partialLength;
+  }
+
+  /** Content octets of a DATA frame on `streamId` that is not whole yet. */
+  partialData(streamId: number): number {
+    if (this.#partialLength <= FRAME_HEADER_BYTES || this.#partial[3] !== FrameType.DATA) return 0;
+    return (readU32(this.#partial, 5) & 0x7f_ff_ff_ff) === streamId ? this.#partialLength - FRAME_HEADER_BYTES : 0;
+  }
+
+  /** A frame is not whole yet, and it is no DATA frame with some content: those have a rule of their own. */
+  get stalls(): boolean {
+    return this.#partialLength > 0 && (this.#partialLength < FRAME_HEADER_BYTES || this.#partial[3] !== FrameType.DATA);
+  }
+
   get prefaceDone(): boolean {
     return this.#prefaceLeft === 0;
   }
@@ -104,6 +123,7 @@ export class FrameInput {
 
   /** Checks the frame by its header, then takes padding and priority off DATA and HEADERS. */
   #open(bytes: Uint8Array, start: number): true | Verdict {
+    this.frames++;
     this.bytes = bytes;
     this.start = start;
     this.end = start + this.length;

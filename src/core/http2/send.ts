@@ -7,11 +7,12 @@ import type { Field, Trace } from '../trace.js';
 import type { Micros } from '../types.js';
 import type { ControlQueue } from './control.js';
 import { type Verdict, verdicts } from './errors.js';
+import { windowOverflows } from './flow.js';
 import { DEFAULT_WINDOW_SIZE, Flag, FRAME_HEADER_BYTES, FrameType, frameTypeName, writeFrameHeader } from './frame.js';
-import { isLeftOut } from './headers.js';
+import { areSendable, isLeftOut } from './headers.js';
 import { BLOCK_START_OCTETS, fieldOctets, HpackEncoder } from './hpack/encode.js';
 import type { PeerSettings } from './settings.js';
-import type { Stream } from './stream.js';
+import { type Stream, StreamTimer } from './stream.js';
 import { cancelSource, type StreamTable } from './streams.js';
 
 /** However little is asked for, this much is made at once; below `LEAST_SPACE` a turn waits for the next `take`. */
@@ -30,6 +31,8 @@ export class Sender {
   connectionWindow = DEFAULT_WINDOW_SIZE;
   /** The peer has closed its side: no window will open any more. */
   inputEnded = false;
+  /** DATA frames that were worth one: they ended a stream or had `limits.http2.dribbleBytes` octets. */
+  fullFrames = 0;
 
   readonly #options: SenderOptions;
   readonly #trace: Trace | undefined;
@@ -76,6 +79,27 @@ export class Sender {
     return this.#out.subarray(start, this.#start);
   }
 
+  /** The stream's window, or the connection's, was widened. */
+  unblock(stream: Stream): void {
+    if (!stream.blocked || stream.sendWindow <= 0 || this.connectionWindow <= 0) return;
+    stream.blocked = false;
+    this.#streams.ready.add(stream);
+  }
+
+  unblockAll(): void {
+    for (const stream of this.#streams.all()) this.unblock(stream);
+  }
+
+  /** RFC 9113 §6.9.2: a new initial window size moves the window of every stream, below 0 if need be. False: above 2^31-1. */
+  moveWindows(change: number): boolean {
+    for (const stream of this.#streams.all()) {
+      if (windowOverflows(stream.sendWindow, change)) return false;
+      stream.sendWindow += change;
+      this.unblock(stream);
+    }
+    return true;
+  }
+
   /** Packs frames up to `limit`; only a header section or waiting control frames may overshoot it. */
   #fill(nowUs: Micros, limit: number): void {
     const ready = this.#streams.ready;
@@ -104,6 +128,12 @@ export class Sender {
 
   #serve(nowUs: Micros, stream: Stream, limit: number): void {
     if (!stream.headSent) {
+      if (stream.response === undefined) {
+        // The outside wants content that a client holds back until it is told to go on.
+        this.#streams.ready.remove(stream);
+        this.#sendContinue(nowUs, stream);
+        return;
+      }
       this.#sendHead(nowUs, stream);
       if (stream.source === undefined || limit - this.#end < LEAST_SPACE) return;
     }
@@ -160,6 +190,7 @@ export class Sender {
   }
 
   #sendContinue(nowUs: Micros, stream: Stream): void {
+    stream.expectsContinue = false;
     const start = this.#beginHead(BLOCK_START_OCTETS + fieldOctets(':status', '100'));
     const at = this.encoder.field(this.#out, this.encoder.begin(this.#out, start), ':status', '100');
     this.#endHead(nowUs, stream, at - start, false);
@@ -198,6 +229,11 @@ export class Sender {
 
   #sendData(nowUs: Micros, stream: Stream, limit: number): void {
     const source = stream.source!;
+    // What is left is the end of a body with trailers.
+    if (stream.leftBytes === 0) {
+      this.#blocked(nowUs, stream);
+      return;
+    }
     const space = Math.min(limit - this.#end - FRAME_HEADER_BYTES, limits.http2.dataBytes, this.#peer.maxFrameSize);
     const wanted = stream.leftBytes >= 0 ? Math.min(space, stream.leftBytes) : space;
     const window = Math.min(stream.sendWindow, this.connectionWindow);
@@ -216,13 +252,12 @@ export class Sender {
     }
     let ended = false;
     if (length < most) {
-      const chunk = this.#read(stream, most - length);
+      const chunk = this.#read(nowUs, stream, most - length);
       if (chunk === FAILED) return;
       if (chunk === undefined) ended = true;
       else {
-        // Nothing yet: tried again when more of the request arrives.
         if (chunk.length === 0 && length === 0) {
-          this.#streams.ready.remove(stream);
+          this.#wait(nowUs, stream);
           return;
         }
         this.#out.set(chunk, payload + length);
@@ -236,7 +271,7 @@ export class Sender {
         this.#onError(stream, verdicts.sourceFailed);
         return;
       }
-      if (stream.leftBytes === 0) {
+      if (stream.leftBytes === 0 && source.trailers === undefined) {
         ended = true;
         cancelSource(source);
       }
@@ -247,25 +282,52 @@ export class Sender {
   }
 
   #writeData(nowUs: Micros, stream: Stream, length: number, ended: boolean): void {
-    const flags = ended ? Flag.END_STREAM : 0;
-    writeFrameHeader(this.#out, this.#end, length, FrameType.DATA, flags, stream.id);
-    this.#end += FRAME_HEADER_BYTES + length;
-    if (this.#trace) this.#traceFrame(nowUs, FrameType.DATA, flags, stream.id, length);
+    let trailers: readonly Field[] = NO_FIELDS;
+    if (ended && stream.source!.trailers !== undefined) {
+      const given = trailersOf(stream);
+      if (given === undefined) {
+        this.#onError(stream, verdicts.sourceFailed);
+        return;
+      }
+      trailers = given;
+    }
+    if (ended || length >= limits.http2.dribbleBytes) this.fullFrames++;
+    if (length > 0 || trailers.length === 0) {
+      const flags = ended && trailers.length === 0 ? Flag.END_STREAM : 0;
+      writeFrameHeader(this.#out, this.#end, length, FrameType.DATA, flags, stream.id);
+      this.#end += FRAME_HEADER_BYTES + length;
+      if (this.#trace) this.#traceFrame(nowUs, FrameType.DATA, flags, stream.id, length);
+    }
     if (!ended) return;
+    if (trailers.length > 0) this.#sendTrailers(nowUs, stream, trailers);
     stream.source = undefined;
     this.#finish(nowUs, stream);
   }
 
+  /** RFC 9113 §8.1: a HEADERS frame with END_STREAM behind the content. */
+  #sendTrailers(nowUs: Micros, stream: Stream, trailers: readonly Field[]): void {
+    let room = BLOCK_START_OCTETS;
+    for (const [name, value] of trailers) room += fieldOctets(name, value);
+    const start = this.#beginHead(room);
+    let at = this.encoder.begin(this.#out, start);
+    for (const [name, value] of trailers) at = this.encoder.field(this.#out, at, name, value);
+    this.#endHead(nowUs, stream, at - start, true);
+    this.#streams.apply(stream, 'send HEADERS');
+    if (this.#trace !== undefined) this.#traceHeaders(nowUs, stream, true, trailers);
+  }
+
   /**
    * The source's next octets; FAILED when it broke its contract, and then the stream has been reset. When the request is
-   * complete nothing could wake a source that has nothing yet, so it is asked a few times more and then given up.
+   * complete and the source waits neither for time nor for the outside, nothing could wake it: it is asked a few times more and then given up.
    */
-  #read(stream: Stream, most: number): Uint8Array | undefined {
+  #read(nowUs: Micros, stream: Stream, most: number): Uint8Array | undefined {
     let chunk: Uint8Array | undefined = FAILED;
+    const source = stream.source!;
     try {
       for (let tries = 0; tries < limits.http2.emptyReads; tries++) {
-        chunk = stream.source!.read(most);
-        if (chunk === undefined || chunk.length > 0 || !stream.requestEnded) break;
+        chunk = source.read(most, nowUs);
+        if (chunk === undefined || chunk.length > 0 || !stream.requestEnded || source.dueUs !== undefined) break;
+        if (stream.deferral !== undefined) break;
         chunk = FAILED;
       }
     } catch {
@@ -278,19 +340,36 @@ export class Sender {
     return chunk;
   }
 
-  /** A window is closed: the stream waits for WINDOW_UPDATE, unless it turns out to have nothing more to send. */
+  /** The source has nothing yet: it is asked again when it says so, or when more of the request arrives. */
+  #wait(nowUs: Micros, stream: Stream): void {
+    this.#streams.ready.remove(stream);
+    const dueUs = stream.source!.dueUs;
+    if (dueUs === undefined) return;
+    if (Number.isSafeInteger(dueUs) && dueUs > nowUs) this.#streams.arm(stream, StreamTimer.delay, dueUs);
+    else this.#onError(stream, verdicts.sourceFailed);
+  }
+
+  /**
+   * A window is closed: the stream waits for WINDOW_UPDATE, unless it turns out to have nothing more to send. Also the way
+   * to the end of a body that has given all its content and has trailers.
+   */
   #blocked(nowUs: Micros, stream: Stream): void {
     // RFC 9113 §6.9.1: an empty DATA frame with END_STREAM needs no window, and the peer may not grant any for it. A
     // source that does not know its length is therefore asked for one octet ahead.
-    if (stream.leftBytes < 0 && stream.ahead < 0) {
-      const chunk = this.#read(stream, 1);
+    if (stream.leftBytes <= 0 && stream.ahead < 0) {
+      const chunk = this.#read(nowUs, stream, 1);
       if (chunk === FAILED) return;
       if (chunk === undefined) {
         this.#writeData(nowUs, stream, 0, true);
         return;
       }
       if (chunk.length === 0) {
-        this.#streams.ready.remove(stream);
+        this.#wait(nowUs, stream);
+        return;
+      }
+      // RFC 9113 §8.1.1: more than the content-length that we have sent.
+      if (stream.leftBytes === 0) {
+        this.#onError(stream, verdicts.sourceFailed);
         return;
       }
       stream.ahead = chunk[0]!;
@@ -300,11 +379,16 @@ export class Sender {
       return;
     }
     stream.blocked = true;
+    stream.blockedUs = nowUs;
+    if (!stream.timers?.isSet(StreamTimer.blocked)) {
+      this.#streams.arm(stream, StreamTimer.blocked, nowUs + limits.http2.blockedUs);
+    }
     this.#streams.ready.remove(stream);
   }
 
   /** The response is complete. */
   #finish(nowUs: Micros, stream: Stream): void {
+    this.#streams.endDeferral(stream, 'sent');
     this.#streams.ready.remove(stream);
     this.#streams.apply(stream, 'send END_STREAM');
     if (stream.state !== 'closed') this.#streams.linger(nowUs, stream);
@@ -353,6 +437,17 @@ function contentLengthOf(stream: Stream): string {
   return response.body.length === undefined ? '' : String(response.body.length);
 }
 
+/** The trailers of a source that has ended; undefined when they cannot be sent. */
+function trailersOf(stream: Stream): readonly Field[] | undefined {
+  try {
+    const trailers = stream.source!.trailers!().filter(([name]) => !isLeftOut(name));
+    return areSendable(trailers) ? trailers : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const NO_FIELDS: readonly Field[] = [];
 const NOTHING: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 /** What `#read` gives for a source that failed. */
 const FAILED = new Uint8Array(0);

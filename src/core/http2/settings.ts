@@ -1,4 +1,4 @@
-// SETTINGS (RFC 9113 §6.5): ours, and what the peer's mean for what we send. Values are checked here; the connection
+// SETTINGS (RFC 9113 §6.5, RFC 9218 §2.1): ours, and what the peer's mean for what we send. Values are checked here; the connection
 // acts on what changed.
 
 import { limits } from '../limits.js';
@@ -18,6 +18,8 @@ export const ourSettings: readonly Setting[] = [
   [SettingId.MAX_CONCURRENT_STREAMS, limits.http2.concurrentStreams],
   [SettingId.INITIAL_WINDOW_SIZE, limits.http2.streamWindowBytes],
   [SettingId.MAX_HEADER_LIST_SIZE, limits.http2.headerListBytes],
+  // RFC 9218 §2.1: in the first SETTINGS frame. PRIORITY frames mean nothing here, the `priority` field does.
+  [SettingId.NO_RFC7540_PRIORITIES, 1],
 ];
 
 /** The peer's settings that bind a server. Its MAX_HEADER_LIST_SIZE is advisory and its push settings have no use here. */
@@ -52,6 +54,9 @@ export function applySetting(settings: PeerSettings, identifier: number, value: 
       if (value < DEFAULT_MAX_FRAME_SIZE || value > LARGEST_MAX_FRAME_SIZE) return verdicts.badMaxFrameSize;
       settings.maxFrameSize = value;
       return undefined;
+    case SettingId.NO_RFC7540_PRIORITIES:
+      // Whatever it says, PRIORITY frames are passed over (RFC 9113 §5.3.2).
+      return value > 1 ? verdicts.badNoPriorities : undefined;
     default:
       return undefined;
   }

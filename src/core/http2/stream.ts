@@ -2,12 +2,14 @@
 // source that gives window back as it is read. Which streams there are is kept in `streams.ts`.
 
 import { ByteQueue } from '../bytes/queue.js';
-import type { BodySource, Response } from '../http/message.js';
+import type { Deferral } from '../http/deferral.js';
+import type { BodySource, Field, Response } from '../http/message.js';
 import { limits } from '../limits.js';
-import type { HeapEntry } from '../time.js';
+import type { HeapEntry, TimerTable } from '../time.js';
 import type { Micros } from '../types.js';
 import { type Verdict, verdicts } from './errors.js';
 import { type ReceiveFlow, ReceiveWindow } from './flow.js';
+import { type Priority, UNSPOKEN } from './priority.js';
 
 export type StreamState = 'idle' | 'open' | 'half-closed (local)' | 'half-closed (remote)' | 'closed';
 
@@ -67,13 +69,25 @@ function row(...cells: [Cell, Cell, Cell, Cell, Cell]): { readonly [state in Str
   };
 }
 
+/**
+ * delay: the response, or more of it, is due. linger: the rest of an answered request stalls. body: is the request coming
+ * fast enough? blocked: the peer's window stays closed. answer: the outside has not answered.
+ */
+export const StreamTimer = { delay: 0, linger: 1, body: 2, blocked: 3, answer: 4 } as const;
+export const STREAM_TIMERS = 5;
+
 export class Stream implements HeapEntry {
   readonly id: number;
   state: StreamState = 'idle';
 
-  // When the delay of the response, or the lingering after it, ends; as the timer heap wants it.
+  /** Undefined: none was ever armed. */
+  timers: TimerTable | undefined = undefined;
+  // The first of them, as the timer heap wants it.
   deadlineUs: Micros = Number.POSITIVE_INFINITY;
   heapIndex = -1;
+
+  /** As the client gave it (RFC 9218). */
+  priority: Priority = UNSPOKEN;
 
   /** What the peer lets us send; negative after a reduction by SETTINGS (RFC 9113 §6.9.2). */
   sendWindow: number;
@@ -87,7 +101,12 @@ export class Stream implements HeapEntry {
   contentLength = -1;
   /** DATA octets without padding. */
   receivedBytes = 0;
+  /** `receivedBytes` when the body's timer was armed. */
+  receivedBefore = 0;
   expectsContinue = false;
+
+  /** The answer comes from outside, and is not complete. */
+  deferral: Deferral | undefined = undefined;
 
   // The response.
   response: Response | undefined = undefined;
@@ -102,6 +121,8 @@ export class Stream implements HeapEntry {
   ahead = -1;
   /** A window is closed: WINDOW_UPDATE or SETTINGS will tell. */
   blocked = false;
+  /** Since when. */
+  blockedUs: Micros = 0;
   /** The response is complete, the request is not: what still comes of it is thrown away. */
   lingering = false;
   /** In the ready list: there may be something to send. */
@@ -135,11 +156,19 @@ export class RequestBody implements BodySource {
   #lent = 0;
   #ended = false;
   #cancelled = false;
+  #trailers: readonly Field[] = [];
+  /** Octets that may still be thrown away with credit for the stream. */
+  #drainBytes = 0;
 
   constructor(streamId: number, length: number | undefined, flow: ReceiveFlow) {
     this.length = length;
     this.#streamId = streamId;
     this.#flow = flow;
+  }
+
+  /** Fields behind the content; empty until all of it was read. */
+  trailers(): readonly Field[] {
+    return this.#ended && this.#queue.length === 0 ? this.#trailers : [];
   }
 
   read(maxBytes: number): Uint8Array | undefined {
@@ -157,10 +186,7 @@ export class RequestBody implements BodySource {
     return view;
   }
 
-  /**
-   * Nobody reads on: what is here, and what still comes, goes back to the connection's window at once. The stream's
-   * window stays as it is, so that the peer stops after it.
-   */
+  /** Nobody reads on: what is here, and what still comes, goes back to the connection's window at once. */
   cancel(): void {
     if (this.#cancelled) return;
     this.#cancelled = true;
@@ -169,10 +195,23 @@ export class RequestBody implements BodySource {
     this.#queue.clear();
   }
 
+  /**
+   * The response is complete, the request is not. What still comes is thrown away; up to `drainBytes` of it the stream
+   * gets new credit, so that a client that looks at its response only when it has sent everything gets to that point.
+   */
+  drain(drainBytes: number): void {
+    const unread = this.#queue.length - this.#lent;
+    const wasCancelled = this.#cancelled;
+    this.cancel();
+    this.#drainBytes = drainBytes;
+    if (!wasCancelled) this.#giveBack(unread);
+  }
+
   /** One DATA payload that passed both windows: content and `paddingBytes` around it. */
   push(content: Uint8Array, paddingBytes: number): void {
     if (this.#cancelled) {
       this.#flow.consumeConnection(content.length + paddingBytes);
+      this.#giveBack(content.length + paddingBytes);
       return;
     }
     if (paddingBytes > 0) {
@@ -182,7 +221,14 @@ export class RequestBody implements BodySource {
     if (content.length > 0) this.#queue.push(content);
   }
 
-  end(): void {
+  #giveBack(length: number): void {
+    const count = Math.min(length, this.#drainBytes);
+    this.#drainBytes -= count;
+    if (count > 0 && !this.#ended) this.#flow.consumeStream(this.#streamId, this.window, count);
+  }
+
+  end(trailers: readonly Field[] = []): void {
+    this.#trailers = trailers;
     this.#ended = true;
   }
 }

@@ -1,26 +1,30 @@
-// The streams of one connection (RFC 9113 §5.1): which are alive, which we have reset, and what has to be let go when one
-// closes. Every change of state goes through `apply`.
+// The streams of one connection (RFC 9113 §5.1): which are alive, which we have reset, which were passed over, and what
+// has to be let go when one closes. Every change of state and every timer of a stream goes through here.
 
-import type { BodySource } from '../http/message.js';
+import type { BodySource, DeferralEnd, Field } from '../http/message.js';
 import { limits } from '../limits.js';
-import { DeadlineHeap } from '../time.js';
+import { DeadlineHeap, TimerTable } from '../time.js';
 import type { Trace } from '../trace.js';
 import type { Micros } from '../types.js';
 import type { ControlQueue } from './control.js';
-import type { Verdict } from './errors.js';
+import { type Verdict, verdicts } from './errors.js';
 import { ErrorCode } from './frame.js';
 import { ReadyList } from './schedule.js';
-import { Stream, type StreamEvent, transitions } from './stream.js';
+import { STREAM_TIMERS, Stream, type StreamEvent, StreamTimer, transitions } from './stream.js';
 
 export class StreamTable {
   readonly ready = new ReadyList();
-  /** Responses that wait for their delay, and finished ones whose request still comes in. */
-  readonly delayed = new DeadlineHeap<Stream>();
+  /** Streams with a timer. */
+  readonly timed = new DeadlineHeap<Stream>();
   /** The highest identifier that the peer has opened; lower ones that are not alive are closed (RFC 9113 §5.1.1). */
   lastStreamId = 0;
+  /** The last stream of the GOAWAY that we sent; -1: none sent. */
+  goawayLastStreamId = -1;
   readonly #alive = new Map<number, Stream>();
   /** In the order of the resets. */
   readonly #reset = new Set<number>();
+  /** Ranges of odd identifiers that the peer left out, first and last, in pairs; the newest ranges. */
+  readonly #skipped: number[] = [];
   readonly #control: ControlQueue;
   readonly #flow: string;
   readonly #trace: Trace | undefined;
@@ -45,6 +49,25 @@ export class StreamTable {
     return this.#alive.values();
   }
 
+  /** The peer opens `streamId`, above all that it has opened: those between are closed by that (RFC 9113 §5.1.1). */
+  advanceTo(streamId: number): void {
+    if (streamId > this.lastStreamId + 2) {
+      const skipped = this.#skipped;
+      skipped.push(this.lastStreamId === 0 ? 1 : this.lastStreamId + 2, streamId - 2);
+      if (skipped.length > 2 * limits.http2.skippedRanges) skipped.splice(0, 2);
+    }
+    this.lastStreamId = streamId;
+  }
+
+  /** Left out by the peer, and never open; as far as that is remembered. */
+  wasSkipped(streamId: number): boolean {
+    const skipped = this.#skipped;
+    for (let i = 0; i < skipped.length; i += 2) {
+      if (streamId >= skipped[i]! && streamId <= skipped[i + 1]!) return true;
+    }
+    return false;
+  }
+
   /** Puts a stream in the table, idle yet. */
   create(streamId: number, sendWindow: number): Stream {
     const stream = new Stream(streamId, sendWindow);
@@ -59,6 +82,33 @@ export class StreamTable {
   /** RFC 9113 §5.1: what arrives on a stream after we have reset it was under way, and is passed over. */
   ignores(streamId: number): boolean {
     return this.#reset.has(streamId);
+  }
+
+  /** Never opened because of our GOAWAY (RFC 9113 §6.8). */
+  isBeyondGoaway(streamId: number): boolean {
+    return this.goawayLastStreamId >= 0 && streamId > this.goawayLastStreamId;
+  }
+
+  /** Closed by our RST_STREAM, or beyond our GOAWAY: its frames are processed as far as the connection needs it. */
+  isPassedOver(streamId: number): boolean {
+    return this.ignores(streamId) || this.isBeyondGoaway(streamId);
+  }
+
+  /** Arms one of the stream's timers; Infinity disarms it. */
+  arm(stream: Stream, kind: number, deadlineUs: Micros): void {
+    if (stream.timers === undefined) {
+      if (deadlineUs === Number.POSITIVE_INFINITY) return;
+      stream.timers = new TimerTable(STREAM_TIMERS);
+    }
+    stream.timers.set(kind, deadlineUs);
+    this.timed.update(stream, stream.timers.nextDeadlineUs());
+  }
+
+  /** Disarms and names the timer of `stream` that is due first. */
+  popTimer(stream: Stream): number {
+    const kind = stream.timers!.popDue(stream.deadlineUs);
+    this.timed.update(stream, stream.timers!.nextDeadlineUs());
+    return kind;
   }
 
   /** Moves the stream along the table of states, or says what is wrong. */
@@ -79,6 +129,29 @@ export class StreamTable {
     return undefined;
   }
 
+  /** END_STREAM came, with DATA or trailers. */
+  endRequest(stream: Stream, trailers?: readonly Field[]): Verdict | undefined {
+    if (stream.contentLength >= 0 && stream.receivedBytes !== stream.contentLength) {
+      return verdicts.contentLengthDiffers;
+    }
+    const verdict = this.apply(stream, 'recv END_STREAM');
+    if (verdict !== undefined) return verdict;
+    if (stream.timers !== undefined) this.arm(stream, StreamTimer.body, Number.POSITIVE_INFINITY);
+    stream.body?.end(trailers);
+    this.wake(stream);
+    return undefined;
+  }
+
+  /** More of the request or of the answer is here, or more is asked for: what waited for it may go on. */
+  wake(stream: Stream): void {
+    const { deferral } = stream;
+    // A client that holds its content back until it is told to go on is told so.
+    if (deferral?.wantsContent && !deferral.feed() && stream.expectsContinue && !stream.headSent) {
+      this.ready.add(stream);
+    }
+    if (stream.headSent && stream.source !== undefined && !stream.blocked) this.ready.add(stream);
+  }
+
   /** Sends RST_STREAM and closes. */
   reset(stream: Stream, errorCode: number): void {
     this.refuse(stream.id, errorCode);
@@ -88,21 +161,17 @@ export class StreamTable {
   /**
    * The response is complete, the request is not; called again when more of it comes. RFC 9113 §8.1 lets us call it off
    * with RST_STREAM and NO_ERROR, but a client in the middle of its upload may lose the response over that (curl 7.88
-   * does). So the rest is thrown away where it is short: where it fits the window that the peer has already, or where
-   * the status tells the client to stop by itself. It is called off when it stalls, or is known to be longer.
+   * does), and one that sends all before it looks may never see it. So the rest is read and thrown away, up to a bound;
+   * it is called off when it stalls, which it does soon after its window is used up.
    */
   linger(nowUs: Micros, stream: Stream): void {
-    stream.lingering = true;
-    stream.body?.cancel();
-    const window = stream.body?.window.available ?? 0;
-    const rest = stream.contentLength - stream.receivedBytes;
-    const fits = stream.contentLength < 0 ? window > 0 : rest <= window;
-    if (fits || stream.response!.status >= 300) {
-      const waitUs = window > 0 ? limits.http2.lingerUs : limits.http2.lingerBlockedUs;
-      this.delayed.update(stream, nowUs + waitUs);
-    } else {
-      this.endLinger(stream);
+    const body = stream.body;
+    if (!stream.lingering) {
+      stream.lingering = true;
+      body?.drain(limits.http2.drainBytes);
     }
+    const mayCome = (body?.window.available ?? 0) > 0;
+    this.arm(stream, StreamTimer.linger, nowUs + (mayCome ? limits.http2.lingerUs : limits.http2.lingerBlockedUs));
   }
 
   endLinger(stream: Stream): void {
@@ -131,10 +200,20 @@ export class StreamTable {
   #release(stream: Stream): void {
     this.#alive.delete(stream.id);
     this.ready.remove(stream);
-    if (stream.heapIndex >= 0) this.delayed.update(stream, Number.POSITIVE_INFINITY);
+    if (stream.heapIndex >= 0) this.timed.update(stream, Number.POSITIVE_INFINITY);
     if (stream.source !== undefined) cancelSource(stream.source);
     stream.source = undefined;
+    this.endDeferral(stream, 'cancelled');
     stream.body?.cancel();
+  }
+
+  /** Whatever comes from outside for the stream is ignored from here on. */
+  endDeferral(stream: Stream, how: DeferralEnd): void {
+    const { deferral } = stream;
+    if (deferral === undefined) return;
+    stream.deferral = undefined;
+    if (stream.state !== 'closed') this.arm(stream, StreamTimer.answer, Number.POSITIVE_INFINITY);
+    deferral.end(this.#control.nowUs, how);
   }
 }
 

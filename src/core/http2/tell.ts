@@ -3,8 +3,12 @@
 
 import type { Trace } from '../trace.js';
 import type { Micros } from '../types.js';
+import type { Verdict } from './errors.js';
 import { errorCodeName, Flag, FrameType, frameTypeName, readU32, settingName } from './frame.js';
 import type { FrameInput } from './input.js';
+
+/** Of a value that may be as long as a frame. */
+const TOLD_OCTETS = 256;
 
 /** `sound`: the payload's size has been checked and its values can be told. */
 export function traceInput(trace: Trace, nowUs: Micros, flow: string, input: FrameInput, sound: boolean): void {
@@ -20,6 +24,20 @@ export function traceInput(trace: Trace, nowUs: Micros, flow: string, input: Fra
     flags: input.flags,
     length: input.length,
     ...(fields === undefined ? {} : { fields }),
+  });
+}
+
+export function traceError(trace: Trace, nowUs: Micros, flow: string, streamId: number, verdict: Verdict): void {
+  trace(nowUs, {
+    layer: 'http2',
+    kind: 'error',
+    severity: 'error',
+    flow,
+    scope: verdict.scope,
+    streamId,
+    code: errorCodeName(verdict.code),
+    reason: verdict.reason,
+    rule: verdict.rule,
   });
 }
 
@@ -49,6 +67,11 @@ function payloadFields(input: FrameInput): { readonly [name: string]: string | n
       };
     case FrameType.WINDOW_UPDATE:
       return { increment: readU32(bytes, start) & 0x7f_ff_ff_ff };
+    case FrameType.PRIORITY_UPDATE:
+      return {
+        prioritizedStreamId: readU32(bytes, start) & 0x7f_ff_ff_ff,
+        priorityFieldValue: String.fromCharCode(...bytes.subarray(start + 4, Math.min(end, start + 4 + TOLD_OCTETS))),
+      };
     default:
       return undefined;
   }

@@ -4,7 +4,7 @@
 
 import { type HeapEntry, MICROS_PER_MILLI, MICROS_PER_SECOND, TimerTable } from '../time.js';
 import type { TcpState, Trace } from '../trace.js';
-import type { Micros } from '../types.js';
+import type { Micros, Session } from '../types.js';
 import { Application, NO_SESSION } from './application.js';
 import { ChallengeLimit } from './challenge.js';
 import { EcnEcho } from './ecn.js';
@@ -241,6 +241,14 @@ export class Connection implements HeapEntry, SegmentWriter {
     }
   }
 
+  /** The session does something that no segment caused. False: there is none any more. */
+  serve(nowUs: Micros, call: (session: Session) => void): boolean {
+    if (!this.#application) return false;
+    call(this.#application.session);
+    this.#settle(nowUs);
+    return true;
+  }
+
   /** The server shuts down: the session is asked to finish. */
   close(nowUs: Micros): void {
     if (!this.#application) return;
@@ -418,7 +426,7 @@ export class Connection implements HeapEntry, SegmentWriter {
 
   #timeWait(nowUs: Micros): void {
     this.#enter(nowUs, 'TIME-WAIT');
-    this.#release();
+    this.#release(nowUs);
     this.timers.set(TIMER_CLOSE, nowUs + TIME_WAIT_US);
   }
 
@@ -437,13 +445,14 @@ export class Connection implements HeapEntry, SegmentWriter {
   #enter(nowUs: Micros, to: TcpState): void {
     const from = this.#state;
     this.#state = to;
-    if (to === 'CLOSED') this.#release();
+    if (to === 'CLOSED') this.#release(nowUs);
     this.#trace?.(nowUs, { layer: 'tcp', kind: 'state', flow: this.config.flow, from, to });
   }
 
   /** A connection that only waits holds no data and no session. */
-  #release(): void {
+  #release(nowUs: Micros): void {
     this.timers.clearAll();
+    this.#application?.session.lost?.(nowUs);
     this.#application = undefined;
     this.#sender.release();
     this.#receiver.discard();

@@ -8,7 +8,7 @@ import { limits } from '../limits.js';
 import type { RandomSource } from '../random.js';
 import { DeadlineHeap } from '../time.js';
 import type { TcpState, Trace } from '../trace.js';
-import type { Micros, SessionFactory } from '../types.js';
+import type { Micros, Session, SessionFactory } from '../types.js';
 import { MAX_UNSCALED_WINDOW, type TcpSettings } from './config.js';
 import { Connection } from './connection.js';
 import { type Flow, FlowCounters, FlowTable } from './flows.js';
@@ -141,6 +141,19 @@ export class Endpoint {
     const verdict = connection.icmpError(nowUs, error);
     this.#after(nowUs, connection, before);
     return verdict;
+  }
+
+  /**
+   * Lets the session of a flow do something that the peer did not cause, and sends what comes of it. False: there is no
+   * such connection any more, or no session on it.
+   */
+  serve(nowUs: Micros, flow: string, call: (session: Session) => void): boolean {
+    const found = this.#flows.named(flow);
+    if (!(found instanceof Connection)) return false;
+    const before = found.state;
+    const served = found.serve(nowUs, call);
+    this.#after(nowUs, found, before);
+    return served;
   }
 
   /** From now on there are no listeners; the sessions of the open connections are asked to finish, the oldest first. */

@@ -1,7 +1,7 @@
 // The tables of endpoint.ts: connections by their 4-tuples, and how often a 4-tuple was seen. What belongs in them, and
 // their bounds, are decided there.
 
-import type { Address } from '../ip/address.js';
+import { type Address, parseAddress } from '../ip/address.js';
 import { limits } from '../limits.js';
 import type { Connection } from './connection.js';
 import type { SynReceived } from './syn-received.js';
@@ -29,6 +29,16 @@ export class FlowTable {
     const found = this.#flows.get(remoteAddress)?.get(portKey(remotePort, localPort));
     if (found !== undefined) this.#last = found;
     return found;
+  }
+
+  /** By its name, `10.0.0.1:49152>10.0.0.2:443#0`; another connection of the same 4-tuple has another name. */
+  named(name: string): Flow | undefined {
+    const parts = /^(?:([0-9.]+)|\[([0-9a-f.:]+)\]):([0-9]{1,5})>.*:([0-9]{1,5})#[0-9]+$/.exec(name);
+    if (parts === null) return undefined;
+    const [, host, address6, remotePort, localPort] = parts;
+    const address = address6 ?? parseAddress(host!);
+    const flow = address === undefined ? undefined : this.find(address, Number(remotePort), Number(localPort));
+    return flow?.config.flow === name ? flow : undefined;
   }
 
   /** In place of another of the same 4-tuple, if there is one. */

@@ -31,6 +31,7 @@ function ask(path: string, more: Partial<Request> = {}): Response {
     headers: [],
     body: EMPTY_BODY,
     connection: { flow: 'f' },
+    serial: 1,
     ...more,
   });
 }
@@ -262,6 +263,7 @@ test('what is in no table is passed to the other handler', () => {
     headers: [],
     body: EMPTY_BODY,
     connection: { flow: '' },
+    serial: 1,
   } as const;
   assert.is((passing({ ...request, method: 'GET', path: '/x' }) as Response).status, 299);
   assert.is((passing({ ...request, method: 'GET', path: '/status/200' }) as Response).status, 200);

@@ -125,6 +125,7 @@ function ask(range: string | undefined, more: readonly Field[] = [], path = '/by
     headers,
     body: EMPTY_BODY,
     connection: { flow: 'f' },
+    serial: 1,
   });
 }
 

@@ -23,6 +23,7 @@ function ask(path: string, method = 'GET', headers: readonly Field[] = [], more:
     headers,
     body: EMPTY_BODY,
     connection,
+    serial: 1,
     ...more,
   };
   return site(request);

@@ -4,7 +4,7 @@
 
 import { limits } from '../../limits.js';
 import { createEntry, DynamicTable, type TableEntry } from './dynamic-table.js';
-import { decodeHuffman } from './huffman.js';
+import { decodeHuffman, huffmanRoom } from './huffman.js';
 import { type Cursor, decodeInteger, fail } from './integer.js';
 import { STATIC_ENTRIES, staticTable } from './static-table.js';
 
@@ -13,7 +13,7 @@ export interface HeaderList {
   readonly entries: TableEntry[];
   /** RFC 9113 §6.5.2: octets of names and values and 32 for each field line. */
   size: number;
-  /** The list passed `limits.http2.headerListBytes`; the fields from there on were decoded but not kept. */
+  /** The list passed `limits.http2.headerListBytes` or `fieldLines`; the fields from there on were decoded but not kept. */
   oversize: boolean;
 }
 
@@ -68,7 +68,7 @@ export class HpackDecoder {
       }
       fields++;
       list.size += entry.size;
-      if (list.size > limits.http2.headerListBytes) list.oversize = true;
+      if (list.size > limits.http2.headerListBytes || fields > limits.http2.fieldLines) list.oversize = true;
       else list.entries.push(entry);
     }
     cursor.bytes = NOTHING;
@@ -98,8 +98,7 @@ export class HpackDecoder {
       cursor.at += length;
       return text;
     }
-    // The shortest code has 5 bits.
-    const room = ((length * 8) / 5) | 0;
+    const room = huffmanRoom(length);
     if (room > this.#scratch.length) this.#scratch = new Uint8Array(room * 2);
     const count = decodeHuffman(cursor, length, this.#scratch);
     return octetsToText(this.#scratch, 0, count);

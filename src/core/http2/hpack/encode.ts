@@ -1,5 +1,5 @@
-// The HPACK encoder (RFC 7541 §6): a pure function of the header list and its own dynamic table. Owns the choice of
-// representation; a field that is in a table costs an index, usually one octet.
+// The HPACK encoder (RFC 7541 §6): a pure function of the header list, its own dynamic table and what it has seen of each
+// name. Owns the choice of representation; a field that is in a table costs an index, usually one octet.
 
 import { limits } from '../../limits.js';
 import type { Field } from '../../trace.js';
@@ -9,7 +9,15 @@ import { encodeInteger, INTEGER_MAX_OCTETS } from './integer.js';
 import { STATIC_ENTRIES, staticNames } from './static-table.js';
 
 /** RFC 7541 §7.1.3: values that a compression oracle must not be able to guess never enter a table, ours or a proxy's. */
-const NEVER_INDEXED: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization', 'cookie', 'set-cookie']);
+const NEVER_INDEXED: ReadonlySet<string> = new Set([
+  'authentication-info',
+  'authorization',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'set-cookie',
+]);
+/** RFC 7541 §7.1.3: a short cookie can be guessed; a long one cannot, and is worth its entry. */
+const GUESSABLE_COOKIE_OCTETS = 20;
 
 /** Values that rarely come twice: in the table they would only push out what does. */
 const NOT_INDEXED: ReadonlySet<string> = new Set([
@@ -21,20 +29,27 @@ const NOT_INDEXED: ReadonlySet<string> = new Set([
   'expires',
   'if-modified-since',
   'if-none-match',
+  'if-range',
   'last-modified',
   'location',
   'range',
 ]);
 
-/** The dynamic entries of one name: the newest, and each by its value. */
-interface DynamicName {
-  newest: TableEntry;
+/** What is known of one name: its dynamic entries, the newest and each by its value, and whether values come again. */
+interface KnownName {
+  /** Undefined when there are none. */
+  newest: TableEntry | undefined;
   readonly values: Map<string, TableEntry>;
+  /** Values in a row that were not the one before. */
+  misses: number;
+  last: string;
 }
 
 export class HpackEncoder {
   readonly #table: DynamicTable;
-  readonly #names = new Map<string, DynamicName>();
+  readonly #names = new Map<string, KnownName>();
+  /** Names without an entry, the one that lost its last entry longest ago first; at most `limits.http2.encoderNames`. */
+  readonly #bare = new Set<string>();
   /** RFC 7541 §4.2: the smallest maximum since the last block; -1 when no update has to be told. */
   #smallestMaxSize = -1;
   #maxSize: number;
@@ -71,21 +86,41 @@ export class HpackEncoder {
     const staticName = staticNames.get(name);
     const staticIndex = staticName?.values.get(value);
     if (staticIndex !== undefined) return encodeInteger(target, at, 7, 0x80, staticIndex);
-    if (NEVER_INDEXED.has(name)) return this.#literal(target, at, 4, 0x10, staticName?.index ?? 0, name, value);
-    const dynamicName = this.#names.get(name);
-    if (dynamicName !== undefined) {
-      const entry = dynamicName.values.get(value);
-      if (entry !== undefined) return encodeInteger(target, at, 7, 0x80, this.#indexOf(entry));
+    const known = this.#names.get(name);
+    if (known !== undefined) {
+      const entry = known.values.get(value);
+      if (entry !== undefined) {
+        known.misses = 0;
+        known.last = value;
+        return encodeInteger(target, at, 7, 0x80, this.#indexOf(entry));
+      }
     }
-    const nameIndex = staticName?.index ?? (dynamicName === undefined ? 0 : this.#indexOf(dynamicName.newest));
+    const nameIndex = staticName?.index ?? (known?.newest === undefined ? 0 : this.#indexOf(known.newest));
+    if (NEVER_INDEXED.has(name) || (name === 'cookie' && value.length < GUESSABLE_COOKIE_OCTETS)) {
+      return this.#literal(target, at, 4, 0x10, nameIndex, name, value);
+    }
     const size = name.length + value.length + ENTRY_OVERHEAD;
     // An entry of more than half the table would throw out most of what the table is for.
-    if (NOT_INDEXED.has(name) || size * 2 > this.#maxSize) {
+    if (NOT_INDEXED.has(name) || size * 2 > this.#maxSize || !this.#comesAgain(known, value)) {
       return this.#literal(target, at, 4, 0x00, nameIndex, name, value);
     }
     const end = this.#literal(target, at, 6, 0x40, nameIndex, name, value);
     this.#remember(createEntry(name, value));
     return end;
+  }
+
+  /**
+   * Whether a new value of a name is worth an entry: for a name whose last values were all different, only when this is
+   * the value before, once more. So a field that is another one each time does not push everything else out.
+   */
+  #comesAgain(known: KnownName | undefined, value: string): boolean {
+    if (known === undefined) return true;
+    if (value === known.last) {
+      known.misses = 0;
+      return true;
+    }
+    known.last = value;
+    return ++known.misses < limits.http2.encoderMisses;
   }
 
   /** A whole list as one block of its own bytes; for lists that are not on the hot path. */
@@ -119,10 +154,12 @@ export class HpackEncoder {
   #remember(entry: TableEntry): void {
     // First the insertion: it may evict the last entry of this very name.
     if (!this.#table.insert(entry)) return;
-    const known = this.#names.get(entry.name);
+    let known = this.#names.get(entry.name);
     if (known === undefined) {
-      this.#names.set(entry.name, { newest: entry, values: new Map([[entry.value, entry]]) });
-      return;
+      known = { newest: entry, values: new Map(), misses: 0, last: entry.value };
+      this.#names.set(entry.name, known);
+    } else if (known.newest === undefined) {
+      this.#bare.delete(entry.name);
     }
     known.newest = entry;
     known.values.set(entry.value, entry);
@@ -132,7 +169,15 @@ export class HpackEncoder {
   #forget(entry: TableEntry): void {
     const known = this.#names.get(entry.name)!;
     known.values.delete(entry.value);
-    if (known.values.size === 0) this.#names.delete(entry.name);
+    if (known.values.size > 0) return;
+    known.newest = undefined;
+    this.#bare.add(entry.name);
+    if (this.#bare.size <= limits.http2.encoderNames) return;
+    for (const oldest of this.#bare) {
+      this.#bare.delete(oldest);
+      this.#names.delete(oldest);
+      break;
+    }
   }
 }
 

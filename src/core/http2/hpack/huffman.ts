@@ -1,5 +1,5 @@
-// The HPACK Huffman code (RFC 7541 §5.2, appendix B): encoding, and decoding by a table over nibbles that is generated
-// at load. The code table at the end is the appendix's; its last row is EOS, which never appears in a valid string.
+// The HPACK Huffman code (RFC 7541 §5.2, appendix B): encoding, and decoding by a table over whole octets that is
+// generated at load. The code table at the end is the appendix's; its last row is EOS, which never appears in a valid string.
 
 import { type Cursor, fail } from './integer.js';
 
@@ -43,8 +43,13 @@ export function encodeHuffman(target: Uint8Array, at: number, text: string): num
   return at;
 }
 
+/** The most octets that `length` octets of code can stand for, and two that decoding may write behind them. */
+export function huffmanRoom(length: number): number {
+  return (((length * 8) / 5) | 0) + 2;
+}
+
 /**
- * Decodes `length` octets at the cursor to `target`, which has room for `length * 8 / 5` octets, and gives how many came out.
+ * Decodes `length` octets at the cursor to `target`, which has room for `huffmanRoom(length)` octets, and gives how many came out.
  * RFC 7541 §5.2: EOS inside, padding of more than 7 bits and padding other than ones are decoding errors.
  */
 export function decodeHuffman(cursor: Cursor, length: number, target: Uint8Array): number {
@@ -53,12 +58,12 @@ export function decodeHuffman(cursor: Cursor, length: number, target: Uint8Array
   let state = 0;
   let written = 0;
   for (let at = cursor.at; at < end; at++) {
-    const octet = bytes[at]!;
-    let step = STEPS[(state << 4) | (octet >>> 4)]!;
-    if (step & EMITS) target[written++] = step & 0xff;
-    // A failed step stays in the failed state, so it is looked at once, at the end.
-    step = STEPS[((step >>> STATE_SHIFT) << 4) | (octet & 0x0f)]!;
-    if (step & EMITS) target[written++] = step & 0xff;
+    // A failed step stays in the failed state, so it is looked at once, at the end. What no symbol comes out of is written,
+    // too, and then written over.
+    const step = STEPS[(state << 8) | bytes[at]!]!;
+    target[written] = step;
+    target[written + 1] = step >>> 8;
+    written += (step >>> COUNT_SHIFT) & 3;
     state = step >>> STATE_SHIFT;
   }
   if (ACCEPTS[state] === 0)
@@ -109,12 +114,12 @@ const EOS = 256;
 const CODES = Uint32Array.from(rows, ([code]) => code);
 const LENGTHS = Uint8Array.from(rows, ([, bits]) => bits);
 
-// A step: bits 0-7 the symbol, bit 8 whether one comes out (the shortest code has 5 bits, so a nibble ends at most one),
-// from bit 9 the state after it. A state is an inner node of the code tree; 257 leaves make 256 inner nodes.
-const EMITS = 1 << 8;
-const STATE_SHIFT = 9;
+// A step: bits 0-7 and 8-15 the symbols, bits 16-17 how many there are (the shortest code has 5 bits, so an octet ends at
+// most two), from bit 18 the state after it. A state is an inner node of the code tree; 257 leaves make 256 inner nodes.
+const COUNT_SHIFT = 16;
+const STATE_SHIFT = 18;
 const FAILED = EOS;
-const STEPS = new Uint32Array((FAILED + 1) * 16);
+const STEPS = new Uint32Array((FAILED + 1) * 256);
 /** The states that a string may end in: the root, and up to seven ones below it. */
 const ACCEPTS = new Uint8Array(FAILED + 1);
 buildSteps();
@@ -137,27 +142,29 @@ function buildSteps(): void {
     }
     children[node]![(code & 1) as 0 | 1] = leaf(symbol);
   });
+  const eos = leaf(EOS);
   for (let state = 0; state < FAILED; state++) {
-    for (let nibble = 0; nibble < 16; nibble++) {
+    for (let octet = 0; octet < 256; octet++) {
       let node = state;
-      let emitted = 0;
-      for (let bit = 3; bit >= 0; bit--) {
-        const next = children[node]![((nibble >>> bit) & 1) as 0 | 1];
+      let symbols = 0;
+      let count = 0;
+      for (let bit = 7; bit >= 0; bit--) {
+        const next = children[node]![((octet >>> bit) & 1) as 0 | 1];
         if (next >= 0) {
           node = next;
           continue;
         }
-        if (next === leaf(EOS)) {
+        if (next === eos) {
           node = FAILED;
           break;
         }
-        emitted = EMITS | (-2 - next);
+        symbols |= (-2 - next) << (8 * count++);
         node = 0;
       }
-      STEPS[(state << 4) | nibble] = (node << STATE_SHIFT) | emitted;
+      STEPS[(state << 8) | octet] = ((node << STATE_SHIFT) | (count << COUNT_SHIFT) | symbols) >>> 0;
     }
   }
-  for (let nibble = 0; nibble < 16; nibble++) STEPS[(FAILED << 4) | nibble] = FAILED << STATE_SHIFT;
+  for (let octet = 0; octet < 256; octet++) STEPS[(FAILED << 8) | octet] = (FAILED << STATE_SHIFT) >>> 0;
   for (let node = 0, ones = 0; ones <= 7; ones++) {
     ACCEPTS[node] = 1;
     node = children[node]![1];

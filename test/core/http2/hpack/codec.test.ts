@@ -27,7 +27,7 @@ test('decode after encode is the identity over random lists and table sizes', ()
     const decoder = new HpackDecoder(4096);
     const names = ['accept', ':status', 'date', 'x-a', 'x-b', 'set-cookie', 'content-length', 'etag', 'vary'];
     for (let round = 0; round < 12; round++) {
-      if (random.below(3) === 0) encoder.setMaxTableSize(random.below(5000));
+      if (random.below(3) === 0) encoder.setMaxTableSize(random.below(4097));
       if (random.below(6) === 0) encoder.setMaxTableSize(0);
       const fields: Field[] = Array.from({ length: random.below(20) }, () => {
         const value = String.fromCharCode(...random.bytes(random.below(random.below(8) === 0 ? 3000 : 12)));
