@@ -10,6 +10,7 @@ import { PacketSynthesis, type SocketEvent } from './synthesis.js';
 export function frameRecorder(writer: RecordingWriter): FrameRecorder {
   return {
     packet: (atUs, direction, bytes) => writer.packet(atUs, direction, bytes),
+    answer: (atUs, token, answer) => writer.answer({ atUs, token, answer }),
     event: (event, atUs) => writer.event({ event, atUs }),
     close: () => writer.close(),
   };
@@ -23,6 +24,7 @@ export function streamRecorder(writer: RecordingWriter): StreamRecorder {
   return {
     input: (atUs, input) => record(atUs, inputEvent(input)),
     output: (output) => record(output.atUs, outputEvent(output)),
+    answer: (atUs, token, answer) => writer.answer({ atUs, token, answer }),
     event: (event, atUs) => writer.event({ event, atUs }),
     close: () => writer.close(),
   };

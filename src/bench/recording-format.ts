@@ -1,18 +1,23 @@
-// The recording format, version 1, on top of pcapng: a section header, one interface (LINKTYPE_RAW, microseconds), a custom
-// block with the manifest, then packets with their direction, TLS secrets and custom blocks with the events of the run.
+// The recording format, versions 1 and 2, on top of pcapng: a section header, one interface (LINKTYPE_RAW, microseconds), a custom
+// block with the manifest, then packets with their direction, TLS secrets and custom blocks with the events of the run; in
+// version 2 also with answers from outside (`recording-answer.ts`).
 //
 // The format has no enterprise number of its own. It uses 32473, which IANA keeps for examples and documentation
 // (RFC 5612), so its blocks do not rely on the number: each begins with `wirebench ` and its kind, a line feed, and JSON.
 
 import type { Micros } from '../core/types.js';
+import { ANSWER_TAG, decodeAnswer, type RecordedInput } from './recording-answer.js';
 
+/** Of a run whose requests are all answered by the core. */
 export const RECORDING_FORMAT = 1;
+/** Of a run with answers from outside: who does not know them could not replay it. */
+export const RECORDING_FORMAT_ANSWERS = 2;
 /** RFC 5612: the private enterprise number for documentation. */
 export const ENTERPRISE = 32473;
 
 /** What a run is made of, besides its input. */
 export interface RecordingManifest {
-  readonly format: 1;
+  readonly format: 1 | 2;
   /** The version that wrote it. */
   readonly wirebench: string;
   readonly node?: string;
@@ -57,15 +62,26 @@ function encode(tag: string, value: unknown): Uint8Array {
 export type DecodedBlock =
   | { readonly kind: 'manifest'; readonly manifest: RecordingManifest }
   | { readonly kind: 'event'; readonly event: RunEvent }
+  | { readonly kind: 'answer'; readonly input: RecordedInput }
   | { readonly kind: 'newer'; readonly format: number; readonly wirebench: string }
   | { readonly kind: 'broken'; readonly what: string };
 
 /** The content of a custom block of `ENTERPRISE`; undefined when it is not one of ours. Never throws. */
 export function decodeBlock(data: Uint8Array): DecodedBlock | undefined {
+  if (isAnswer(data)) {
+    const input = decodeAnswer(data);
+    return typeof input === 'string' ? broken(input) : { kind: 'answer', input };
+  }
   const text = new TextDecoder().decode(data);
   if (text.startsWith(MANIFEST_TAG)) return decodeManifest(text.slice(MANIFEST_TAG.length));
   if (text.startsWith(EVENT_TAG)) return decodeEvent(text.slice(EVENT_TAG.length));
   return undefined;
+}
+
+function isAnswer(data: Uint8Array): boolean {
+  if (data.length < ANSWER_TAG.length) return false;
+  for (let i = 0; i < ANSWER_TAG.length; i++) if (data[i] !== ANSWER_TAG.charCodeAt(i)) return false;
+  return true;
 }
 
 function decodeManifest(text: string): DecodedBlock {
@@ -76,7 +92,7 @@ function decodeManifest(text: string): DecodedBlock {
     return broken('the manifest has no format number');
   }
   // Before anything else is looked at: a newer format may have other fields.
-  if (format > RECORDING_FORMAT) {
+  if (format > RECORDING_FORMAT_ANSWERS) {
     return { kind: 'newer', format, wirebench: typeof wirebench === 'string' ? wirebench : 'unknown' };
   }
   if (typeof wirebench !== 'string') return broken('manifest.wirebench is not a text');
@@ -86,7 +102,7 @@ function decodeManifest(text: string): DecodedBlock {
     return broken('manifest.startUnixUs is not a time');
   }
   if (config === undefined) return broken('manifest.config is missing');
-  const manifest = { format: RECORDING_FORMAT, wirebench, seed, config, startUnixUs } as const;
+  const manifest = { format: format as 1 | 2, wirebench, seed, config, startUnixUs };
   return { kind: 'manifest', manifest: node === undefined ? manifest : { ...manifest, node } };
 }
 

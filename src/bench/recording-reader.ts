@@ -15,15 +15,16 @@ import {
   SECRETS_TLS_KEY_LOG,
   tooLarge,
 } from '../io/capture.js';
+import type { RecordedInput } from './recording-answer.js';
 import {
   decodeBlock,
   ENTERPRISE,
-  RECORDING_FORMAT,
+  RECORDING_FORMAT_ANSWERS,
   type RecordingManifest,
   type RunEvent,
 } from './recording-format.js';
 
-export type RecordingItem = ManifestItem | RecordedPacket | RecordedEvent | RecordedSecrets;
+export type RecordingItem = ManifestItem | RecordedPacket | RecordedEvent | RecordedAnswer | RecordedSecrets;
 
 export interface ManifestItem {
   readonly kind: 'manifest';
@@ -46,6 +47,12 @@ export interface RecordedPacket {
 
 export interface RecordedEvent extends RunEvent {
   readonly kind: 'event';
+  readonly fileOffset: number;
+}
+
+/** An answer from outside. Its bytes stay valid. */
+export interface RecordedAnswer extends RecordedInput {
+  readonly kind: 'answer';
   readonly fileOffset: number;
 }
 
@@ -92,7 +99,7 @@ export async function* readRecording(file: string): AsyncGenerator<RecordingItem
 export interface Recording {
   readonly manifest: RecordingManifest;
   /** In the order of the run. */
-  readonly timeline: readonly (RecordedPacket | RecordedEvent)[];
+  readonly timeline: readonly (RecordedPacket | RecordedEvent | RecordedAnswer)[];
   /** The whole key log. */
   readonly keyLog: string;
 }
@@ -100,7 +107,7 @@ export interface Recording {
 /** All of a recording at once, up to `maxBytes` of it. Raises CaptureError, also when the file is cut off. */
 export async function loadRecording(file: string, maxBytes: number = captureLimits.loadBytes): Promise<Recording> {
   let manifest: RecordingManifest | undefined;
-  const timeline: (RecordedPacket | RecordedEvent)[] = [];
+  const timeline: (RecordedPacket | RecordedEvent | RecordedAnswer)[] = [];
   const keyLog: string[] = [];
   let bytes = 0;
   for await (const item of readRecording(file)) {
@@ -125,7 +132,7 @@ class RecordingReader {
     this.#file = file;
   }
 
-  custom(item: Custom): ManifestItem | RecordedEvent | undefined {
+  custom(item: Custom): ManifestItem | RecordedEvent | RecordedAnswer | undefined {
     this.#customBlocks++;
     const { fileOffset } = item;
     const decoded = item.enterprise === ENTERPRISE ? decodeBlock(item.data) : undefined;
@@ -148,8 +155,12 @@ class RecordingReader {
         this.needsManifest(fileOffset);
         this.#input(decoded.event.atUs, fileOffset);
         return { kind: 'event', ...decoded.event, fileOffset };
+      case 'answer':
+        this.needsManifest(fileOffset);
+        this.#input(decoded.input.atUs, fileOffset);
+        return { kind: 'answer', ...decoded.input, fileOffset };
       case 'newer': {
-        const what = `recording format ${decoded.format}, written by wirebench ${decoded.wirebench}; this one knows up to ${RECORDING_FORMAT}`;
+        const what = `recording format ${decoded.format}, written by wirebench ${decoded.wirebench}; this one knows up to ${RECORDING_FORMAT_ANSWERS}`;
         throw this.#fault('newer-format', fileOffset, what, 'Use that version, or a newer one');
       }
       case 'broken':

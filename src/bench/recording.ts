@@ -7,8 +7,10 @@ import type { Direction } from '../core/trace.js';
 import type { Micros } from '../core/types.js';
 import { LINKTYPE, SECRETS_TLS_KEY_LOG } from '../io/capture-types.js';
 import { PcapngWriter } from '../io/pcapng-writer.js';
+import { encodeAnswer, type RecordedInput } from './recording-answer.js';
 import { ENTERPRISE, encodeEvent, encodeManifest, type RecordingManifest, type RunEvent } from './recording-format.js';
 
+export * from './recording-answer.js';
 export * from './recording-format.js';
 export * from './recording-reader.js';
 
@@ -116,6 +118,14 @@ export class RecordingWriter {
     this.#check();
     this.#instantStart = -1;
     this.#blocks.custom(ENTERPRISE, encodeEvent(event), true);
+  }
+
+  /** A timed input that came from outside; copied here. Record it before it is given to the core. */
+  answer(input: RecordedInput): void {
+    this.#check();
+    if (this.#blocks.length >= recordingLimits.chunkBytes) this.#write();
+    this.#instantStart = -1;
+    this.#blocks.custom(ENTERPRISE, encodeAnswer(input), true);
   }
 
   /** Everything up to here is in the file then. */

@@ -8,7 +8,7 @@ import type { Stack } from '../core/types.js';
 import { assembleStack, assembleStreams, type RunConfig, type RunIdentity } from '../io/assemble.js';
 import { CaptureError } from '../io/capture.js';
 import { inputEvent, outputEvent, StreamPackets, streamInput } from './recorders.js';
-import { type RecordedPacket, type RecordingManifest, readRecording } from './recording.js';
+import { type RecordedInput, type RecordedPacket, type RecordingManifest, readRecording } from './recording.js';
 import { SocketEventReader } from './synthesis.js';
 
 export interface ReplayOptions {
@@ -106,6 +106,14 @@ export async function replayRecording(file: string, options: ReplayOptions = {})
           break;
         }
         run!.input(item, comparison);
+        if (await after()) return result(true);
+        break;
+      case 'answer':
+        if (item.atUs > lastUs) lastUs = item.atUs;
+        // What timers sent before it comes out before it, as in the run.
+        run!.advance(item.atUs);
+        run!.drain(comparison);
+        run!.respond(item);
         if (await after()) return result(true);
         break;
       case 'event':
@@ -224,6 +232,7 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
 interface Run {
   input(packet: RecordedPacket, comparison: Comparison): void;
   advance(atUs: number): void;
+  respond(input: RecordedInput): void;
   close(atUs: number): void;
   abort(atUs: number): void;
   drain(comparison: Comparison): void;
@@ -263,6 +272,10 @@ class StackRun implements Run {
 
   advance(atUs: number): void {
     this.#stack.advance(atUs);
+  }
+
+  respond({ atUs, token, answer }: RecordedInput): void {
+    this.#stack.respond(atUs, token, answer);
   }
 
   close(atUs: number): void {
@@ -309,6 +322,10 @@ class StreamsRun implements Run {
 
   advance(atUs: number): void {
     this.#streams.advance(atUs);
+  }
+
+  respond({ atUs, token, answer }: RecordedInput): void {
+    this.#streams.respond(atUs, token, answer);
   }
 
   close(atUs: number): void {

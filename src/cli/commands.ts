@@ -134,6 +134,14 @@ export const COMMANDS: readonly CommandSpec[] = [
         defaultText: 'fresh random bytes',
       },
       {
+        name: 'app',
+        value: 'FILE',
+        description:
+          'a module of your own that answers: `export default (request) => response`, also asynchronous; what it does not ' +
+          'answer (undefined) is for the site',
+        defaultText: 'none',
+      },
+      {
         name: 'record',
         value: 'FILE',
         description: 'record the run as pcapng; the file holds the secrets of its connections',
@@ -154,6 +162,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       'wirebench --mode tcp --port 8443        then: curl -k https://127.0.0.1:8443/',
       'wirebench --mode tcp --record run.pcapng --seed lecture-3',
       'wirebench --mode tcp --pause tls,http2',
+      'wirebench --mode tcp --app ./app.mjs --record run.pcapng',
       'sudo wirebench --fault drop=3%,delay=10ms,both --seed lecture-4 --record lossy.pcapng',
     ],
   },

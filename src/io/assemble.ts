@@ -1,6 +1,7 @@
 // Builds the core of a run from its config and seed: the same function serves a live run and its replay, so both are made
 // of the same parts.
 
+import type { Handler } from '../core/http/message.js';
 import { createSite } from '../core/http/site.js';
 import { createRandomSource } from '../core/random.js';
 import { createSession, type TlsOptions } from '../core/session.js';
@@ -28,6 +29,8 @@ export interface RunConfig {
   readonly certificate: string;
   /** PEM. */
   readonly key: string;
+  /** Requests are answered from outside, or passed on to the site: answers are inputs of the run (`outside.ts`). */
+  readonly outside?: true;
 }
 
 export interface RunIdentity {
@@ -38,15 +41,18 @@ export interface RunIdentity {
   readonly startUnixUs: number;
 }
 
-/** tun mode: the whole stack. Throws when certificate or key cannot be read. */
-export function assembleStack(run: RunIdentity, trace?: Trace): Stack {
+/**
+ * tun mode: the whole stack. `handler` takes the requests of a live run with `config.outside` to those who answer them; a
+ * replay has none. Throws when certificate or key cannot be read.
+ */
+export function assembleStack(run: RunIdentity, trace?: Trace, handler?: Handler): Stack {
   const random = createRandomSource(nodeCrypto, run.seed);
   return createStack(
     {
       localAddress: run.config.address ?? '10.0.0.2',
       localAddress6: run.config.address6,
       mtu: run.config.mtu ?? 1500,
-      services: services(run, trace),
+      services: services(run, trace, handler),
       ...(run.config.tcp && { tcp: run.config.tcp }),
     },
     { random, ...(trace && { trace }) },
@@ -54,13 +60,23 @@ export function assembleStack(run: RunIdentity, trace?: Trace): Stack {
 }
 
 /** tcp mode: sessions over somebody else's TCP. */
-export function assembleStreams(run: RunIdentity, trace?: Trace): Streams {
-  return new Streams({ services: services(run, trace) });
+export function assembleStreams(run: RunIdentity, trace?: Trace, handler?: Handler): Streams {
+  return new Streams({ services: services(run, trace, handler), trace });
 }
 
-function services(run: RunIdentity, trace: Trace | undefined): ReadonlyMap<number, SessionFactory> {
+/** In a replay the recording answers. */
+function replayed(): Handler {
+  const deferred = { deferred: true, otherwise: createSite() } as const;
+  return () => deferred;
+}
+
+function services(
+  run: RunIdentity,
+  trace: Trace | undefined,
+  live: Handler | undefined,
+): ReadonlyMap<number, SessionFactory> {
   const { config, startUnixUs } = run;
-  const handler = createSite();
+  const handler = config.outside ? (live ?? replayed()) : createSite();
   const tls: TlsOptions = {
     crypto: nodeCrypto,
     random: createRandomSource(nodeCrypto, run.seed),

@@ -2,6 +2,7 @@
 // core/faults.ts lies between the device and the recording, so that a replay needs none of it.
 
 import { type FaultPlan, FaultyStack } from '../core/faults.js';
+import type { Answer } from '../core/http/message.js';
 import type { RandomSource } from '../core/random.js';
 import type { Stack } from '../core/types.js';
 import type { Clock } from './clock.js';
@@ -11,6 +12,7 @@ import type { TunDevice } from './tun.js';
 /** What a recording takes of a run in tun mode. `bytes` is valid during the call only. */
 export interface FrameRecorder {
   packet(atUs: number, direction: 'in' | 'out', bytes: Uint8Array): void;
+  answer(atUs: number, token: string, answer: Answer): void;
   event(kind: RunEventKind, atUs: number): void;
   close(): void;
 }
@@ -62,6 +64,7 @@ export function runTun(options: TunRunOptions): TunRun {
       },
       stopInput: () => device.stopReading(),
       startInput: () => device.startReading(onReadable),
+      answer: (atUs, token, answer) => recorder?.answer(atUs, token, answer),
       event: (kind, atUs) => recorder?.event(kind, atUs),
       shut() {
         device.close();

@@ -1,6 +1,7 @@
 // The live loop: real time in, the core's deadlines kept, its output brought out. It knows neither TUN nor sockets; those
 // bring inputs in (`begin`, then a call of the core, then `finish`) and take outputs out (`flush`).
 
+import type { Answer } from '../core/http/message.js';
 import type { Clock } from './clock.js';
 
 /** The part of Stack and Streams that the loop drives. */
@@ -9,6 +10,7 @@ export interface Machine {
   nextDeadlineUs(): number | undefined;
   close(nowUs: number): void;
   abort(nowUs: number): void;
+  respond(nowUs: number, token: string, answer: Answer): void;
   readonly openFlows: number;
 }
 
@@ -19,6 +21,10 @@ export interface Outside {
   /** Nothing may come in until `startInput`. */
   stopInput(): void;
   startInput(): void;
+  /** An answer for the recording, before the core gets it. */
+  answer(atUs: number, token: string, answer: Answer): void;
+  /** The core has it, and its outputs are out. */
+  answered?(token: string): void;
   /** A run event for the recording. */
   event(kind: RunEventKind, atUs: number): void;
   /** Releases everything. */
@@ -52,6 +58,8 @@ export class Loop {
   #timerAtUs = Number.POSITIVE_INFINITY;
   #grace: NodeJS.Timeout | undefined;
   #paused = false;
+  /** Answers that came during a pause; those who answer wait for what they gave to be taken, so they are few. */
+  #waiting: (() => void)[] = [];
   #stopping = false;
   #ended = false;
 
@@ -96,6 +104,24 @@ export class Loop {
     this.#outside.flush();
     if (this.#stopping && this.#machine.openFlows === 0) this.#end();
     else this.#arm();
+  }
+
+  /** An answer from outside to a deferred request. Not to be called while the core is at work. */
+  respond(token: string, answer: Answer): void {
+    if (this.#ended) return;
+    if (this.#paused) {
+      this.#waiting.push(() => this.respond(token, answer));
+      return;
+    }
+    this.guard(() => {
+      const atUs = this.begin();
+      // What comes before the answer is recorded before it: a faulty wire delivers frames by its own timers.
+      this.#machine.advance(atUs);
+      this.#outside.answer(atUs, token, answer);
+      this.#machine.respond(atUs, token, answer);
+      this.finish();
+      this.#outside.answered?.(token);
+    });
   }
 
   /** Fires what is due now. */
@@ -157,7 +183,10 @@ export class Loop {
         this.#outside.flush();
         if (verdict === 'quit') this.#end();
         else {
-          this.#outside.startInput();
+          const waiting = this.#waiting;
+          this.#waiting = [];
+          for (const handle of waiting) handle();
+          if (!this.#paused && !this.#ended) this.#outside.startInput();
           if (!this.#paused && this.#stopping && this.#machine.openFlows === 0) this.#end();
           else this.#arm();
         }

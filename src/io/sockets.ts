@@ -2,6 +2,7 @@
 // become socket calls; backpressure goes both ways, and either side may close its half first.
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Answer } from '../core/http/message.js';
 import type { StreamInput, StreamOutput, Streams } from '../core/streams.js';
 import type { Clock } from './clock.js';
 import { DeviceError } from './errors.js';
@@ -11,6 +12,7 @@ import { Loop, type Presenter, type RunEventKind } from './run.js';
 export interface StreamRecorder {
   input(atUs: number, input: StreamInput): void;
   output(output: StreamOutput): void;
+  answer(atUs: number, token: string, answer: Answer): void;
   event(kind: RunEventKind, atUs: number): void;
   close(): void;
 }
@@ -95,6 +97,8 @@ class SocketRun {
         flush: () => this.#flush(),
         stopInput: () => this.#pauseAll(),
         startInput: () => this.#resumeAll(),
+        answer: (atUs, token, answer) => options.recorder?.answer(atUs, token, answer),
+        answered: (token) => this.#regulateStreamOf(token),
         event: (kind, atUs) => options.recorder?.event(kind, atUs),
         shut: () => this.#shut(),
       },
@@ -223,6 +227,13 @@ class SocketRun {
     const wanted = this.#options.streams.wantsInput(connection.stream);
     if (wanted && socket.isPaused()) socket.resume();
     else if (!wanted && !socket.isPaused()) socket.pause();
+  }
+
+  /** An answer may ask for content that waits in the socket. */
+  #regulateStreamOf(token: string): void {
+    const name = /^accept#([0-9]+)\//.exec(token);
+    const connection = name === null ? undefined : this.#connections.get(Number(name[1]));
+    if (connection !== undefined) this.#regulate(connection);
   }
 
   #flush(): void {

@@ -38,6 +38,7 @@ function rig(presenter?: Presenter): Rig {
       parts.openFlows = 0;
       note(`abort ${atUs}`);
     },
+    respond: (atUs: number, token: string) => note(`respond ${token} ${atUs}`),
     get openFlows() {
       return parts.openFlows;
     },
@@ -46,6 +47,7 @@ function rig(presenter?: Presenter): Rig {
     flush: () => note('flush'),
     stopInput: () => note('stopInput'),
     startInput: () => note('startInput'),
+    answer: (atUs: number, token: string) => note(`answer ${token} ${atUs}`),
     event: (kind: string, atUs: number) => note(`event-${kind} ${atUs}`),
     shut: () => note('shut'),
   };

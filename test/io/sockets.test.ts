@@ -42,6 +42,7 @@ async function start(host = '127.0.0.1', presenter?: Presenter): Promise<Running
       inputs.push(input);
     },
     output: (output) => void outputs.push(output),
+    answer: () => {},
     event: () => {},
     close: () => {},
   };

@@ -4,7 +4,7 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { streamInput } from '../../src/bench/recorders.js';
-import { loadRecording, type Recording } from '../../src/bench/recording.js';
+import { loadRecording, type RecordedInput, type Recording } from '../../src/bench/recording.js';
 import { SocketEventReader } from '../../src/bench/synthesis.js';
 import type { Crypto, KeyExchange } from '../../src/core/crypto.js';
 import { createSite } from '../../src/core/http/site.js';
@@ -25,6 +25,7 @@ export const capturesFolder: string = fileURLToPath(new URL('../../../fixtures/c
 export type TimedInput =
   | { readonly kind: 'frame'; readonly atUs: Micros; readonly frame: Uint8Array }
   | { readonly kind: 'stream'; readonly atUs: Micros; readonly input: StreamInput }
+  | ({ readonly kind: 'answer' } & RecordedInput)
   | { readonly kind: 'close' | 'advance'; readonly atUs: Micros };
 
 /** What came out: a frame (`what` is empty), or what a stream's owner has to do, as `data 0`. */
@@ -79,6 +80,7 @@ function frameInputs({ timeline }: Recording): TimedInput[] {
   const inputs: TimedInput[] = [];
   for (const item of timeline) {
     if (item.kind === 'event') inputs.push({ kind: item.event === 'close' ? 'close' : 'advance', atUs: item.atUs });
+    else if (item.kind === 'answer') inputs.push(item);
     else if (item.dir === 'in') inputs.push({ kind: 'frame', atUs: item.atUs, frame: item.data });
   }
   return inputs;
@@ -90,6 +92,7 @@ function streamInputs({ timeline }: Recording, identity: RunIdentity): TimedInpu
   const reader = new SocketEventReader();
   for (const item of timeline) {
     if (item.kind === 'event') inputs.push({ kind: item.event === 'close' ? 'close' : 'advance', atUs: item.atUs });
+    else if (item.kind === 'answer') inputs.push(item);
     else {
       const event = reader.read(item.dir, item.data);
       const input = event && streamInput(event);
@@ -115,6 +118,7 @@ export function makeCore(identity: RunIdentity, trace?: Trace): Core {
   return {
     give(input) {
       if (input.kind === 'frame') stack.receive(input.atUs, input.frame);
+      else if (input.kind === 'answer') stack.respond(input.atUs, input.token, input.answer);
       else if (input.kind === 'close') stack.close(input.atUs);
       else stack.advance(input.atUs);
     },
@@ -142,6 +146,7 @@ class StreamsCore implements Core {
 
   give(input: TimedInput): void {
     if (input.kind === 'stream') this.#streams.receive(input.atUs, input.input);
+    else if (input.kind === 'answer') this.#streams.respond(input.atUs, input.token, input.answer);
     else if (input.kind === 'close') this.#streams.close(input.atUs);
     else this.#streams.advance(input.atUs);
   }

@@ -1,0 +1,259 @@
+// Those who answer requests outside the core: an application of the user's own, files of a directory. Requests come from the
+// handler of the core, answers go back as timed inputs (`Loop.respond`), content in pieces both ways and never more of it
+// at a time than the bounds below. Nothing here decides what goes on the wire.
+
+import {
+  type Answer,
+  type DeferralEnd,
+  type Deferred,
+  type Field,
+  type Handler,
+  type Request,
+  requestToken,
+  type SyncHandler,
+} from '../core/http/message.js';
+import { limits } from '../core/limits.js';
+import { fieldsOf, responseFields } from './outside-fields.js';
+import { appRequest, RequestContent } from './outside-request.js';
+import {
+  type AppFunction,
+  type AppRequest,
+  type AppResponse,
+  type AppResult,
+  type Chunk,
+  HttpError,
+} from './outside-types.js';
+
+export const outsideLimits = {
+  /** Content of one request that is asked for ahead of who reads it. */
+  readBytes: 65_536,
+  /** Content of one response that is given to the core ahead of the client. */
+  aheadBytes: 262_144,
+} as const;
+
+export type Respond = (token: string, answer: Answer) => void;
+
+export interface DeskOptions {
+  /** Asked one after the other, until one answers. */
+  readonly answerers: readonly AppFunction[];
+  /** Answers, inside the core, what none of them wants. It must be that of the replay. */
+  readonly otherwise: SyncHandler;
+  /** Told what an answerer threw; the client gets a 500, and the run goes on. */
+  readonly onError: (error: unknown, request: Request) => void;
+}
+
+/** Stands between the core and those who answer. */
+export class Desk {
+  /** For the core. */
+  readonly handler: Handler;
+  readonly #options: DeskOptions;
+  readonly #open = new Set<Exchange>();
+  #respond: Respond = () => {};
+
+  constructor(options: DeskOptions) {
+    this.#options = options;
+    this.handler = (request) => this.#begin(request);
+  }
+
+  /** Requests that are being answered. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  /** Where answers go: called before the first request can come. */
+  connect(respond: Respond): void {
+    this.#respond = respond;
+  }
+
+  /** The run is over: whoever still answers is told to stop. */
+  close(): void {
+    for (const exchange of this.#open) exchange.ended('cancelled');
+  }
+
+  #begin(request: Request): Deferred {
+    const exchange = new Exchange(request, this.#options, (token, answer) => this.#respond(token, answer));
+    this.#open.add(exchange);
+    // Not within the call of the core that brought the request.
+    queueMicrotask(() => {
+      void exchange.run().finally(() => this.#open.delete(exchange));
+    });
+    return exchange;
+  }
+}
+
+class Exchange implements Deferred {
+  readonly deferred = true;
+  readonly otherwise: SyncHandler;
+  readonly #request: Request;
+  readonly #token: string;
+  readonly #options: DeskOptions;
+  readonly #respond: Respond;
+  readonly #content: RequestContent;
+  readonly #aborter = new AbortController();
+  #waitingBytes = 0;
+  #answered = false;
+  #wake: (() => void) | undefined;
+  #over = false;
+
+  constructor(request: Request, options: DeskOptions, respond: Respond) {
+    this.#request = request;
+    this.#token = requestToken(request);
+    this.#options = options;
+    this.otherwise = options.otherwise;
+    this.#respond = respond;
+    this.#content = new RequestContent(outsideLimits.readBytes, (maxBytes) => this.#give({ kind: 'read', maxBytes }));
+  }
+
+  // ---- told by the core ----
+
+  content(bytes: Uint8Array, end: boolean, trailers: readonly Field[]): void {
+    this.#content.push(bytes, end, trailers);
+  }
+
+  drained(waitingBytes: number): void {
+    this.#waitingBytes = waitingBytes;
+    this.#wakeUp();
+  }
+
+  ended(how: DeferralEnd): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#content.fail(new Error(`the exchange is over: ${how}`));
+    this.#wakeUp();
+    if (how !== 'sent' && how !== 'passed') this.#aborter.abort();
+  }
+
+  // ---- the way to an answer ----
+
+  async run(): Promise<void> {
+    try {
+      const request: AppRequest = appRequest(this.#request, this.#token, this.#content, this.#aborter.signal);
+      for (const answerer of this.#options.answerers) {
+        const result = await answerer(request);
+        if (this.#over) return;
+        if (result !== undefined) {
+          await this.#send(result);
+          return;
+        }
+      }
+      if (this.#content.wasAsked)
+        throw new Error('an application that has read the content cannot pass the request on');
+      this.#give({ kind: 'pass' });
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    // Who was told to stop may well end in an error.
+    if (this.#over) return;
+    const status = error instanceof Error ? (error as { status?: unknown }).status : undefined;
+    if (!this.#answered && typeof status === 'number' && status >= 400 && status < 500) {
+      const content = new TextEncoder().encode(`${status}: ${(error as Error).message}\n`);
+      const headers: Field[] = [['content-type', 'text/plain; charset=utf-8']];
+      this.#give({ kind: 'response', status, headers, content: content.subarray(0, limits.http.answerPieceBytes) });
+      return;
+    }
+    this.#options.onError(error, this.#request);
+    this.#give({ kind: 'fail' });
+  }
+
+  async #send(result: Exclude<AppResult, undefined>): Promise<void> {
+    const response: AppResponse = isChunk(result) ? { body: result } : result;
+    if (typeof response !== 'object' || response === null) {
+      throw new TypeError(`the application gave ${response === null ? 'null' : typeof response}, not a response`);
+    }
+    const { status = 200, body, trailers } = response;
+    const headers = responseFields(response);
+    if (body === undefined) {
+      this.#give({ kind: 'response', status, headers });
+      return;
+    }
+    if (isChunk(body)) await this.#sendWhole(status, headers, toBytes(body), trailers);
+    else await this.#sendPieces(status, headers, body, response);
+  }
+
+  async #sendWhole(
+    status: number,
+    headers: readonly Field[],
+    bytes: Uint8Array,
+    trailers: AppResponse['trailers'],
+  ): Promise<void> {
+    if (bytes.length <= limits.http.answerPieceBytes) {
+      const section = trailersOf(trailers);
+      this.#give({ kind: 'response', status, headers, content: bytes, ...(section && { trailers: section }) });
+      return;
+    }
+    // With trailers its length is left out: HTTP/1.1 has trailers behind chunks only.
+    const length = trailers === undefined ? { length: bytes.length } : {};
+    this.#give({ kind: 'response', status, headers, content: 'follows', ...length });
+    await this.#piece(bytes);
+    this.#end(trailers);
+  }
+
+  async #sendPieces(
+    status: number,
+    headers: readonly Field[],
+    body: Iterable<Chunk> | AsyncIterable<Chunk>,
+    { length, trailers }: AppResponse,
+  ): Promise<void> {
+    const head = { kind: 'response', status, headers, content: 'follows' } as const;
+    this.#give(length === undefined ? head : { ...head, length });
+    for await (const chunk of body) {
+      await this.#piece(toBytes(chunk));
+      // Leaving the loop tells the iterable that nobody reads on.
+      if (this.#over) return;
+    }
+    this.#end(trailers);
+  }
+
+  #end(trailers: AppResponse['trailers']): void {
+    const section = trailersOf(trailers);
+    this.#give({ kind: 'content', bytes: NOTHING, end: true, ...(section && { trailers: section }) });
+  }
+
+  /** Gives content as the client takes it. */
+  async #piece(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      const piece = bytes.subarray(at, at + limits.http.answerPieceBytes);
+      while (!this.#over && this.#waitingBytes > 0 && this.#waitingBytes + piece.length > outsideLimits.aheadBytes) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+      if (this.#over) return;
+      this.#waitingBytes += piece.length;
+      this.#give({ kind: 'content', bytes: piece, end: false });
+      at += piece.length;
+    }
+  }
+
+  #give(answer: Answer): void {
+    if (answer.kind === 'response') this.#answered = true;
+    if (!this.#over) this.#respond(this.#token, answer);
+  }
+
+  #wakeUp(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}
+
+function trailersOf(trailers: AppResponse['trailers']): readonly Field[] | undefined {
+  return trailers === undefined ? undefined : fieldsOf(typeof trailers === 'function' ? trailers() : trailers);
+}
+
+function isChunk(value: unknown): value is Chunk {
+  return typeof value === 'string' || value instanceof Uint8Array;
+}
+
+function toBytes(chunk: Chunk): Uint8Array {
+  if (typeof chunk === 'string') return new TextEncoder().encode(chunk);
+  if (chunk instanceof Uint8Array) return chunk;
+  throw new TypeError(`a body holds ${chunk === null ? 'null' : typeof chunk}, not text or bytes`);
+}
+
+const NOTHING = new Uint8Array(0);
+
+export { HttpError };
