@@ -102,12 +102,6 @@ export const limits = {
   http: {
     /** Longest `/delay/MS` of the built-in site. */
     siteDelayMs: 60_000,
-    /** Pieces of `/stream/N`, redirections of `/redirect/N`, and bytes of `/drip`. */
-    sitePieces: 10_000,
-    siteRedirects: 1_000,
-    siteDripBytes: 100_000,
-    /** Ranges of one request; a request for more is answered in whole (RFC 9110 §14.2; CVE-2011-3192, "Apache Killer"). */
-    ranges: 32,
     /** How long an answer from outside, or its next part, may take: 504, or the response is cut off (RFC 9110 §15.6.5). */
     answerUs: 60_000_000,
     /** Content of one answer: larger contents come in several (a recording's block holds each whole). */
@@ -118,6 +112,12 @@ export const limits = {
     answerFieldBytes: 262_144,
     /** Trailer section of a response, reckoned in the same way. */
     trailerFieldBytes: 8_192,
+    /** Pieces of `/stream/N`, redirections of `/redirect/N`, and bytes of `/drip`. */
+    sitePieces: 10_000,
+    siteRedirects: 1_000,
+    siteDripBytes: 100_000,
+    /** Ranges of one request; a request for more is answered in whole (RFC 9110 §14.2; CVE-2011-3192, "Apache Killer"). */
+    ranges: 32,
   },
   http1: {
     /** 414 beyond it. RFC 9112 §3 asks for 8000 octets at least. */

@@ -58,3 +58,12 @@ export function patternBody(length: number, start = 0): BodySource {
     },
   };
 }
+
+/** Tells a source that nobody reads on. Its owner is outside the core's care: what it throws changes nothing. */
+export function cancelSource(source: BodySource): void {
+  try {
+    source.cancel?.();
+  } catch {
+    // The exchange is over either way.
+  }
+}

@@ -156,18 +156,23 @@ export class Deferral {
   }
 
   /**
-   * `dueUs` has come. True: the outside is to be given up. False: it is the peer's turn, to send what is asked for or to
-   * take what waits, and a slow peer is not the outside's fault; `dueUs` has moved on.
+   * True: `dueUs` has come, the outside was given up and told so. False: not yet, or it is the peer's turn, to send what is
+   * asked for or to take what waits: a slow peer is not the outside's fault, and `dueUs` has moved on.
    */
   isOverdue(nowUs: Micros): boolean {
-    if (!this.wantsContent && (this.#content === undefined || this.#content.waitingBytes === 0)) return true;
-    this.dueUs = nowUs + limits.http.answerUs;
+    if (this.dueUs > nowUs) return false;
+    if (!this.wantsContent && (this.#content === undefined || this.#content.waitingBytes === 0)) {
+      this.end(nowUs, 'timeout');
+      return true;
+    }
+    while (this.dueUs <= nowUs) this.dueUs += limits.http.answerUs;
     return false;
   }
 
   accept(nowUs: Micros, answer: Answer): Outcome {
     const outcome = this.#accept(answer);
-    if (outcome.kind !== 'ignored') {
+    if (outcome.kind === 'response' && outcome.final) this.end(nowUs, 'passed');
+    else if (outcome.kind !== 'ignored') {
       const complete = this.#answered && (this.#content === undefined || this.#content.ended);
       this.dueUs = complete ? Number.POSITIVE_INFINITY : nowUs + limits.http.answerUs;
     }

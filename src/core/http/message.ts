@@ -151,15 +151,6 @@ export function requestToken(request: Request): string {
 
 export const EMPTY_BODY: BodySource = { length: 0, read: () => undefined };
 
-/** Tells a source that nobody reads on. It is the handler's: what it throws changes nothing any more. */
-export function cancelSource(source: BodySource): void {
-  try {
-    source.cancel?.();
-  } catch {
-    // It is done with either way.
-  }
-}
-
 /** The first value of a field, by lower-case name. */
 export function fieldValue(fields: readonly Field[], name: string): string | undefined {
   for (const field of fields) if (field[0] === name) return field[1];

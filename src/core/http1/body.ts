@@ -42,7 +42,6 @@ export class RequestBody implements BodySource {
   #extensionBytes = 0;
   #trailerBytes = 0;
   readonly #trailerFields: Field[] = [];
-  #discarded = 0;
   #cancelled = false;
 
   /** `contentLength` undefined: chunked. */
@@ -76,16 +75,6 @@ export class RequestBody implements BodySource {
       if (!(error instanceof ParseError)) throw error;
       return this.#refuse(refusalOf(error.what), this.#input.streamOffset(error.offset));
     }
-  }
-
-  /** Reads over what nobody wants, up to a limit (RFC 9112 §9.3). True: there is more to come. */
-  discard(): boolean {
-    for (let piece = this.pull(PIECE_BYTES); piece !== undefined; piece = this.pull(PIECE_BYTES)) {
-      if (piece.length === 0) return true;
-      this.#discarded += piece.length;
-      if (this.#discarded > limits.http1.drainBytes) this.#refuse(refusals.contentUnread);
-    }
-    return false;
   }
 
   #next(maxBytes: number): Uint8Array | undefined {

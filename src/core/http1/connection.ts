@@ -2,32 +2,23 @@
 // content of the request is read, and the next request is begun, only as `take` makes room for what that leads to.
 // Leaves out TLS, TCP and what is answered (the handler's), upgrades and CONNECT.
 
+import { cancelSource } from '../http/body.js';
 import { ask, Deferral, isDeferred, tokenSerial, traceUnanswered } from '../http/deferral.js';
-import type { Answer, BodySource, ConnectionInfo, Deferred, Field, Handler, Response } from '../http/message.js';
-import { cancelSource, EMPTY_BODY } from '../http/message.js';
+import type { Answer, BodySource, Deferred, Field, Response } from '../http/message.js';
+import { EMPTY_BODY } from '../http/message.js';
 import { allowsContent } from '../http/status.js';
 import { limits } from '../limits.js';
-import type { Trace } from '../trace.js';
 import type { Micros, Session, SessionState } from '../types.js';
-import { RequestBody } from './body.js';
+import { PIECE_BYTES, RequestBody } from './body.js';
 import { Http1Events } from './events.js';
-import { ResponseFraming, refusalResponse } from './framing.js';
+import { ResponseFraming, refusalResponse, staysOpen } from './framing.js';
 import { InputBuffer } from './input.js';
 import type { RequestHead } from './message.js';
-import { CHUNK_OVERHEAD, CONTINUE, headBytes, OutputBuffer } from './output.js';
-import { handlerRefusal, outsideRefusal, type Refusal, refusals } from './refusals.js';
+import type { Http1Options } from './options.js';
+import { CHUNK_OVERHEAD, CONTINUE, fieldBytes, headBytes, OutputBuffer } from './output.js';
+import { handlerRefusal, type Refusal, refusals } from './refusals.js';
 import { RequestReader, requestOf } from './request.js';
 import { Timeouts } from './timeouts.js';
-
-export interface Http1Options {
-  readonly flow: string;
-  readonly scheme: 'http' | 'https';
-  readonly handler: Handler;
-  readonly connection: ConnectionInfo;
-  /** The value of `date` at a logical time: IMF-fixdate (RFC 9110 §5.6.7). */
-  readonly date: (nowUs: Micros) => string;
-  readonly trace?: Trace | undefined;
-}
 
 /**
  * request: reading a head. waiting: for the answer from outside. response: there is an answer, nothing of the final
@@ -36,11 +27,16 @@ export interface Http1Options {
  */
 type Phase = 'request' | 'waiting' | 'response' | 'content' | 'drain' | 'end';
 
+/** So that a `take` of a few bytes does not make chunks of a few bytes. */
+const SMALLEST_PIECE = 1_024;
 /** The first piece of content is read before the head is written, see `#beginResponse`. */
 const FIRST_PIECE = 4_096;
 /** What the connection adds to a header section: date, content-length or transfer-encoding, connection. */
 const OWN_FIELD_BYTES = 128;
 const NEVER = Number.POSITIVE_INFINITY;
+const NO_FIELDS: readonly Field[] = [];
+/** Of a last chunk besides its fields: `0` and two line ends. */
+const LAST_CHUNK_BYTES = 5;
 
 export class Http1Connection implements Session {
   readonly #options: Http1Options;
@@ -60,6 +56,7 @@ export class Http1Connection implements Session {
   #head: RequestHead | undefined;
   #requestBody: RequestBody | undefined;
   #continueSent = false;
+  #drainedBytes = 0;
   /** Of the request under way, or of the last one. */
   #serial = 0;
 
@@ -68,6 +65,7 @@ export class Http1Connection implements Session {
   #response: Response | undefined;
   #body: BodySource = EMPTY_BODY;
   readonly #framing = new ResponseFraming();
+  #sent = 0;
   #persistent = false;
   #delayedUntilUs = NEVER;
   /** When its content wants to be read again. */
@@ -124,9 +122,8 @@ export class Http1Connection implements Session {
   advance(nowUs: Micros): void {
     if (this.#delayedUntilUs <= nowUs) this.#delayedUntilUs = NEVER;
     if (this.#dueUs <= nowUs) this.#dueUs = NEVER;
-    const deferral = this.#deferral;
-    while (deferral !== undefined && deferral.dueUs <= nowUs) this.#answerDue(deferral.dueUs, deferral);
     if (this.#timeouts.deadlineUs <= nowUs) this.#tooSlow(nowUs);
+    if (this.#deferral?.isOverdue(nowUs)) this.#refuse(nowUs, refusals.answerTooSlow);
   }
 
   nextDeadlineUs(): Micros | undefined {
@@ -149,12 +146,8 @@ export class Http1Connection implements Session {
       return;
     }
     const outcome = deferral.accept(nowUs, answer);
-    if (outcome.kind === 'failed') this.#refuse(nowUs, outsideRefusal(outcome.reason));
-    else if (outcome.kind === 'response') {
-      if (outcome.final) deferral.end(nowUs, 'passed');
-      this.#begin(nowUs, outcome.response);
-    }
-    this.#watch(nowUs);
+    if (outcome.kind === 'failed') this.#fail(nowUs, outcome.reason);
+    else if (outcome.kind === 'response') this.#respond(nowUs, outcome.response);
   }
 
   lost(nowUs: Micros): void {
@@ -206,7 +199,6 @@ export class Http1Connection implements Session {
   }
 
   #beginRequest(nowUs: Micros, head: RequestHead): void {
-    const { contentLength } = head;
     const scheme = head.scheme ?? this.#options.scheme;
     this.#events?.request(nowUs, head);
     if (scheme === 'https' && this.#options.scheme === 'http') {
@@ -216,13 +208,15 @@ export class Http1Connection implements Session {
     }
     this.#events?.semantics(nowUs, head, scheme);
 
-    const body = contentLength === 0 ? undefined : new RequestBody(this.#input, this.#reader.texts, contentLength);
+    const length = head.contentLength;
+    const body = length === 0 ? undefined : new RequestBody(this.#input, this.#reader.texts, length);
     this.#head = head;
     this.#requestBody = body;
     this.#continueSent = false;
     this.#persistent = head.persistent;
     this.#timeouts.beginContent();
     const request = requestOf(head, scheme, body ?? EMPTY_BODY, this.#options.connection, ++this.#serial);
+    this.#deferral = undefined;
     let response: Response | Deferred;
     try {
       response = ask(this.#options.handler, request);
@@ -232,23 +226,27 @@ export class Http1Connection implements Session {
     if (isDeferred(response)) {
       this.#deferral = new Deferral(nowUs, request, response, this.#options.trace);
       this.#phase = 'waiting';
-    } else {
-      this.#deferral = undefined;
-      this.#begin(nowUs, response);
-    }
+    } else this.#respond(nowUs, response);
   }
 
   /** RFC 9112 §9.3: content that nobody read is read over, up to a limit, or it would be taken for the next request. */
   #drain(nowUs: Micros): void {
     const body = this.#requestBody;
     if (body !== undefined) {
-      const waits = body.discard();
-      this.#events?.bodyIn(nowUs, body);
-      if (waits) return;
+      for (;;) {
+        const piece = body.pull(PIECE_BYTES);
+        this.#events?.bodyIn(nowUs, body);
+        if (piece === undefined) break;
+        if (piece.length === 0) return;
+        this.#drainedBytes += piece.length;
+        if (this.#drainedBytes > limits.http1.drainBytes) {
+          this.#events?.error(nowUs, refusals.contentUnread);
+          this.#end(nowUs);
+          return;
+        }
+      }
       if (body.refusal !== undefined) {
-        // How far it was read over depends on how the input was cut, so that is not told.
-        const unread = body.refusal === refusals.contentUnread;
-        this.#events?.error(nowUs, body.refusal, unread ? undefined : body.refusedAt);
+        this.#events?.error(nowUs, body.refusal, body.refusedAt);
         this.#end(nowUs);
         return;
       }
@@ -259,39 +257,25 @@ export class Http1Connection implements Session {
     this.#readRequest(nowUs);
   }
 
-  // ---- Answers from outside ----
+  // ---- Responses ----
 
-  /** Hands up content of the request that was asked for; false when nothing was done. */
+  #respond(nowUs: Micros, response: Response): void {
+    this.#response = response;
+    this.#body = response.body ?? EMPTY_BODY;
+    this.#sent = 0;
+    this.#phase = 'response';
+    if (response.delayUs) this.#delayedUntilUs = nowUs + response.delayUs;
+  }
+
+  /** Hands content of the request that was asked for up to the outside; false when nothing was done. */
   #feed(nowUs: Micros, deferral: Deferral): boolean {
     const moved = deferral.feed();
     const body = this.#requestBody;
     this.#events?.bodyIn(nowUs, body);
     if (body?.refusal !== undefined) this.#refuse(nowUs, body.refusal, body.refusedAt);
-    else if (!moved) {
-      // Behind the head of the final response a 100 has no place any more.
-      return this.#phase !== 'content' && this.#output.reserve(CONTINUE.length) && this.#sendContinue(nowUs);
-    }
+    // Behind the head of the final response a 100 has no place any more.
+    else if (!moved) return this.#phase !== 'content' && this.#sendContinue(nowUs);
     return true;
-  }
-
-  #answerDue(nowUs: Micros, deferral: Deferral): void {
-    if (!deferral.isOverdue(nowUs)) return;
-    deferral.end(nowUs, 'timeout');
-    this.#refuse(nowUs, refusals.outsideTooSlow);
-  }
-
-  // ---- Responses ----
-
-  #begin(nowUs: Micros, response: Response): void {
-    this.#respond(response);
-    const { delayUs = 0 } = response;
-    if (delayUs > 0) this.#delayedUntilUs = nowUs + delayUs;
-  }
-
-  #respond(response: Response): void {
-    this.#response = response;
-    this.#body = response.body ?? EMPTY_BODY;
-    this.#phase = 'response';
   }
 
   /** Makes some more output, or goes on to the next phase; false when nothing can be done now. */
@@ -336,7 +320,9 @@ export class Http1Connection implements Session {
     const fields: Field[] = [this.#date, ...response.headers];
     const framing = this.#framing;
     framing.decide(response, version);
-    if (framing.framing === 'close' || !this.#staysOpen()) this.#persistent = false;
+    // Known when the head is written; a close that is wanted later still comes after the response.
+    const stays = !this.#closeWanted && staysOpen(this.#head, this.#requestBody, this.#continueSent);
+    if (framing.framing === 'close' || !stays) this.#persistent = false;
     framing.addTo(fields, this.#persistent, version);
     if (!this.#output.putHead(status, fields)) return this.#fail(nowUs, 'a field that cannot be sent');
 
@@ -346,16 +332,6 @@ export class Http1Connection implements Session {
     if (!withContent || (framing.framing === 'length' && framing.left === 0)) this.#finish(nowUs);
     else if (first !== undefined && first.length > 0) this.#putContent(nowUs, first);
     return true;
-  }
-
-  /** Known when the head is written; a close that is wanted later still comes after the response. */
-  #staysOpen(): boolean {
-    if (this.#closeWanted) return false;
-    const body = this.#requestBody;
-    if (body === undefined || body.ended || body.received > 0) return true;
-    // RFC 9110 §10.1.1: a final status without a 100 before it may keep the client from sending the content, or may not.
-    if (this.#head!.expectsContinue && !this.#continueSent) return false;
-    return body.wanted || (body.length ?? 0) <= limits.http1.drainBytes;
   }
 
   /** RFC 9110 §10.1.1: once, when content is wanted that is not here yet. */
@@ -370,12 +346,25 @@ export class Http1Connection implements Session {
   }
 
   #sendContent(nowUs: Micros, wanted: number): boolean {
-    const framing = this.#framing;
-    const room = framing.reserve(this.#output, wanted);
-    if (room <= 0) return false;
+    const output = this.#output;
+    const { framing, left } = this.#framing;
+    let room = wanted - output.length;
+    if (framing === 'chunked') {
+      if (output.space < SMALLEST_PIECE) return false;
+      room = Math.min(Math.max(room, SMALLEST_PIECE), output.space) - CHUNK_OVERHEAD;
+    } else if (framing === 'length') room = Math.min(room, left);
+    room = Math.min(room, PIECE_BYTES - (this.#sent % PIECE_BYTES));
+    output.reserve(framing === 'chunked' ? room + CHUNK_OVERHEAD : room);
     const piece = this.#readBody(nowUs, room);
     if (this.#phase !== 'content') return true;
-    if (piece === undefined) return this.#endContent(nowUs);
+    if (piece === undefined) {
+      if (framing === 'length') return this.#fail(nowUs, 'too little content');
+      if (framing === 'chunked' && !this.#endChunks(nowUs)) return false;
+      if (this.#phase !== 'content') return true;
+      this.#events?.bodyOut(nowUs, this.#sent, true);
+      this.#finish(nowUs);
+      return true;
+    }
     if (piece.length === 0) return false;
     this.#putContent(nowUs, piece);
     return true;
@@ -383,24 +372,28 @@ export class Http1Connection implements Session {
 
   /** The room for it is reserved. */
   #putContent(nowUs: Micros, piece: Uint8Array): void {
-    const end = this.#framing.put(this.#output, piece);
-    this.#events?.bodyOut(nowUs, this.#framing.sent, end);
+    const framing = this.#framing;
+    this.#sent += piece.length;
+    if (framing.framing === 'chunked') this.#output.putChunk(piece);
+    else this.#output.put(piece);
+    if (framing.framing === 'length') framing.left -= piece.length;
+    const end = framing.framing === 'length' && framing.left === 0;
+    this.#events?.bodyOut(nowUs, this.#sent, end);
     if (end) this.#finish(nowUs);
   }
 
-  /** The body has ended; false when the output has no room yet for what ends the content. */
-  #endContent(nowUs: Micros): boolean {
-    let ended: boolean | string;
+  /** The last chunk and the trailer section (RFC 9112 §7.1.2); false when there is no room for them yet. */
+  #endChunks(nowUs: Micros): boolean {
+    let fields: readonly Field[];
     try {
-      ended = this.#framing.end(this.#output, this.#body);
+      fields = this.#body.trailers?.() ?? NO_FIELDS;
     } catch {
-      ended = 'its trailers failed';
+      return this.#fail(nowUs, 'its trailers failed');
     }
-    if (typeof ended === 'string') return this.#fail(nowUs, ended);
-    if (!ended) return false;
-    this.#events?.bodyOut(nowUs, this.#framing.sent, true);
-    this.#finish(nowUs);
-    return true;
+    const size = fieldBytes(fields) + LAST_CHUNK_BYTES;
+    if (size > limits.http1.responseHeadBytes) return this.#fail(nowUs, 'the trailer section is too large');
+    if (!this.#output.reserve(size)) return false;
+    return this.#output.putLastChunk(fields) || this.#fail(nowUs, 'a trailer field that cannot be sent');
   }
 
   /** The next content of the response. What went wrong in reading has changed the phase or the response. */
@@ -408,8 +401,7 @@ export class Http1Connection implements Session {
     let piece: Uint8Array | undefined;
     try {
       piece = this.#body.read(maxBytes, nowUs);
-      const { dueUs } = this.#body;
-      if (piece?.length === 0 && Number.isSafeInteger(dueUs)) this.#dueUs = Math.max(dueUs!, nowUs + 1);
+      if (piece?.length === 0) this.#sleep(nowUs, this.#body.dueUs);
     } catch {
       this.#fail(nowUs, 'its content failed');
       return undefined;
@@ -421,6 +413,11 @@ export class Http1Connection implements Session {
     return piece !== undefined && piece.length > maxBytes ? piece.subarray(0, maxBytes) : piece;
   }
 
+  /** Its content waits for logical time. */
+  #sleep(nowUs: Micros, dueUs: Micros | undefined): void {
+    if (dueUs !== undefined && Number.isSafeInteger(dueUs)) this.#dueUs = Math.max(dueUs, nowUs + 1);
+  }
+
   #finish(nowUs: Micros): void {
     this.#deferral?.end(nowUs, 'sent');
     this.#requestBody?.cancel();
@@ -430,6 +427,7 @@ export class Http1Connection implements Session {
       this.#end(nowUs);
       return;
     }
+    this.#drainedBytes = 0;
     this.#phase = 'drain';
     this.#drain(nowUs);
   }
@@ -442,10 +440,8 @@ export class Http1Connection implements Session {
     this.#requestBody = undefined;
     this.#deaf = true;
     this.#input.clear();
-    if (this.#phase !== 'content') this.#respond(response);
-    // RFC 9112 §8: the peer sees by the framing that the response is incomplete, or else by a reset.
-    else if (this.#framing.framing === 'close') this.#abort(nowUs);
-    else this.#end(nowUs);
+    if (this.#phase === 'content') this.#cutOff(nowUs);
+    else this.#respond(nowUs, response);
   }
 
   /** The handler's response cannot be sent. Always true: something was done. */
@@ -467,6 +463,12 @@ export class Http1Connection implements Session {
     this.#requestBody?.cancel();
     this.#cancelBody();
     return refusalResponse(refusal);
+  }
+
+  /** RFC 9112 §8: the peer sees by the framing that the response is incomplete, or else by a reset. */
+  #cutOff(nowUs: Micros): void {
+    if (this.#framing.framing === 'close') this.#abort(nowUs);
+    else this.#end(nowUs);
   }
 
   #end(nowUs: Micros): void {

@@ -71,8 +71,8 @@ export const refusals = {
   contentUnread:     row(413, 'content: too much of it was left unread',              'RFC 9112 §9.3'),
   beyondRoom:        row(413, 'input beyond room',                                    'RFC 9112 §9.3.2'),
   // Our side.
-  outsideTooSlow:    row(504, 'the application took too long',                        'RFC 9110 §15.6.5'),
   handlerFailed:     row(500, 'the handler failed',                                   'RFC 9110 §15.6.1'),
+  answerTooSlow:     row(504, 'the application took too long',                        'RFC 9110 §15.6.5'),
 } as const satisfies Readonly<Record<string, Refusal>>;
 
 const byReason = new Map<string, Refusal>(Object.values(refusals).map((refusal) => [refusal.reason, refusal]));
@@ -85,11 +85,6 @@ export function refusalOf(what: string): Refusal {
 /** The handler's response cannot be sent. */
 export function handlerRefusal(what: string): Refusal {
   return row(500, `the response of the handler: ${what}`, 'RFC 9110 §15.6.1');
-}
-
-/** What was to answer outside of the core has failed. */
-export function outsideRefusal(what: string): Refusal {
-  return row(500, what, 'RFC 9110 §15.6.1');
 }
 
 function row(status: number, reason: string, section: string): Refusal {

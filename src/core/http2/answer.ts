@@ -2,6 +2,7 @@
 // RFC 6585 §5), or one that comes from outside, piece by piece; and what of a response has content at all. Whose turn it is
 // to be sent is decided elsewhere.
 
+import { cancelSource } from '../http/body.js';
 import { ask, Deferral, isDeferred, tokenSerial, traceUnanswered } from '../http/deferral.js';
 import type { Answer, BodySource, ConnectionInfo, Handler, Request, Response } from '../http/message.js';
 import type { Trace } from '../trace.js';
@@ -9,7 +10,7 @@ import type { Micros } from '../types.js';
 import { type Verdict, verdicts } from './errors.js';
 import { isSendable, type RequestHead } from './headers.js';
 import { type Stream, StreamTimer } from './stream.js';
-import { cancelSource, type StreamTable } from './streams.js';
+import type { StreamTable } from './streams.js';
 import { traceError } from './tell.js';
 
 export interface AnswerOptions {
@@ -86,10 +87,8 @@ export class Answers {
   due(nowUs: Micros, stream: Stream): void {
     const { deferral } = stream;
     if (deferral === undefined) return;
-    if (deferral.isOverdue(nowUs)) {
-      this.#streams.endDeferral(stream, 'timeout');
-      this.#fail(nowUs, stream, verdicts.answerTimeout, 504);
-    } else this.#streams.arm(stream, StreamTimer.answer, deferral.dueUs);
+    if (deferral.isOverdue(nowUs)) this.#fail(nowUs, stream, verdicts.answerTimeout, 504);
+    else this.#streams.arm(stream, StreamTimer.answer, deferral.dueUs);
   }
 
   #beginSendable(nowUs: Micros, stream: Stream, response: Response): void {

@@ -2,6 +2,7 @@
 // whose turn it is, into one reused buffer. Nothing is made before it is asked for, so nothing piles up; what a `take`
 // could not carry is kept for the next one.
 
+import { cancelSource } from '../http/body.js';
 import { limits } from '../limits.js';
 import type { Field, Trace } from '../trace.js';
 import type { Micros } from '../types.js';
@@ -13,7 +14,7 @@ import { areSendable, isLeftOut } from './headers.js';
 import { BLOCK_START_OCTETS, fieldOctets, HpackEncoder } from './hpack/encode.js';
 import type { PeerSettings } from './settings.js';
 import { type Stream, StreamTimer } from './stream.js';
-import { cancelSource, type StreamTable } from './streams.js';
+import type { StreamTable } from './streams.js';
 
 /** However little is asked for, this much is made at once; below `LEAST_SPACE` a turn waits for the next `take`. */
 const LEAST_FILL = 2_048;

@@ -1,7 +1,8 @@
 // The streams of one connection (RFC 9113 §5.1): which are alive, which we have reset, which were passed over, and what
 // has to be let go when one closes. Every change of state and every timer of a stream goes through here.
 
-import type { BodySource, DeferralEnd, Field } from '../http/message.js';
+import { cancelSource } from '../http/body.js';
+import type { DeferralEnd, Field } from '../http/message.js';
 import { limits } from '../limits.js';
 import { DeadlineHeap, TimerTable } from '../time.js';
 import type { Trace } from '../trace.js';
@@ -214,14 +215,5 @@ export class StreamTable {
     stream.deferral = undefined;
     if (stream.state !== 'closed') this.arm(stream, StreamTimer.answer, Number.POSITIVE_INFINITY);
     deferral.end(this.#control.nowUs, how);
-  }
-}
-
-/** Tells a source that nobody reads on. Its owner is outside the core's care: what it throws changes nothing. */
-export function cancelSource(source: BodySource): void {
-  try {
-    source.cancel?.();
-  } catch {
-    // The stream is over either way.
   }
 }
