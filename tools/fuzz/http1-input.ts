@@ -19,7 +19,18 @@ const TARGETS = [
   'HTTP://b:8080?q',
   'http://[::1]:80/',
 ];
-const HOSTS = ['a', '', 'a:80', '127.0.0.1', '[::1]', '[v1.x]:1', "a!$&'()*+,;=~-._%41", 'wirebench.test:'];
+const HOSTS = [
+  'a',
+  '',
+  'a:80',
+  '127.0.0.1',
+  '[::1]',
+  '[v1.x]:1',
+  '[1:2:3:4:5:6:7::]',
+  '[::ffff:1.2.3.4]',
+  "a!$&'()*+,;=~-._%41",
+  'wirebench.test:',
+];
 const OTHERS = [
   'Accept: */*',
   'X:',
@@ -48,6 +59,7 @@ export function makeRequest(random: Random, wild: boolean): string {
         'Host: a/b',
         'Host: a@b',
         'Host : a',
+        'Host: [1::2:3:4:5:6:7:8]',
         'Host: [::',
         'Host: [1::2::3]',
         'Host: a b',
