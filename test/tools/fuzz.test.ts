@@ -20,6 +20,7 @@ test('1500 cases of TCP hold', async () => {
 });
 
 for (const [target, runs] of [
+  ['http1', 2_000],
   ['http2', 600],
   ['hpack', 5_000],
 ] as const) {
@@ -29,6 +30,15 @@ for (const [target, runs] of [
     assert.match(out.stdout, new RegExp(`${runs} runs of seed 7 .*\\nfuzz ${target}: no invariant broken\\n$`));
   });
 }
+
+test('a case of HTTP/1.1 can be given as text, and its events are shown', async () => {
+  const text = 'GET /x HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\nHost: a\r\n\r\n';
+  const out = await fuzz('http1', '--case', JSON.stringify({ kind: 'text', text }), '--log');
+  assert.is(out.code, 0, out.stdout);
+  assert.match(out.stdout, /HTTP\/1\.1 200 OK/);
+  assert.match(out.stdout, /"reason":"line: LF without CR"/);
+  assert.match(out.stdout, /responses: 2, refused: 1/);
+});
 
 test('one case is the same each time, and another is another', async () => {
   const [one, again, other] = await Promise.all(

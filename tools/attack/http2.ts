@@ -1,5 +1,5 @@
-// Attacks on HTTP/2 by one client over plain TCP on loopback (prior knowledge): each known way to make a server work, hold or
-// wait for nothing, repeated on one connection after the other, while curl asks for pages over TLS.
+// Attacks on HTTP/2 by one client over plain TCP (prior knowledge): each known way to make a server work, hold or
+// wait for nothing, until the connection ends.
 
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -139,14 +139,14 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
     next: ({ request }, i) => [request(id(i), SLOW)],
   },
   {
-    name: 'slow-headers',
+    name: 'slow-field-block',
     about: 'CVE-2007-6750: a field block, an octet at a time',
     ends: CALM,
     octets: Uint8Array.of(0, 4, 0, 1, 5, 0, 0, 0, 1, ...new Uint8Array(1_000).fill(0x82)),
     everyMs: 500,
   },
   {
-    name: 'slow-body',
+    name: 'slow-content',
     about: 'CVE-2007-6750: content, an octet at a time',
     ends: { by: 'RST_STREAM', code: ErrorCode.CANCEL },
     first: ({ request }) => [request(1, '/echo', false)],
@@ -188,8 +188,11 @@ function findEnd(bytes: Buffer, attack: Http2Attack): string | undefined {
 export const endOf = ({ ends }: Http2Attack): string => `${ends.by} ${errorCodeName(ends.code)}`;
 
 /** One connection that is attacked until it ends. How it ended, and what that took. */
-export async function attackOnce(attack: Http2Attack, port: number): Promise<{ end: string; octets: number }> {
-  const socket = connect({ port, host: '127.0.0.1' });
+export async function attackOnce(
+  attack: Http2Attack,
+  target: { readonly host: string; readonly port: number },
+): Promise<{ end: string; octets: number }> {
+  const socket = connect(target);
   await once(socket, 'connect');
   let received = Buffer.alloc(0);
   let end: string | undefined;
