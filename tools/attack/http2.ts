@@ -97,7 +97,7 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
     name: 'unread-pings',
     about: 'CVE-2019-9512, CVE-2019-9517: replies that are not read',
     ends: CALM,
-    next: () => many(500, PING),
+    next: (_tools, i) => many(i < 24 ? 500 : 0, PING),
     deaf: true,
   },
   {
@@ -130,7 +130,7 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
     about: 'CVE-2019-9511: a window of one octet at a time',
     ends: CALM,
     first: ({ request }) => [{ type: 'SETTINGS', ack: false, settings: [[4, 1]] }, request(1, '/bytes/100000000')],
-    next: () => many(50, { type: 'WINDOW_UPDATE', streamId: 1, increment: 1 }),
+    next: () => many(200, { type: 'WINDOW_UPDATE', streamId: 1, increment: 1 }),
   },
   {
     name: 'too-many-streams',
@@ -230,11 +230,13 @@ export async function attackOnce(
   const startedMs = performance.now();
   for (let i = 0; end === undefined && !closed && performance.now() - startedMs < 60_000; i++) {
     const bytes = attack.octets?.subarray(i === 0 ? 0 : i + 9, i + 10) ?? bytesOf(attack.next!(tools, i));
-    const goesOn = socket.write(bytes);
+    const goesOn = bytes.length === 0 || socket.write(bytes);
     if (attack.deaf && performance.now() - startedMs > 1_000) socket.resume();
     if (attack.everyMs !== undefined) await new Promise((resolve) => setTimeout(resolve, attack.everyMs));
     else if (!goesOn && !socket.isPaused())
       await Promise.race([once(socket, 'drain'), once(socket, 'close')]).catch(() => undefined);
+    // What is sent into a connection that has ended is answered by a reset, which would take the GOAWAY with it.
+    else if (bytes.length > 1_000 || attack.deaf) await new Promise((resolve) => setTimeout(resolve, 1));
     else await new Promise((resolve) => setImmediate(resolve));
   }
   const octets = socket.bytesWritten;
