@@ -9,11 +9,14 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { hpackTarget } from './fuzz/hpack.js';
+import { http1Target } from './fuzz/http1.js';
+import { http2Target } from './fuzz/http2.js';
 import { type Case, type FuzzTarget, shrink, type Verdict } from './fuzz/target.js';
 import { tcpTarget } from './fuzz/tcp.js';
 import { tlsTarget } from './fuzz/tls.js';
 
-const TARGETS: readonly FuzzTarget[] = [tcpTarget, tlsTarget];
+const TARGETS: readonly FuzzTarget[] = [tcpTarget, tlsTarget, http1Target, http2Target, hpackTarget];
 const REPORT_EVERY = 250;
 const SHRINK_RUNS = 400;
 

@@ -3,6 +3,7 @@
 // and a documented exit code. Standard output is data, standard error is what is said about it.
 
 import { RecordingError } from '../bench/recording.js';
+import { AppError } from '../io/app.js';
 import { CaptureError } from '../io/capture.js';
 import { DeviceError, EXIT, FileError } from '../io/errors.js';
 import { parseArguments, UsageError } from './arguments.js';
@@ -41,6 +42,7 @@ function explain(error: unknown): { lines: readonly string[]; code: number } {
     const help = 'wirebench --help lists the commands and options';
     return { lines: [error.message, error.suggestion ?? help], code: EXIT.usage };
   }
+  if (error instanceof AppError) return { lines: [error.message, error.advice], code: EXIT.usage };
   if (error instanceof DeviceError) return { lines: [error.message, error.advice], code: EXIT.device };
   if (error instanceof FileError) return { lines: [error.message, error.advice], code: EXIT.unreadable };
   if (error instanceof CaptureError || error instanceof RecordingError) {

@@ -5,16 +5,19 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { frameRecorder, keyLogLine, streamRecorder } from '../bench/recorders.js';
-import { RECORDING_FORMAT, RecordingWriter } from '../bench/recording.js';
+import { RECORDING_FORMAT, RECORDING_FORMAT_ANSWERS, RecordingWriter } from '../bench/recording.js';
 import type { FaultCounts } from '../core/faults.js';
 import { createSite } from '../core/http/site.js';
 import { createRandomSource } from '../core/random.js';
 import type { Trace } from '../core/trace.js';
+import { loadApp } from '../io/app.js';
 import { assembleStack, assembleStreams, type RunConfig, type RunIdentity } from '../io/assemble.js';
 import { type Clock, createClock } from '../io/clock.js';
 import { EXIT, FileError } from '../io/errors.js';
+import { directoryFiles } from '../io/files.js';
 import { runTun, type TunRun } from '../io/live-tun.js';
 import { nodeCrypto } from '../io/node-crypto.js';
+import { Desk } from '../io/outside.js';
 import type { Loop } from '../io/run.js';
 import { type Listeners, listenOn, runSockets } from '../io/sockets.js';
 import { runStd } from '../io/std.js';
@@ -34,11 +37,12 @@ const SAVE_INTERVAL_MS = 500;
 /** `outputLost` resolves with an exit code when the standard output cannot be written any more: the run then ends. */
 export async function serve(options: ServeOptions, outputLost: Promise<number>): Promise<number> {
   const texts = readTls(options.tls, TEST_CREDENTIAL);
-  if (options.mode === 'std') return serveStd(options, texts);
+  const desk = await openDesk(options);
+  if (options.mode === 'std') return serveStd(options, texts, desk);
   // Before a file is touched: when the port is in use, an earlier recording of that name is not overwritten.
   const place = await openPlace(options);
   try {
-    return await serveAt(place, options, texts, outputLost);
+    return await serveAt(place, options, texts, desk, outputLost);
   } finally {
     place.close();
   }
@@ -48,6 +52,7 @@ async function serveAt(
   place: Place,
   options: ServeOptions,
   texts: TlsTexts,
+  desk: Desk | undefined,
   outputLost: Promise<number>,
 ): Promise<number> {
   const clock = createClock();
@@ -57,13 +62,14 @@ async function serveAt(
 
   const output = createOutput(process.stdout);
   const seedHex = Buffer.from(seed).toString('hex');
-  const manifest = { format: RECORDING_FORMAT, mode: config.mode, seed: seedHex, startUnixUs: clock.startUnixUs };
+  const manifest = { format: formatOf(config), mode: config.mode, seed: seedHex, startUnixUs: clock.startUnixUs };
   const shown = createShown(options, output, manifest);
   const keyLog = options.keylog === undefined ? undefined : openKeyLog(options.keylog);
   const recording = options.record === undefined ? undefined : openRecording(options.record, identity);
   const trace = joinTraces(shown.trace, recording, keyLog);
 
-  const { loop, wire } = start(options, place, identity, clock, trace, recording, shown.pauser);
+  const { loop, wire } = start(options, place, identity, clock, trace, recording, shown.pauser, desk);
+  desk?.connect((token, answer) => loop.respond(token, answer));
   let code: number | undefined;
   const stop = (why: number): void => {
     code ??= why;
@@ -83,6 +89,7 @@ async function serveAt(
   try {
     await loop.done;
   } finally {
+    desk?.close();
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
     clearInterval(saver);
@@ -138,7 +145,32 @@ function configOf(place: Place, options: ServeOptions, texts: TlsTexts): RunConf
     plainPorts,
     tlsPorts: [tlsPort!],
     ...texts,
+    ...((options.app !== undefined || options.root !== undefined) && { outside: true }),
   };
+}
+
+/** A reader that does not know answers from outside must not take such a run for one of its own. */
+function formatOf(config: RunConfig): 1 | 2 {
+  return config.outside ? RECORDING_FORMAT_ANSWERS : RECORDING_FORMAT;
+}
+
+/** Who answers besides the site. */
+async function openDesk(options: ServeOptions): Promise<Desk | undefined> {
+  if (options.app === undefined && options.root === undefined) return undefined;
+  // The application first: it may have reasons to answer for a file.
+  const app = options.app === undefined ? [] : [await loadApp(options.app)];
+  const files = options.root === undefined ? [] : [await directoryFiles(options.root)];
+  // A promise that the application has forgotten is its own affair, too.
+  process.on('unhandledRejection', (error) => say(`the application left a rejected promise: ${stackOf(error)}`));
+  return new Desk({
+    answerers: [...app, ...files],
+    otherwise: createSite(),
+    onError: (error, { method, path }) => say(`the application failed at ${method} ${path}: ${stackOf(error)}`),
+  });
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 function describePlace(place: Place, config: RunConfig, options: ServeOptions): string {
@@ -166,11 +198,12 @@ function start(
   trace: Trace | undefined,
   recording: RecordingWriter | undefined,
   presenter: Parameters<typeof runTun>[0]['presenter'],
+  desk: Desk | undefined,
 ): { loop: Loop; wire?: TunRun['wire'] } {
   const shared = { clock, ...(presenter && { presenter }) };
   if (place.mode === 'tun') {
     const recorder = recording && frameRecorder(recording);
-    const stack = assembleStack(identity, trace);
+    const stack = assembleStack(identity, trace, desk?.handler);
     const faults = options.faults && {
       plan: options.faults,
       random: createRandomSource(nodeCrypto, identity.seed),
@@ -184,7 +217,7 @@ function start(
     });
   }
   const recorder = recording && streamRecorder(recording);
-  const streams = assembleStreams(identity, trace);
+  const streams = assembleStreams(identity, trace, desk?.handler);
   return { loop: runSockets({ ...shared, streams, listeners: place.listeners, ...(recorder && { recorder }) }) };
 }
 
@@ -200,15 +233,16 @@ function counted(counts: FaultCounts): string {
   );
 }
 
-async function serveStd(options: ServeOptions, texts: TlsTexts): Promise<number> {
+async function serveStd(options: ServeOptions, texts: TlsTexts, desk: Desk | undefined): Promise<number> {
   const { plainPort, tlsPort, host } = options;
   const server = await runStd({
-    handler: createSite(),
+    handler: desk?.handler ?? createSite(),
     host,
     tlsPort,
     plainPort,
     ...texts,
   });
+  desk?.connect((token, answer) => server.respond(token, answer));
   const stopped = new Promise<void>((resolve) => {
     process.once('SIGINT', resolve);
     process.once('SIGTERM', resolve);
@@ -217,6 +251,7 @@ async function serveStd(options: ServeOptions, texts: TlsTexts): Promise<number>
   say(`listening on ${host} ${plain}port ${server.tlsPort} (${spokenTls(options)}), by Node's own TLS and HTTP`);
   if (options.tls.credentials.length === 0) sayTestCertificate();
   await stopped;
+  desk?.close();
   await server.stop();
   return EXIT.interrupted;
 }
@@ -227,7 +262,7 @@ function sayTestCertificate(): void {
 
 function openRecording(file: string, identity: RunIdentity): RecordingWriter {
   const writer = new RecordingWriter(file, {
-    format: RECORDING_FORMAT,
+    format: formatOf(identity.config),
     wirebench: version(),
     node: process.versions.node,
     seed: Buffer.from(identity.seed).toString('hex'),

@@ -12,12 +12,14 @@ import {
 } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
 import { createSecureContext, type TLSSocket } from 'node:tls';
-import type { BodySource, ConnectionInfo, Field, Request, Response, SyncHandler } from '../core/http/message.js';
+import { ask, isDeferred } from '../core/http/deferral.js';
+import type { Answer, BodySource, ConnectionInfo, Field, Handler, Request, Response } from '../core/http/message.js';
 import { listenError } from './sockets.js';
+import { StdOutside, type Wake } from './std-outside.js';
 import { opensslName, type TlsRunConfig } from './tls-config.js';
 
 export interface StdOptions {
-  readonly handler: SyncHandler;
+  readonly handler: Handler;
   readonly host: string;
   /** 0 lets the system choose. */
   readonly tlsPort: number;
@@ -34,13 +36,17 @@ const READ_BYTES = 16_384;
 export interface StdServer {
   readonly tlsPort: number;
   readonly plainPort: number | undefined;
+  /** An answer from outside to a request that the handler deferred. */
+  respond(token: string, answer: Answer): void;
   /** Closes the servers and their connections. */
   stop(): Promise<void>;
 }
 
 /** Listens on every port. Rejects with a DeviceError when one cannot be had. */
 export async function runStd(options: StdOptions): Promise<StdServer> {
-  const listener = (request: NodeRequest, response: NodeResponse): void => answer(options.handler, request, response);
+  const outside = new StdOutside();
+  const listener = (request: NodeRequest, response: NodeResponse): void =>
+    answer(options.handler, outside, request, response);
   const servers: Server[] = [];
   const start = async (server: Server, port: number): Promise<number> => {
     await new Promise<void>((resolve, reject) => {
@@ -76,7 +82,7 @@ export async function runStd(options: StdOptions): Promise<StdServer> {
     const tlsPort = await start(tracked(secure as unknown as Server), options.tlsPort);
     const wanted = options.plainPort;
     const plainPort = wanted === undefined ? wanted : await start(tracked(createHttpServer(listener)), wanted);
-    return { tlsPort, plainPort, stop };
+    return { tlsPort, plainPort, respond: (token, given) => outside.respond(token, given), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -133,14 +139,22 @@ function stapleOcsp(server: Http2SecureServer, { certificate, tls }: StdOptions)
   );
 }
 
-function answer(handler: SyncHandler, request: NodeRequest, response: NodeResponse): void {
+function answer(handler: Handler, outside: StdOutside, request: NodeRequest, response: NodeResponse): void {
   request.on('error', () => {});
   response.on('error', () => {});
-  const made = handler(describe(request));
+  const described = describe(request);
+  const made = ask(handler, described);
+  if (isDeferred(made)) {
+    outside.defer(described, made, request, response, (given, wake) => begin(request, response, given, wake));
+  } else begin(request, response, made);
+}
+
+/** `wake` is told how to go on when the body had nothing; absent: the request's content is what it waits for. */
+function begin(request: NodeRequest, response: NodeResponse, made: Response, wake?: Wake): void {
   if (made.delayUs !== undefined && made.delayUs > 0) {
     // An answer that is still to come does not keep the process when its server has stopped.
-    setTimeout(() => send(request, response, made), made.delayUs / 1000).unref();
-  } else send(request, response, made);
+    setTimeout(() => send(request, response, made, wake), made.delayUs / 1000).unref();
+  } else send(request, response, made, wake);
 }
 
 function describe(request: NodeRequest): Request {
@@ -204,7 +218,7 @@ function bodyOf(request: NodeRequest): BodySource {
   };
 }
 
-function send(request: NodeRequest, response: NodeResponse, made: Response): void {
+function send(request: NodeRequest, response: NodeResponse, made: Response, wake?: Wake): void {
   if (response.destroyed || response.writableEnded) return;
   response.statusCode = made.status;
   for (const [name, value] of made.headers) response.setHeader(name, value);
@@ -215,26 +229,33 @@ function send(request: NodeRequest, response: NodeResponse, made: Response): voi
     if (length !== undefined) response.setHeader('content-length', `${length}`);
   }
   if (noContent || body === undefined) {
+    body?.cancel?.();
     response.end();
     request.resume();
     return;
   }
-  pump(request, response, body);
+  pump(request, response, body, wake);
 }
 
-function pump(request: NodeRequest, response: NodeResponse, body: BodySource): void {
+function pump(request: NodeRequest, response: NodeResponse, body: BodySource, wake?: Wake): void {
   // Both kinds of response are Writable; their types differ in overloads only.
   const out = response as ServerResponse;
   const next = (): void => {
+    if (out.destroyed) return;
     for (;;) {
-      const bytes = body.read(READ_BYTES);
+      const nowUs = Math.floor(performance.now() * 1_000);
+      const bytes = body.read(READ_BYTES, nowUs);
       if (bytes === undefined) {
+        const trailers = body.trailers?.() ?? [];
+        if (trailers.length > 0) out.addTrailers(trailers as [string, string][]);
         out.end();
         request.resume();
         return;
       }
       if (bytes.length === 0) {
-        wait(request, next);
+        if (body.dueUs !== undefined) setTimeout(next, Math.max(1, (body.dueUs - nowUs) / 1_000)).unref();
+        else if (wake !== undefined) wake(next);
+        else wait(request, next);
         return;
       }
       // The handler's view is valid until its next read, Node's stream may keep it longer.

@@ -362,11 +362,11 @@ refusals('captures without a manifest are no recordings, and it says so', async 
 });
 
 refusals('a newer format is named, with the version that wrote it', async () => {
-  const newer = { format: 2, wirebench: '9.9.9', seed: 5, other: [] };
+  const newer = { format: 3, wirebench: '9.9.9', seed: 5, other: [] };
   await fails(
     [...BEGIN, ours(`wirebench manifest\n${JSON.stringify(newer)}`)],
     'newer-format',
-    /format 2, written by wirebench 9\.9\.9; this one knows up to 1\. Use that version/,
+    /format 3, written by wirebench 9\.9\.9; this one knows up to 2\. Use that version/,
   );
 });
 

@@ -64,6 +64,8 @@ const DEFAULTS: ServeOptions = {
   tcp: undefined,
   faults: undefined,
   seed: undefined,
+  root: undefined,
+  app: undefined,
   record: undefined,
   keylog: undefined,
   tls: TLS_DEFAULTS,

@@ -38,6 +38,27 @@ test('what a client of TLS does wrong is refused, and a client that does nothing
   assert.match(broken!.stdout, /clean: 0, alerts: 1/);
 });
 
+for (const [target, runs] of [
+  ['http1', 2_000],
+  ['http2', 600],
+  ['hpack', 5_000],
+] as const) {
+  test(`${runs} cases of ${target} hold`, async () => {
+    const out = await fuzz(target, '--seed', '7', '--runs', String(runs));
+    assert.is(out.code, 0, out.stdout + out.stderr);
+    assert.match(out.stdout, new RegExp(`${runs} runs of seed 7 .*\\nfuzz ${target}: no invariant broken\\n$`));
+  });
+}
+
+test('a case of HTTP/1.1 can be given as text, and its events are shown', async () => {
+  const text = 'GET /x HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\nHost: a\r\n\r\n';
+  const out = await fuzz('http1', '--case', JSON.stringify({ kind: 'text', text }), '--log');
+  assert.is(out.code, 0, out.stdout);
+  assert.match(out.stdout, /HTTP\/1\.1 200 OK/);
+  assert.match(out.stdout, /"reason":"line: LF without CR"/);
+  assert.match(out.stdout, /responses: 2, refused: 1/);
+});
+
 test('one case is the same each time, and another is another', async () => {
   const [one, again, other] = await Promise.all(
     ['3', '3', '4'].map((number) => fuzz('tcp', '--seed', '7', '--run', number, '--log')),

@@ -218,13 +218,14 @@ export class Deferral {
     }
   }
 
-  /** Hands up what was asked for and is here. True: something was handed up. */
-  feed(): boolean {
+  /** Hands up what was asked for and is here. True: something was. `isBroken`: an end of the content is not its true end. */
+  feed(isBroken?: () => boolean): boolean {
     let moved = false;
     while (this.wantsContent) {
       const { body } = this.request;
       const piece = body.read(Math.min(this.#wantedBytes, limits.http.answerPieceBytes));
       if (piece === undefined) {
+        if (isBroken?.()) return moved;
         this.#requestEnded = true;
         this.#tell(() => this.#deferred.content?.(NOTHING, true, body.trailers?.() ?? NO_FIELDS));
         return true;

@@ -269,8 +269,8 @@ export class Http1Connection implements Session {
 
   /** Hands content of the request that was asked for up to the outside; false when nothing was done. */
   #feed(nowUs: Micros, deferral: Deferral): boolean {
-    const moved = deferral.feed();
     const body = this.#requestBody;
+    const moved = deferral.feed(() => body?.refusal !== undefined);
     this.#events?.bodyIn(nowUs, body);
     if (body?.refusal !== undefined) this.#refuse(nowUs, body.refusal, body.refusedAt);
     // Behind the head of the final response a 100 has no place any more.
