@@ -223,6 +223,8 @@ export const limits = {
     idleUs: 300_000_000,
     /** RFC 9113 §6.8: the second GOAWAY follows a round trip by PING, or this. */
     goawayUs: 1_000_000,
+    /** How long the end of a response waits for more of its request, before which it was made. */
+    holdUs: 1_000_000,
     /** Content of a request that was answered before its end and that is read over with new window (RFC 9113 §8.1). */
     drainBytes: 268_435_456,
     /** How long a request that was answered early may stall before it is called off (RFC 9113 §8.1). */

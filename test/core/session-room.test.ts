@@ -134,7 +134,8 @@ test("a handler's delay is the session's deadline, and nothing comes before it",
     assert.is(takeAll(session, 5_999).length, 0);
     assert.is(session.nextDeadlineUs(), 6_000);
     session.advance(6_000);
-    assert.is(session.nextDeadlineUs(), undefined);
+    // What is left are the timeouts of a silent peer.
+    assert.ok((session.nextDeadlineUs() ?? Number.POSITIVE_INFINITY) > 1_000_000);
     flush(6_000);
     assert.ok(client.received.length > before, protocol);
   }

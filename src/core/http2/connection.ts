@@ -121,6 +121,7 @@ export class Http2Connection implements Session {
     // What was asked for in full is answered. The rest can neither be completed nor, with its window closed, be sent.
     for (const stream of [...this.#streams.all()]) {
       if (stream.lingering) this.#streams.endLinger(stream);
+      else if (stream.held) this.#streams.release(stream);
       else if (!stream.requestEnded || stream.blocked) this.#streamError(stream.id, verdicts.inputEnded);
     }
     this.#finishIfDone();
@@ -223,7 +224,8 @@ export class Http2Connection implements Session {
         this.#streams.ready.add(stream);
         break;
       case StreamTimer.linger:
-        this.#streams.endLinger(stream);
+        if (stream.held) this.#streams.release(stream);
+        else this.#streams.endLinger(stream);
         break;
       case StreamTimer.body:
         this.#checkBody(nowUs, stream);
@@ -244,9 +246,12 @@ export class Http2Connection implements Session {
   /** RFC 9113 §10.5: content that comes too slowly, where it is not we who hold it up. */
   #checkBody(nowUs: Micros, stream: Stream): void {
     const received = stream.receivedBytes + this.#input.partialData(stream.id);
-    const couldCome = this.#flow.available > 0 && (stream.body?.window.available ?? 0) > 0;
+    // One that was not told to go on yet waits for us, too.
+    const waits = stream.expectsContinue && received === 0;
+    const couldCome = !waits && this.#flow.available > 0 && (stream.body?.window.available ?? 0) > 0;
     if (couldCome && received - stream.receivedBefore < limits.http2.bodyBytes) {
       if (stream.lingering) this.#streams.endLinger(stream);
+      else if (stream.held) this.#streams.release(stream);
       else this.#streamError(stream.id, verdicts.slowBody);
       return;
     }
@@ -334,6 +339,7 @@ export class Http2Connection implements Session {
     if ((this.#input.flags & Flag.END_STREAM) !== 0) return this.#streams.endRequest(stream);
     if (content > 0) {
       if (stream.lingering) this.#streams.linger(nowUs, stream);
+      else if (stream.held) this.#streams.hold(nowUs, stream);
       else this.#streams.wake(stream);
     }
     return content > 0 ? undefined : this.#idleFrame(nowUs);
@@ -356,8 +362,8 @@ export class Http2Connection implements Session {
 
   #windowUpdate(nowUs: Micros): Verdict | undefined {
     const { streamId, bytes, start } = this.#input;
-    const free = this.#sender.fullFrames * limits.http2.windowUpdatesPerData;
-    if (++this.#windowUpdates > free && !this.#idleFrames.spend(nowUs)) return verdicts.tooManyIdleFrames;
+    if (this.#windowUpdates < this.#sender.fullFrames * limits.http2.windowUpdatesPerData) this.#windowUpdates++;
+    else if (!this.#idleFrames.spend(nowUs)) return verdicts.tooManyIdleFrames;
     const increment = readU32(bytes, start) & 0x7f_ff_ff_ff;
     if (streamId === 0) {
       if (increment === 0) return verdicts.zeroConnectionIncrement;

@@ -62,7 +62,7 @@ class DictionaryParser {
       this.#take(OWS);
       if (this.#at === this.#text.length) return true;
       // §4.2.2: a comma stands between two members, not behind the last.
-      if (!this.#skip(',')) return /^ *$/.test(this.#text.slice(this.#at));
+      if (!this.#skip(',')) return false;
       this.#take(OWS);
       if (this.#at === this.#text.length) return false;
     }

@@ -6,11 +6,12 @@ import { cancelSource } from '../http/body.js';
 import { limits } from '../limits.js';
 import type { Field, Trace } from '../trace.js';
 import type { Micros } from '../types.js';
+import { contentLengthOf, lastPiece, trailersOf } from './content.js';
 import type { ControlQueue } from './control.js';
 import { type Verdict, verdicts } from './errors.js';
 import { windowOverflows } from './flow.js';
 import { DEFAULT_WINDOW_SIZE, Flag, FRAME_HEADER_BYTES, FrameType, frameTypeName, writeFrameHeader } from './frame.js';
-import { areSendable, isLeftOut } from './headers.js';
+import { isLeftOut } from './headers.js';
 import { BLOCK_START_OCTETS, fieldOctets, HpackEncoder } from './hpack/encode.js';
 import type { PeerSettings } from './settings.js';
 import { type Stream, StreamTimer } from './stream.js';
@@ -133,6 +134,11 @@ export class Sender {
         // The outside wants content that a client holds back until it is told to go on.
         this.#streams.ready.remove(stream);
         this.#sendContinue(nowUs, stream);
+        return;
+      }
+      if (stream.source === undefined && !this.#streams.mayComplete(stream)) {
+        if (stream.expectsContinue) this.#sendContinue(nowUs, stream);
+        this.#streams.hold(nowUs, stream);
         return;
       }
       this.#sendHead(nowUs, stream);
@@ -272,26 +278,41 @@ export class Sender {
         this.#onError(stream, verdicts.sourceFailed);
         return;
       }
-      if (stream.leftBytes === 0 && source.trailers === undefined) {
-        ended = true;
-        cancelSource(source);
+      if (stream.leftBytes === 0) {
+        if (source.trailers === undefined) {
+          ended = true;
+          cancelSource(source);
+        } else {
+          // Trailers are there when nothing more is read; what is already here can end with this very frame.
+          const more = this.#read(nowUs, stream, 1);
+          if (more === FAILED) return;
+          if (more !== undefined && more.length > 0) {
+            this.#onError(stream, verdicts.sourceFailed);
+            return;
+          }
+          ended = more === undefined;
+        }
       }
     }
-    stream.sendWindow -= length;
-    this.connectionWindow -= length;
     this.#writeData(nowUs, stream, length, ended);
   }
 
+  /** DATA, whose payload of `length` octets is in its place already; `ended`: it is the last of the content. */
   #writeData(nowUs: Micros, stream: Stream, length: number, ended: boolean): void {
-    let trailers: readonly Field[] = NO_FIELDS;
-    if (ended && stream.source!.trailers !== undefined) {
-      const given = trailersOf(stream);
-      if (given === undefined) {
-        this.#onError(stream, verdicts.sourceFailed);
-        return;
-      }
-      trailers = given;
+    const trailers = ended ? trailersOf(stream.source!) : NO_FIELDS;
+    if (trailers === undefined) {
+      this.#onError(stream, verdicts.sourceFailed);
+      return;
     }
+    if (ended && !this.#streams.mayComplete(stream)) {
+      const payload = this.#end + FRAME_HEADER_BYTES;
+      stream.source = lastPiece(this.#out.slice(payload, payload + length), trailers);
+      stream.leftBytes = length;
+      this.#streams.hold(nowUs, stream);
+      return;
+    }
+    stream.sendWindow -= length;
+    this.connectionWindow -= length;
     if (ended || length >= limits.http2.dribbleBytes) this.fullFrames++;
     if (length > 0 || trailers.length === 0) {
       const flags = ended && trailers.length === 0 ? Flag.END_STREAM : 0;
@@ -392,7 +413,9 @@ export class Sender {
     this.#streams.endDeferral(stream, 'sent');
     this.#streams.ready.remove(stream);
     this.#streams.apply(stream, 'send END_STREAM');
-    if (stream.state !== 'closed') this.#streams.linger(nowUs, stream);
+    if (stream.state === 'closed') return;
+    if (this.inputEnded) this.#streams.endLinger(stream);
+    else this.#streams.linger(nowUs, stream);
   }
 
   #reserve(capacity: number): void {
@@ -426,25 +449,6 @@ export class Sender {
       endStream,
       fields,
     });
-  }
-}
-
-/** The value of `content-length`, or the empty string where there is to be none (RFC 9110 §8.6). */
-function contentLengthOf(stream: Stream): string {
-  const response = stream.response!;
-  if (response.status === 204) return '';
-  if (response.status === 205) return '0';
-  if (response.body === undefined) return response.status === 304 ? '' : '0';
-  return response.body.length === undefined ? '' : String(response.body.length);
-}
-
-/** The trailers of a source that has ended; undefined when they cannot be sent. */
-function trailersOf(stream: Stream): readonly Field[] | undefined {
-  try {
-    const trailers = stream.source!.trailers!().filter(([name]) => !isLeftOut(name));
-    return areSendable(trailers) ? trailers : undefined;
-  } catch {
-    return undefined;
   }
 }
 

@@ -70,7 +70,7 @@ function row(...cells: [Cell, Cell, Cell, Cell, Cell]): { readonly [state in Str
 }
 
 /**
- * delay: the response, or more of it, is due. linger: the rest of an answered request stalls. body: is the request coming
+ * delay: the response, or more of it, is due. linger: the rest of a request that nobody reads stalls. body: is the request coming
  * fast enough? blocked: the peer's window stays closed. answer: the outside has not answered.
  */
 export const StreamTimer = { delay: 0, linger: 1, body: 2, blocked: 3, answer: 4 } as const;
@@ -123,6 +123,10 @@ export class Stream implements HeapEntry {
   blocked = false;
   /** Since when. */
   blockedUs: Micros = 0;
+  /** The end of the response waits for that of the request, see `StreamTable.mayComplete`. */
+  held = false;
+  /** It has waited for long enough. */
+  released = false;
   /** The response is complete, the request is not: what still comes of it is thrown away. */
   lingering = false;
   /** In the ready list: there may be something to send. */
@@ -159,6 +163,7 @@ export class RequestBody implements BodySource {
   #trailers: readonly Field[] = [];
   /** Octets that may still be thrown away with credit for the stream. */
   #drainBytes = 0;
+  #drains = false;
 
   constructor(streamId: number, length: number | undefined, flow: ReceiveFlow) {
     this.length = length;
@@ -196,10 +201,12 @@ export class RequestBody implements BodySource {
   }
 
   /**
-   * The response is complete, the request is not. What still comes is thrown away; up to `drainBytes` of it the stream
+   * The response is made, and the request is still coming. That is thrown away; up to `drainBytes` of it the stream
    * gets new credit, so that a client that looks at its response only when it has sent everything gets to that point.
    */
   drain(drainBytes: number): void {
+    if (this.#drains) return;
+    this.#drains = true;
     const unread = this.#queue.length - this.#lent;
     const wasCancelled = this.#cancelled;
     this.cancel();

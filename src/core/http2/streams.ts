@@ -95,8 +95,9 @@ export class StreamTable {
     return this.ignores(streamId) || this.isBeyondGoaway(streamId);
   }
 
-  /** Arms one of the stream's timers; Infinity disarms it. */
+  /** Arms one of the stream's timers; Infinity disarms it. A closed stream has none. */
   arm(stream: Stream, kind: number, deadlineUs: Micros): void {
+    if (stream.state === 'closed') return;
     if (stream.timers === undefined) {
       if (deadlineUs === Number.POSITIVE_INFINITY) return;
       stream.timers = new TimerTable(STREAM_TIMERS);
@@ -139,7 +140,8 @@ export class StreamTable {
     if (verdict !== undefined) return verdict;
     if (stream.timers !== undefined) this.arm(stream, StreamTimer.body, Number.POSITIVE_INFINITY);
     stream.body?.end(trailers);
-    this.wake(stream);
+    if (stream.held) this.release(stream);
+    else this.wake(stream);
     return undefined;
   }
 
@@ -160,19 +162,53 @@ export class StreamTable {
   }
 
   /**
-   * The response is complete, the request is not; called again when more of it comes. RFC 9113 §8.1 lets us call it off
-   * with RST_STREAM and NO_ERROR, but a client in the middle of its upload may lose the response over that (curl 7.88
-   * does), and one that sends all before it looks may never see it. So the rest is read and thrown away, up to a bound;
-   * it is called off when it stalls, which it does soon after its window is used up.
+   * Whether the response may be completed, now that it could be. RFC 9113 §8.1 lets a server answer before the request has
+   * ended, and call the rest off with NO_ERROR. But a client in the middle of its upload may take that badly: curl 7.88
+   * fails when the reset comes with the response, and waits for ever when it does not, because it looks for no more window
+   * once it has all of the response. So a successful response ends when the request has, which is read over meanwhile, as
+   * long as it is not too much; with any other status clients stop by themselves.
+   */
+  mayComplete(stream: Stream): boolean {
+    if (stream.requestEnded || stream.released || stream.response!.status >= 300) return true;
+    return this.#isTooLong(stream);
+  }
+
+  #isTooLong(stream: Stream): boolean {
+    return stream.contentLength - stream.receivedBytes > limits.http2.drainBytes;
+  }
+
+  /** The end of the response waits; called again when more of the request comes. */
+  hold(nowUs: Micros, stream: Stream): void {
+    if (!stream.held) {
+      stream.held = true;
+      this.ready.remove(stream);
+      this.endDeferral(stream, 'sent');
+      stream.body?.drain(limits.http2.drainBytes);
+    }
+    if ((stream.body?.window.available ?? 0) > 0) this.arm(stream, StreamTimer.linger, nowUs + limits.http2.holdUs);
+    else this.release(stream);
+  }
+
+  /** It waits no longer. */
+  release(stream: Stream): void {
+    stream.held = false;
+    stream.released = true;
+    this.arm(stream, StreamTimer.linger, Number.POSITIVE_INFINITY);
+    this.ready.add(stream);
+  }
+
+  /**
+   * The response is complete, the request is not; called again when more of it comes. It is read over up to a bound, so
+   * that a client gets to look at the response, and called off when it stalls, which it does when its window is used up.
    */
   linger(nowUs: Micros, stream: Stream): void {
     const body = stream.body;
-    if (!stream.lingering) {
-      stream.lingering = true;
-      body?.drain(limits.http2.drainBytes);
-    }
+    stream.lingering = true;
+    body?.drain(limits.http2.drainBytes);
     const mayCome = (body?.window.available ?? 0) > 0;
-    this.arm(stream, StreamTimer.linger, nowUs + (mayCome ? limits.http2.lingerUs : limits.http2.lingerBlockedUs));
+    // A client that does not stop by itself, and that is not going to be heard to the end, may as well know.
+    if (stream.response!.status < 300 && (!mayCome || this.#isTooLong(stream))) this.endLinger(stream);
+    else this.arm(stream, StreamTimer.linger, nowUs + (mayCome ? limits.http2.lingerUs : limits.http2.lingerBlockedUs));
   }
 
   endLinger(stream: Stream): void {

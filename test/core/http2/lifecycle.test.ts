@@ -3,7 +3,8 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ErrorCode, type Frame } from '../../../src/core/http2/frame.js';
+import { ErrorCode, type Frame, MAX_STREAM_ID } from '../../../src/core/http2/frame.js';
+import { limits } from '../../../src/core/limits.js';
 import { ascii } from '../../support/bytes.js';
 import { createPeer, DATE, errorOf, type Peer } from './support.js';
 
@@ -19,6 +20,9 @@ const noError = (lastStreamId: number): Frame[] => [
   { type: 'GOAWAY', lastStreamId, errorCode: ErrorCode.NO_ERROR, debugData: new Uint8Array(0) },
 ];
 
+/** The answer to the PING that goes with the first GOAWAY. */
+const PONG: Frame = { type: 'PING', ack: true, opaqueData: ascii('shutdown') };
+
 function close(peer: Peer): Frame[] {
   peer.connection.close(peer.nowUs);
   return peer.take();
@@ -29,19 +33,44 @@ function endOfInput(peer: Peer): Frame[] {
   return peer.take();
 }
 
-test('close with nothing to do: GOAWAY, then closed', () => {
+test('close: a GOAWAY that refuses nothing, and with the answer to its PING the one that names the last stream', () => {
   const peer = createPeer();
-  peer.frames(peer.request(1, '/'));
-  peer.connection.close(0);
+  peer.decode(peer.frames(peer.request(1, '/'))[0]!);
+  const frames = close(peer);
+  assert.equal(frames, [...noError(MAX_STREAM_ID), { type: 'PING', ack: false, opaqueData: ascii('shutdown') }]);
+  assert.is(peer.connection.state, 'open');
+  // §6.8: what was under way is taken.
+  assert.is(peer.decode(peer.frames(peer.request(3, '/'))[0]!)[0]![1], '200');
+  // Another PING of the peer's own, and an answer that was not asked for, are no round trip.
+  assert.equal(goaway(peer.frames({ type: 'PING', ack: true, opaqueData: ascii('whatever') })), []);
+  assert.equal(peer.frames(PONG), noError(3));
+  assert.is(peer.connection.state, 'closed');
+});
+
+test('goawayUs: without an answer to the PING the last stream is named then', () => {
+  const peer = createPeer();
+  peer.nowUs = 5;
+  close(peer);
+  assert.is(peer.connection.nextDeadlineUs(), 5 + limits.http2.goawayUs);
+  peer.nowUs = 5 + limits.http2.goawayUs;
+  peer.connection.advance(peer.nowUs);
   assert.is(peer.connection.state, 'draining');
-  assert.equal(peer.take(), noError(1));
+  assert.equal(peer.take(), noError(0));
+  assert.is(peer.connection.state, 'closed');
+  assert.is(peer.connection.nextDeadlineUs(), undefined);
+});
+
+test('close of a connection that has not begun names stream 0 at once', () => {
+  const peer = createPeer({ bare: true });
+  assert.equal(goaway(close(peer)), noError(0));
   assert.is(peer.connection.state, 'closed');
 });
 
 test('close finishes what has begun, input included, and passes over later streams', () => {
   const peer = createPeer();
   peer.frames(peer.request(1, '/echo', { method: 'POST', end: false }));
-  assert.equal(close(peer), noError(1));
+  close(peer);
+  assert.equal(peer.frames(PONG), noError(1));
   assert.is(peer.connection.state, 'open');
   // Decoded for the tables' sake, and not answered.
   assert.equal(peer.frames(peer.request(3, '/', { extra: [['x-new', '1']] })), []);
@@ -53,16 +82,28 @@ test('close finishes what has begun, input included, and passes over later strea
 test('close twice, or after the end, does nothing more', () => {
   const peer = createPeer();
   peer.frames(peer.request(1, '/delay/100'));
-  assert.equal(close(peer), noError(1));
+  assert.equal(goaway(close(peer)), noError(MAX_STREAM_ID));
   assert.equal(close(peer), []);
+  assert.equal(peer.frames(PONG), noError(1));
+  assert.equal(close(peer), []);
+  assert.equal(goaway(peer.frames(PONG)), []);
   endOfInput(peer);
   assert.equal(close(peer), []);
+});
+
+test('end of input between the two GOAWAYs: the second one is sent all the same', () => {
+  const peer = createPeer();
+  peer.frames(peer.request(1, '/'));
+  close(peer);
+  assert.equal(endOfInput(peer), noError(1));
+  assert.is(peer.connection.state, 'closed');
 });
 
 test('an error while closing adds a GOAWAY with its code and the same last stream', () => {
   const peer = createPeer();
   peer.frames(peer.request(1, '/delay/100'));
   close(peer);
+  peer.frames(PONG);
   peer.frames(peer.request(3, '/'));
   const frames = peer.frames({ type: 'WINDOW_UPDATE', streamId: 0, increment: 0 });
   assert.equal(
@@ -70,6 +111,26 @@ test('an error while closing adds a GOAWAY with its code and the same last strea
     [[1, ErrorCode.PROTOCOL_ERROR]],
   );
   assert.is(peer.connection.state, 'closed');
+});
+
+test('idleUs: a connection without streams is closed in the same two steps, one with a stream is not', () => {
+  const { idleUs } = limits.http2;
+  const peer = createPeer();
+  peer.nowUs = 100;
+  peer.frames(peer.request(1, '/'));
+  peer.connection.advance(idleUs);
+  assert.equal(peer.take(), []);
+  assert.is(peer.connection.nextDeadlineUs(), 100 + idleUs);
+  peer.nowUs = 100 + idleUs;
+  peer.connection.advance(peer.nowUs);
+  assert.equal(goaway(peer.take()), noError(MAX_STREAM_ID));
+
+  const busy = createPeer();
+  busy.frames(busy.request(1, `/delay/${2 * idleUs}`));
+  busy.connection.advance(idleUs);
+  busy.nowUs = idleUs;
+  assert.equal(busy.take(), []);
+  assert.is(busy.connection.nextDeadlineUs(), 2 * idleUs);
 });
 
 test('GOAWAY from the client: its streams are finished, then ours is sent and all is closed', () => {
@@ -181,13 +242,13 @@ test('delays end in the order of deadline, then stream; date is that of the dead
   }
   assert.equal(order, [3, 5, 1]);
   assert.equal(dates, [100, 100, 300]);
-  assert.is(peer.connection.nextDeadlineUs(), undefined);
+  assert.is(peer.connection.nextDeadlineUs(), limits.http2.idleUs);
 });
 
 test('a reset takes its delay with it', () => {
   const peer = createPeer();
   peer.frames(peer.request(1, '/delay/100'), { type: 'RST_STREAM', streamId: 1, errorCode: 8 });
-  assert.is(peer.connection.nextDeadlineUs(), undefined);
+  assert.is(peer.connection.nextDeadlineUs(), limits.http2.idleUs);
 });
 
 test('a receive that comes late fires what was due before it', () => {

@@ -73,9 +73,11 @@ test('resetBurst: resets that the peer makes us send count too (CVE-2025-8671)',
 test('rememberedResets: the oldest reset is forgotten, the newest is not', () => {
   const peer = createPeer({ trace: false });
   const count = http2.rememberedResets + 1;
-  // Answered before they have begun to send what is too long: reset with NO_ERROR.
-  const extra: Field[] = [['content-length', '9000000']];
-  for (let i = 0; i < count; i++) peer.frames(peer.request(2 * i + 1, '/', { end: false, extra }));
+  for (let i = 0; i < count; i++) {
+    // Reset for a mistake of the peer's, as often as time gives back.
+    peer.nowUs += 1_000_000 / http2.resetPerSecond;
+    peer.frames(peer.request(2 * i + 1, '/', { end: false, extra: [['te', 'gzip']] }));
+  }
   const data = (streamId: number): Frame => ({ type: 'DATA', streamId, endStream: false, data: ascii('x') });
   assert.is(errorOf(peer.frames(data(3))), undefined);
   assert.equal(errorOf(peer.frames(data(1))), { scope: 'stream', code: ErrorCode.STREAM_CLOSED });
@@ -119,10 +121,30 @@ test('headerListBytes: 431, and the tables go on (CVE-2016-6581)', () => {
   const large: Field[] = Array.from({ length: 30 }, () => ['x-large', 'y'.repeat(2_000)]);
   const fine = peer.frames(peer.request(1, '/', { extra: large }));
   assert.is(peer.decode(fine[0]!)[0]![1], '200');
-  const bomb: Field[] = Array.from({ length: 10_000 }, () => ['x-large', 'y'.repeat(2_000)]);
-  const frames = peer.frames(peer.request(3, '/', { extra: bomb }));
+  const many: Field[] = Array.from({ length: 400 }, () => ['x-large', 'y'.repeat(2_000)]);
+  const frames = peer.frames(peer.request(3, '/', { extra: many }));
   assert.is(peer.decode(frames[0]!)[0]![1], '431');
   assert.is(peer.decode(peer.frames(peer.request(5, '/'))[0]!)[0]![1], '200');
+});
+
+test('headerListHardBytes: a list that decodes to far more than was announced ends the connection (CVE-2016-6581)', () => {
+  const peer = createPeer();
+  const bomb: Field[] = Array.from({ length: 600 }, () => ['x-large', 'y'.repeat(2_000)]);
+  const frame = peer.request(1, '/', { extra: bomb });
+  assert.ok(frame.type === 'HEADERS' && frame.fieldBlockFragment.length < 4_000);
+  assert.equal(errorOf(peer.frames(frame)), calm);
+});
+
+test('fieldLines: one field too many is 431', () => {
+  for (const [lines, expected] of [
+    [http2.fieldLines, '200'],
+    [http2.fieldLines + 1, '431'],
+  ] as const) {
+    const peer = createPeer();
+    const extra: Field[] = Array.from({ length: lines - 4 }, (_, i) => ['x', String(i)]);
+    const frames = peer.frames(peer.request(1, '/', { extra }));
+    assert.is(peer.decode(frames[0]!)[0]![1], expected);
+  }
 });
 
 test('settingsBurst: SETTINGS flood (CVE-2019-9515)', () => {

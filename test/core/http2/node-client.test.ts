@@ -4,6 +4,7 @@ import * as http2 from 'node:http2';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Http2Connection } from '../../../src/core/http2/connection.js';
+import { limits } from '../../../src/core/limits.js';
 import type { TraceEvent } from '../../../src/core/trace.js';
 import { equalBytes } from '../../support/bytes.js';
 import { DATE, fetchOver, joinNodeClient, pattern, site } from './support.js';
@@ -96,7 +97,7 @@ test('waits for the logical delay, and only for that', async () => {
   assert.is(done, false);
   advance(250_000);
   assert.is((await answer).status, 200);
-  assert.is(connection.nextDeadlineUs(), undefined);
+  assert.is(connection.nextDeadlineUs(), limits.http2.idleUs);
   client.destroy();
 });
 
