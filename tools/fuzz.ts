@@ -9,10 +9,11 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { http1Target } from './fuzz/http1.js';
 import { type Case, type FuzzTarget, shrink, type Verdict } from './fuzz/target.js';
 import { tcpTarget } from './fuzz/tcp.js';
 
-const TARGETS: readonly FuzzTarget[] = [tcpTarget];
+const TARGETS: readonly FuzzTarget[] = [tcpTarget, http1Target];
 const REPORT_EVERY = 250;
 const SHRINK_RUNS = 400;
 

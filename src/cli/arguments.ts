@@ -71,6 +71,8 @@ export interface ServeOptions extends DisplayOptions {
   readonly faults: FaultPlan | undefined;
   /** 32 bytes; undefined: fresh ones are to be drawn. */
   readonly seed: Uint8Array | undefined;
+  /** A directory whose files are served. */
+  readonly root: string | undefined;
   /** A module of the user's own that answers. */
   readonly app: string | undefined;
   readonly record: string | undefined;
@@ -171,6 +173,7 @@ function serveOptions(given: Given, env: Env): { options: ServeOptions; notices:
     tcp: given.value('tcp', tcpKnobs),
     faults: given.has('fault') ? faultPlan('--fault', given.texts('fault')) : undefined,
     seed: given.value('seed', seedBytes),
+    root: given.value('root', fileName),
     app: given.value('app', fileName),
     record: given.value('record', fileName),
     keylog: given.value('keylog', fileName) ?? (env.SSLKEYLOGFILE || undefined),

@@ -134,6 +134,14 @@ export const COMMANDS: readonly CommandSpec[] = [
         defaultText: 'fresh random bytes',
       },
       {
+        name: 'root',
+        value: 'DIR',
+        description:
+          'serve the files of a directory: types, ranges, entity tags, index.html; no listings, nothing hidden, no links ' +
+          'that lead out of it; what is not there is for the site',
+        defaultText: 'none',
+      },
+      {
         name: 'app',
         value: 'FILE',
         description:

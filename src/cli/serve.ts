@@ -14,6 +14,7 @@ import { loadApp } from '../io/app.js';
 import { assembleStack, assembleStreams, type RunConfig, type RunIdentity } from '../io/assemble.js';
 import { type Clock, createClock } from '../io/clock.js';
 import { EXIT, FileError } from '../io/errors.js';
+import { directoryFiles } from '../io/files.js';
 import { runTun, type TunRun } from '../io/live-tun.js';
 import { loadCredential, nodeCrypto } from '../io/node-crypto.js';
 import { Desk } from '../io/outside.js';
@@ -144,7 +145,7 @@ function configOf(place: Place, options: ServeOptions, certificate: string, key:
     tlsPorts: [tlsPort!],
     certificate,
     key,
-    ...(options.app !== undefined && { outside: true }),
+    ...((options.app !== undefined || options.root !== undefined) && { outside: true }),
   };
 }
 
@@ -155,12 +156,14 @@ function formatOf(config: RunConfig): 1 | 2 {
 
 /** Who answers besides the site. */
 async function openDesk(options: ServeOptions): Promise<Desk | undefined> {
-  if (options.app === undefined) return undefined;
-  const app = await loadApp(options.app);
+  if (options.app === undefined && options.root === undefined) return undefined;
+  // The application first: it may have reasons to answer for a file.
+  const app = options.app === undefined ? [] : [await loadApp(options.app)];
+  const files = options.root === undefined ? [] : [await directoryFiles(options.root)];
   // A promise that the application has forgotten is its own affair, too.
   process.on('unhandledRejection', (error) => say(`the application left a rejected promise: ${stackOf(error)}`));
   return new Desk({
-    answerers: [app],
+    answerers: [...app, ...files],
     otherwise: createSite(),
     onError: (error, { method, path }) => say(`the application failed at ${method} ${path}: ${stackOf(error)}`),
   });

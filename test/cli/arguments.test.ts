@@ -42,6 +42,7 @@ const DEFAULTS: ServeOptions = {
   tcp: undefined,
   faults: undefined,
   seed: undefined,
+  root: undefined,
   app: undefined,
   record: undefined,
   keylog: undefined,

@@ -23,6 +23,29 @@ for (const kind of ['syn-flood', 'frag-flood', 'rst-injection', 'syn-injection',
   });
 }
 
+for (const [kind, status] of [
+  ['slow-headers', 408],
+  ['slow-body', 408],
+  ['endless-headers', 431],
+  ['endless-extensions', 400],
+  ['huge-request-line', 414],
+] as const) {
+  testWith(test, needs, `HTTP/1.1: ${kind} end with ${status}, and others are served meanwhile`, async () => {
+    const out = await run(process.execPath, [script, kind]);
+    assert.is(out.code, 0, out.stdout + out.stderr);
+    assert.match(out.stdout, new RegExp(`200 connections ended with ${status} \\(200\\),`));
+    assert.match(out.stdout, /[1-9]\d* curls meanwhile, 0 failed/);
+  });
+}
+
+testWith(test, needs, 'HTTP/1.1: a pipelined flood waits behind its own window, and is answered in full', async () => {
+  const out = await run(process.execPath, [script, 'pipelined-flood']);
+  assert.is(out.code, 0, out.stdout + out.stderr);
+  const [given, answered] = /gave ([\d,]+) requests without reading; then ([\d,]+) answers/.exec(out.stdout)!.slice(1);
+  assert.is(given, answered);
+  assert.match(out.stdout, /[1-9]\d* curls meanwhile, 0 failed/);
+});
+
 testWith(test, [], 'an unknown attack is wrong usage', async () => {
   const out = await run(process.execPath, [script, 'udp-flood']);
   assert.is(out.code, 2);

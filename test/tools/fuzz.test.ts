@@ -19,6 +19,21 @@ test('1500 cases of TCP hold', async () => {
   assert.match(out.stdout, /1500 runs of seed 7 .*\nfuzz tcp: no invariant broken\n$/);
 });
 
+test('2000 cases of HTTP/1.1 hold', async () => {
+  const out = await fuzz('http1', '--seed', '7', '--runs', '2000');
+  assert.is(out.code, 0, out.stdout + out.stderr);
+  assert.match(out.stdout, /2000 runs of seed 7 .*\nfuzz http1: no invariant broken\n$/);
+});
+
+test('a case of HTTP/1.1 can be given as text, and its events are shown', async () => {
+  const text = 'GET /x HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\nHost: a\r\n\r\n';
+  const out = await fuzz('http1', '--case', JSON.stringify({ kind: 'text', text }), '--log');
+  assert.is(out.code, 0, out.stdout);
+  assert.match(out.stdout, /HTTP\/1\.1 200 OK/);
+  assert.match(out.stdout, /"reason":"line: LF without CR"/);
+  assert.match(out.stdout, /responses: 2, refused: 1/);
+});
+
 test('one case is the same each time, and another is another', async () => {
   const [one, again, other] = await Promise.all(
     ['3', '3', '4'].map((number) => fuzz('tcp', '--seed', '7', '--run', number, '--log')),
