@@ -15,14 +15,7 @@ import {
 import { limits } from '../core/limits.js';
 import { fieldsOf, responseFields } from './outside-fields.js';
 import { appRequest, RequestContent } from './outside-request.js';
-import {
-  type AppFunction,
-  type AppRequest,
-  type AppResponse,
-  type AppResult,
-  type Chunk,
-  HttpError,
-} from './outside-types.js';
+import type { AppFunction, AppRequest, AppResponse, AppResult, Chunk } from './outside-types.js';
 
 export const outsideLimits = {
   /** Content of one request that is asked for ahead of who reads it. */
@@ -255,5 +248,3 @@ function toBytes(chunk: Chunk): Uint8Array {
 }
 
 const NOTHING = new Uint8Array(0);
-
-export { HttpError };
