@@ -9,11 +9,13 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { hpackTarget } from './fuzz/hpack.js';
 import { http1Target } from './fuzz/http1.js';
+import { http2Target } from './fuzz/http2.js';
 import { type Case, type FuzzTarget, shrink, type Verdict } from './fuzz/target.js';
 import { tcpTarget } from './fuzz/tcp.js';
 
-const TARGETS: readonly FuzzTarget[] = [tcpTarget, http1Target];
+const TARGETS: readonly FuzzTarget[] = [tcpTarget, http1Target, http2Target, hpackTarget];
 const REPORT_EVERY = 250;
 const SHRINK_RUNS = 400;
 

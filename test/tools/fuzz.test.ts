@@ -19,11 +19,17 @@ test('1500 cases of TCP hold', async () => {
   assert.match(out.stdout, /1500 runs of seed 7 .*\nfuzz tcp: no invariant broken\n$/);
 });
 
-test('2000 cases of HTTP/1.1 hold', async () => {
-  const out = await fuzz('http1', '--seed', '7', '--runs', '2000');
-  assert.is(out.code, 0, out.stdout + out.stderr);
-  assert.match(out.stdout, /2000 runs of seed 7 .*\nfuzz http1: no invariant broken\n$/);
-});
+for (const [target, runs] of [
+  ['http1', 2_000],
+  ['http2', 600],
+  ['hpack', 5_000],
+] as const) {
+  test(`${runs} cases of ${target} hold`, async () => {
+    const out = await fuzz(target, '--seed', '7', '--runs', String(runs));
+    assert.is(out.code, 0, out.stdout + out.stderr);
+    assert.match(out.stdout, new RegExp(`${runs} runs of seed 7 .*\\nfuzz ${target}: no invariant broken\\n$`));
+  });
+}
 
 test('a case of HTTP/1.1 can be given as text, and its events are shown', async () => {
   const text = 'GET /x HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\nHost: a\r\n\r\n';

@@ -107,10 +107,11 @@ export class Http2Connection implements Session {
       const verdict = found === true ? this.#frame(nowUs) : found;
       if (verdict !== undefined) this.#error(nowUs, input.streamId, verdict);
       if (this.#control.full) this.#connectionError(0, verdicts.tooManyReplies);
+      // After each frame, so that it does not depend on where the input was cut.
+      this.#finishIfDone();
       if (this.#ended()) return;
     }
     this.#watchInput(nowUs);
-    this.#finishIfDone();
   }
 
   endOfInput(nowUs: Micros): void {

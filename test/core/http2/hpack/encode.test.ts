@@ -82,7 +82,7 @@ test('encoderNames: of names without an entry only the newest are remembered', (
   for (let i = 0; i < values; i++) encoder.encode([['n', String(i)]]);
   assert.ok(isPlain(first(encoder, ['n', 'other'])));
   for (let i = 0; i <= limits.http2.encoderNames + 2; i++) encoder.encode([[`n${i}`, '1']]);
-  assert.ok(isInserted(first(encoder, ['n', 'other again'])));
+  assert.ok(isInserted(first(encoder, ['n', 'q'])));
 });
 
 test('§4.2: a change is told at the beginning of the next block; of many the smallest and the last', () => {
@@ -110,6 +110,7 @@ test('over any lists, sizes and cuts decoding gives back what was encoded, and n
     const random = testRandom(seed * 31);
     const encoder = new HpackEncoder(4096);
     const decoder = new HpackDecoder(limits.http2.encoderTableBytes);
+    decoder.table.setMaxSize(4096);
     for (let round = 0; round < 30; round++) {
       if (random.below(8) === 0) encoder.setMaxTableSize(random.below(2 * limits.http2.encoderTableBytes));
       const fields = Array.from({ length: random.below(12) }, (): Field => {
