@@ -40,6 +40,7 @@ export { createRandomSource, type RandomSource, SEED_BYTES } from './random.js';
 export { createSession, DEFAULT_ALPN, type SessionOptions } from './session.js';
 export { createStack, type StackConfig, type StackDeps } from './stack.js';
 export { type StreamInput, type StreamOutput, Streams, type StreamsConfig } from './streams.js';
+export type { TcpConfig } from './tcp/config.js';
 export type {
   CertificateFailure,
   ClientAuthentication,

@@ -22,6 +22,7 @@ export function writeItems(file: string, items: readonly RecordingItem[]): strin
   for (const item of items.slice(1)) {
     if (item.kind === 'packet') writer.packet(item.atUs, item.dir, item.data);
     else if (item.kind === 'secrets') for (const line of item.text.trim().split('\n')) writer.secret(line);
+    else if (item.kind === 'answer') writer.answer(item);
     else if (item.kind === 'event') {
       const { event, atUs, detail } = item;
       writer.event(detail === undefined ? { event, atUs } : { event, atUs, detail });

@@ -24,8 +24,7 @@ import { latin1Bytes } from './text.js';
 /** Asks the handler. Throws what it throws, and an Error for what is neither a response nor a Deferred. */
 export function ask(handler: Handler, request: Request): Response | Deferred {
   const answer = handler(request);
-  if (isDeferred(answer)) return answer;
-  checkResponse(answer);
+  if (!isDeferred(answer)) checkResponse(answer);
   return answer;
 }
 
@@ -34,7 +33,7 @@ export function isDeferred(answer: Response | Deferred): answer is Deferred {
 }
 
 /** Throws an Error unless the types are right; what a version cannot send in them it finds out itself. */
-function checkResponse(response: Response): void {
+export function checkResponse(response: Response): void {
   const { status, headers, body, delayUs } = response;
   if (!Number.isInteger(status)) throw new Error('status is no number');
   checkFields(headers);
@@ -42,7 +41,7 @@ function checkResponse(response: Response): void {
   if (!isSize(delayUs)) throw new Error('delayUs is no time');
 }
 
-function isSize(value: number | undefined): boolean {
+export function isSize(value: number | undefined): boolean {
   return value === undefined || (Number.isSafeInteger(value) && value >= 0);
 }
 

@@ -3,7 +3,7 @@
 // to be sent is decided elsewhere.
 
 import { cancelSource } from '../http/body.js';
-import { ask, Deferral, isDeferred, tokenSerial, traceUnanswered } from '../http/deferral.js';
+import { Deferral, isDeferred, tokenSerial, traceUnanswered } from '../http/deferral.js';
 import type { Answer, BodySource, ConnectionInfo, Handler, Request, Response } from '../http/message.js';
 import type { Trace } from '../trace.js';
 import type { Micros } from '../types.js';
@@ -52,7 +52,8 @@ export class Answers {
       serial: stream.id,
     };
     try {
-      const answer = ask(this.#options.handler, request);
+      // What a response is made of is looked at once, by `isSendable`.
+      const answer = this.#options.handler(request);
       if (!isDeferred(answer)) {
         this.#beginSendable(nowUs, stream, answer);
         return;

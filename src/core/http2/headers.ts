@@ -1,6 +1,7 @@
 // Header sections (RFC 9113 §8.1 to §8.3): from a decoded field list to a request, and the rules that make either side's
 // malformed. What was found out about a field is kept with its table entry, so that a repeated field is looked at once.
 
+import { isSize } from '../http/deferral.js';
 import type { Response } from '../http/message.js';
 import { limits } from '../limits.js';
 import type { Field } from '../trace.js';
@@ -171,15 +172,16 @@ export function trailersVerdict(list: HeaderList): Verdict | undefined {
 export function isSendable(response: Response): boolean {
   // A 1xx cannot be final (RFC 9110 §15.2), and there is nothing below it or above 599 (§15).
   if (!Number.isInteger(response.status) || response.status < 200 || response.status > 599) return false;
-  const delayUs = response.delayUs ?? 0;
-  if (!Number.isSafeInteger(delayUs) || delayUs < 0) return false;
+  if (!isSize(response.delayUs) || !isSize(response.body?.length)) return false;
   return areSendable(response.headers);
 }
 
 /** The same for fields alone: of a header section or of trailers. */
 export function areSendable(fields: readonly Field[]): boolean {
+  if (!Array.isArray(fields)) return false;
   let size = 0;
   for (const [name, value] of fields) {
+    if (typeof name !== 'string' || typeof value !== 'string') return false;
     size += name.length + value.length + ENTRY_OVERHEAD;
     if (!isName(name) || !isValue(value)) return false;
   }

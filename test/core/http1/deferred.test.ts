@@ -62,7 +62,7 @@ test('pipelined requests are handed out one after the other, and an answer to a 
 test('content follows in pieces, in chunks, and a trailer section behind it', () => {
   const { app, peer, give } = start();
   peer.send(GET);
-  assert.match(give(FOLLOWS), /^HTTP\/1\.1 200 OK\r\n[^]*x: y\r\ntransfer-encoding: chunked\r\n\r\n$/);
+  assert.match(give(FOLLOWS), /^HTTP\/1\.1 200 OK\r\n(?:.+\r\n)+x: y\r\ntransfer-encoding: chunked\r\n\r\n$/);
   assert.is(give(more('abc')), '3\r\nabc\r\n');
   assert.is(give(more('')), '');
   const last = { kind: 'content', bytes: ascii('de'), end: true, trailers: [['x-sum', '5']] } as const;

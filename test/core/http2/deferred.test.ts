@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Answer } from '../../../src/core/http/message.js';
+import type { Answer, Handler } from '../../../src/core/http/message.js';
 import { createSite } from '../../../src/core/http/site.js';
 import { ErrorCode, type Frame } from '../../../src/core/http2/frame.js';
 import { limits } from '../../../src/core/limits.js';
@@ -192,6 +192,28 @@ test('a client that has ended its half is still answered, one in the middle of i
   assert.equal(app.told, ['3 ended cancelled']);
   assert.equal(told(give(1, ok('late'))).slice(0, 2), ['HEADERS 1', 'DATA 1 late END']);
 });
+
+const handlers: readonly (readonly [string, unknown])[] = [
+  ['nothing', undefined],
+  ['null', null],
+  ['a text', 'hello'],
+  ['no headers', { status: 200 }],
+  ['headers that are no list', { status: 200, headers: new Map([['a', 'b']]) }],
+  ['a header of numbers', { status: 200, headers: [['a', 5]] }],
+  ['a header without a name', { status: 200, headers: [[5, 'a']] }],
+  ['a status that is text', { status: '200', headers: [] }],
+  ['a delay that is no time', { status: 200, headers: [], delayUs: Number.NaN }],
+  ['a body without length', { status: 200, headers: [], body: { length: '5', read: () => undefined } }],
+];
+
+for (const [name, given] of handlers) {
+  test(`a handler that gives ${name} becomes a 500`, () => {
+    const peer = createPeer({ handler: (() => given) as Handler });
+    const frames = peer.frames(peer.request(1, '/'));
+    assert.equal(peer.decode(frames[0]!)[0], [':status', '500']);
+    assert.ok(peer.events.some(({ event }) => event.kind === 'error'));
+  });
+}
 
 test('the same answers give the same bytes however they are taken', () => {
   const outputs = [undefined, 1, 600].map((takeBytes) => {

@@ -1,0 +1,55 @@
+// The programs in examples/ run as they are written.
+
+import { spawn } from 'node:child_process';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { projectRoot, run } from './support/live.js';
+import { needCommands, testWith } from './support/needs.js';
+
+const test = suite('examples');
+const node = (file: string) => run(process.execPath, [`examples/${file}`], { timeoutMs: 20_000 });
+
+test('a session over a socket answers a client of Node', async () => {
+  const out = await node('session-over-duplex.mjs');
+  assert.equal([out.code, out.stdout, out.stderr], [0, '200: this is /a/place\n', '']);
+});
+
+test('a test that feeds bytes and asserts frames', async () => {
+  const out = await node('frames.test.mjs');
+  assert.equal([out.code, out.stderr], [0, '']);
+  assert.match(out.stdout, /HEADERS flags=4 stream=1\nDATA flags=1 stream=1\n$/);
+});
+
+testWith(
+  test,
+  ['root', 'tun', 'namespaces', ...needCommands('ip', 'nsenter', 'curl')],
+  'a handler of one’s own over TUN answers curl',
+  async () => {
+    const child = spawn('unshare', ['--net', process.execPath, 'examples/handler-over-tun.mjs'], {
+      cwd: projectRoot,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
+    try {
+      await new Promise<void>((resolve, reject) => {
+        child.stdout.on('data', (text) => String(text).includes('listening') && resolve());
+        child.once('close', (code) => reject(new Error(`it ended with ${code}`)));
+      });
+      const inside = ['-t', String(child.pid), '-n'];
+      const out = await run('nsenter', [...inside, 'curl', '-sS', '--max-time', '10', 'http://10.0.0.2/some/place']);
+      assert.is(
+        out.stdout,
+        'GET /some/place over HTTP/1.1, flow 10.0.0.1:PORT>10.0.0.2:80#0\n'.replace('PORT', portOf(out.stdout)),
+      );
+    } finally {
+      child.kill('SIGINT');
+    }
+    assert.is(await closed, 0);
+  },
+);
+
+function portOf(text: string): string {
+  return /10\.0\.0\.1:(\d+)>/.exec(text)?.[1] ?? 'none';
+}
+
+test.run();
