@@ -1,22 +1,23 @@
-// `npm run bench`: tcp, std and tun mode side by side under h2load, alternating round by round, medians. Prints Markdown.
+// `npm run bench`: tcp, std and tun mode side by side under h2load, handshakes of tcp and std mode under `openssl s_time`, and
+// replays; alternating round by round, medians. Prints Markdown.
 //
-//   node dist/tools/bench/main.js [--rounds N]     default 3
+//   node dist/tools/bench/main.js [--rounds N] [--handshakes]     default 3 rounds; --handshakes: only those
 //
 // Servers run on core 0, clients on core 1; the 1 x 1 row runs both on core 0, because across cores it measures wake-up
 // latency. Loads are counted, not timed. tun mode runs in a network namespace of its own.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { arch, cpus, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { replayRecording } from '../../src/bench/replay.js';
+import { benchHandshakes } from './handshakes.js';
+import { cpuSeconds, type Mode, median, type Running, start, stop } from './servers.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const mainScript = join(root, 'dist/src/cli/main.js');
 const captures = join(root, 'fixtures/captures');
-const MODES = ['tcp', 'std', 'tun'] as const;
-type Mode = (typeof MODES)[number];
+const MODES: readonly Mode[] = ['tcp', 'std', 'tun'];
 
 interface Load {
   readonly name: string;
@@ -55,51 +56,6 @@ const LOADS: readonly Load[] = [
   },
 ];
 
-interface Running {
-  readonly child: ChildProcess;
-  readonly pid: number;
-  readonly base: string;
-  readonly wrap: (argv: string[]) => string[];
-}
-
-const CLOCK_TICKS_PER_SECOND = 100;
-
-function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
-}
-
-async function start(mode: Mode, port: number, more: readonly string[] = []): Promise<Running> {
-  const args = mode === 'tun' ? ['--mode', 'tun'] : ['--mode', mode, '--port', `${port}`];
-  const argv = ['taskset', '-c', '0', process.execPath, mainScript, 'serve', ...args, ...more, '--log', 'none'];
-  if (mode === 'tun') argv.unshift('unshare', '--net');
-  const child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
-  let stderr = '';
-  await new Promise<void>((resolve, reject) => {
-    child.stderr!.on('data', (chunk) => {
-      stderr += chunk;
-      if (/listening on /.test(stderr)) resolve();
-    });
-    child.once('exit', (code) => reject(new Error(`serve --mode ${mode} ended with ${code}: ${stderr}`)));
-  });
-  const pid = child.pid!;
-  return {
-    child,
-    pid,
-    base: mode === 'tun' ? 'https://10.0.0.2' : `https://127.0.0.1:${port}`,
-    wrap: (command) => (mode === 'tun' ? ['nsenter', '-t', `${pid}`, '-n', ...command] : command),
-  };
-}
-
-async function stop(running: Running): Promise<void> {
-  const ended = new Promise((resolve) => running.child.once('exit', resolve));
-  running.child.removeAllListeners('exit');
-  running.child.once('exit', () => {});
-  running.child.kill('SIGINT');
-  await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 5000))]);
-}
-
 /** One load on one server: the figure of its unit, and the server's CPU microseconds per operation. */
 function measure(running: Running, load: Load): { figure: number; cpuUs: number } {
   const client = running.wrap(['taskset', '-c', load.sameCore ? '0' : '1', 'h2load', ...load.args(running.base)]);
@@ -113,11 +69,6 @@ function measure(running: Running, load: Load): { figure: number; cpuUs: number 
   }
   const seconds = Number(finished[1]) * ({ s: 1, ms: 1e-3, us: 1e-6 }[finished[2] as 's'] ?? 1);
   return { figure: load.unit === 'req/s' ? Number(finished[3]) : load.operations / seconds, cpuUs };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 async function benchServers(rounds: number): Promise<string[]> {
@@ -210,10 +161,14 @@ if (!Number.isInteger(rounds) || rounds < 1 || rounds > 25) {
   process.stderr.write('bench: --rounds takes a whole number from 1 to 25\n');
   process.exit(2);
 }
-const replayLines = await benchReplay(rounds);
-const serverLines = await benchServers(rounds);
+const onlyHandshakes = process.argv.includes('--handshakes');
+const tables = [await benchHandshakes(rounds)];
+if (!onlyHandshakes) {
+  tables.push(await benchReplay(rounds));
+  tables.unshift(await benchServers(rounds));
+}
 const cpu = cpus()[0]?.model ?? 'unknown processor';
 process.stdout.write(
   `Node ${process.versions.node}, OpenSSL ${process.versions.openssl}, Linux ${release()} ${arch()}, ${cpus().length} × ${cpu}; ` +
-    `medians of ${rounds} alternating rounds.\n\n${serverLines.join('\n')}\n\n${replayLines.join('\n')}\n`,
+    `medians of ${rounds} alternating rounds.\n\n${tables.map((lines) => lines.join('\n')).join('\n\n')}\n`,
 );
