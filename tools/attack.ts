@@ -3,6 +3,7 @@
 //
 //   node dist/tools/attack.js syn-flood|frag-flood|rst-injection|syn-injection|ack-flood [--count 200000] [--rate 50000]
 //   node dist/tools/attack.js slow-headers|slow-body|endless-headers|endless-extensions|huge-request-line|pipelined-flood
+//   node dist/tools/attack.js rapid-reset|made-you-reset|continuation-flood|... (tools/attack/http2.ts lists them) [--seconds 3]
 //   node dist/tools/attack.js all
 //
 // Exit codes: 0 all clients were served, the attackers were ended as documented, and memory stayed within its bound; 1 not
@@ -13,6 +14,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { attackByPackets } from './attack/floods.js';
 import { attackByRequests, HTTP1_KINDS } from './attack/http1.js';
+import { HTTP2_ATTACKS } from './attack/http2.js';
+import { attackByFrames } from './attack/http2-siege.js';
 import { KINDS } from './attack/packets.js';
 
 const SCRIPT = fileURLToPath(import.meta.url);
@@ -21,6 +24,7 @@ const INSIDE = 'WIREBENCH_ATTACK_INSIDE';
 interface Options {
   readonly count: number;
   readonly rate: number;
+  readonly seconds: number;
 }
 
 /** True: the server stood it. */
@@ -29,6 +33,7 @@ type Attack = (options: Options) => Promise<boolean>;
 const ATTACKS: ReadonlyMap<string, Attack> = new Map<string, Attack>([
   ...KINDS.map((kind): [string, Attack] => [kind, ({ count, rate }) => attackByPackets(kind, count, rate)]),
   ...HTTP1_KINDS.map((kind): [string, Attack] => [kind, () => attackByRequests(kind)]),
+  ...HTTP2_ATTACKS.map(({ name }): [string, Attack] => [name, ({ seconds }) => attackByFrames(name, seconds)]),
 ]);
 
 function missing(): string | undefined {
@@ -42,13 +47,19 @@ function missing(): string | undefined {
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { count: { type: 'string', default: '200000' }, rate: { type: 'string', default: '50000' } },
+    options: {
+      count: { type: 'string', default: '200000' },
+      rate: { type: 'string', default: '50000' },
+      seconds: { type: 'string', default: '3' },
+    },
   });
   const names = positionals.length === 1 && positionals[0] === 'all' ? [...ATTACKS.keys()] : positionals;
   const attacks = names.map((name) => ATTACKS.get(name));
   const count = Number(values.count);
   const rate = Number(values.rate);
-  const sensible = [count, rate].every((value) => Number.isInteger(value) && value >= 1 && value <= 10_000_000);
+  const seconds = Number(values.seconds);
+  const sensible =
+    seconds >= 0 && [count, rate].every((value) => Number.isInteger(value) && value >= 1 && value <= 10_000_000);
   if (attacks.length === 0 || attacks.includes(undefined) || !sensible) {
     process.stderr.write(`usage: attack.js ${[...ATTACKS.keys()].join('|')}|all [--count 200000] [--rate 50000]\n`);
     return 2;
@@ -68,7 +79,7 @@ async function main(): Promise<number> {
   }
   spawnSync('ip', ['link', 'set', 'lo', 'up']);
   let good = true;
-  for (const attack of attacks) good = (await attack!({ count, rate })) && good;
+  for (const attack of attacks) good = (await attack!({ count, rate, seconds })) && good;
   return good ? 0 : 1;
 }
 

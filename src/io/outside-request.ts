@@ -1,6 +1,6 @@
 // A request as an application sees it: its content is asked for as it is read, a bounded number of bytes ahead.
 
-import { type Field, fieldValue, type Request } from '../core/http/message.js';
+import { type ConnectionInfo, type Field, fieldValue, type HttpVersion, type Request } from '../core/http/message.js';
 import { type AppRequest, HttpError } from './outside-types.js';
 
 const WHOLE_BYTES = 1_048_576;
@@ -16,7 +16,8 @@ export class RequestContent implements AsyncIterable<Uint8Array> {
   /** Asked for and neither here nor at its end. */
   #askedBytes = 0;
   #ended = false;
-  #error: Error | undefined;
+  /** How the exchange ended before the content did. */
+  #over: string | undefined;
   #isRead = false;
   #wake: (() => void) | undefined;
 
@@ -36,8 +37,8 @@ export class RequestContent implements AsyncIterable<Uint8Array> {
   }
 
   /** No more will come. What is here can still be read. */
-  fail(error: Error): void {
-    if (!this.#ended) this.#error ??= error;
+  fail(how: string): void {
+    if (!this.#ended) this.#over ??= how;
     this.#wakeUp();
   }
 
@@ -51,7 +52,7 @@ export class RequestContent implements AsyncIterable<Uint8Array> {
         continue;
       }
       if (this.#ended) return;
-      if (this.#error !== undefined) throw this.#error;
+      if (this.#over !== undefined) throw new Error(`the exchange is over: ${this.#over}`);
       if (this.#askedBytes <= 0) {
         this.wasAsked = true;
         this.#askedBytes = this.#aheadBytes;
@@ -89,14 +90,53 @@ export class RequestContent implements AsyncIterable<Uint8Array> {
   }
 }
 
-export function appRequest(request: Request, token: string, body: RequestContent, signal: AbortSignal): AppRequest {
-  const { method, path, scheme, authority, version, headers, connection } = request;
-  return {
-    ...{ method, path, scheme, authority, version, headers, connection, token, body, signal },
-    url: `${scheme}://${authority}${path}`,
-    header: (name) => fieldValue(headers, name.toLowerCase()),
-    bytes: (maxBytes = WHOLE_BYTES) => body.whole(maxBytes),
-    text: async (maxBytes = WHOLE_BYTES) => new TextDecoder().decode(await body.whole(maxBytes)),
-    trailers: () => body.trailers,
-  };
+/** The request as an application sees it. */
+export class OutsideRequest implements AppRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly scheme: 'http' | 'https';
+  readonly authority: string;
+  readonly version: HttpVersion;
+  readonly headers: readonly Field[];
+  readonly connection: ConnectionInfo;
+  readonly token: string;
+  readonly body: RequestContent;
+  readonly #signal: () => AbortSignal;
+
+  constructor(request: Request, token: string, body: RequestContent, signal: () => AbortSignal) {
+    this.method = request.method;
+    this.path = request.path;
+    this.scheme = request.scheme;
+    this.authority = request.authority;
+    this.version = request.version;
+    this.headers = request.headers;
+    this.connection = request.connection;
+    this.token = token;
+    this.body = body;
+    this.#signal = signal;
+  }
+
+  get url(): string {
+    return `${this.scheme}://${this.authority}${this.path}`;
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal();
+  }
+
+  header(name: string): string | undefined {
+    return fieldValue(this.headers, name.toLowerCase());
+  }
+
+  bytes(maxBytes = WHOLE_BYTES): Promise<Uint8Array> {
+    return this.body.whole(maxBytes);
+  }
+
+  async text(maxBytes = WHOLE_BYTES): Promise<string> {
+    return new TextDecoder().decode(await this.body.whole(maxBytes));
+  }
+
+  trailers(): readonly Field[] {
+    return this.body.trailers;
+  }
 }

@@ -14,8 +14,8 @@ import {
 } from '../core/http/message.js';
 import { limits } from '../core/limits.js';
 import { fieldsOf, responseFields } from './outside-fields.js';
-import { appRequest, RequestContent } from './outside-request.js';
-import type { AppFunction, AppRequest, AppResponse, AppResult, Chunk } from './outside-types.js';
+import { OutsideRequest, RequestContent } from './outside-request.js';
+import type { AppFunction, AppResponse, AppResult, Chunk } from './outside-types.js';
 
 export const outsideLimits = {
   /** Content of one request that is asked for ahead of who reads it. */
@@ -66,10 +66,7 @@ export class Desk {
   #begin(request: Request): Deferred {
     const exchange = new Exchange(request, this.#options, (token, answer) => this.#respond(token, answer));
     this.#open.add(exchange);
-    // Not within the call of the core that brought the request.
-    queueMicrotask(() => {
-      void exchange.run().finally(() => this.#open.delete(exchange));
-    });
+    void exchange.run(this.#open);
     return exchange;
   }
 }
@@ -82,7 +79,9 @@ class Exchange implements Deferred {
   readonly #options: DeskOptions;
   readonly #respond: Respond;
   readonly #content: RequestContent;
-  readonly #aborter = new AbortController();
+  /** Made when it is asked for: most answers are there before anybody looks. */
+  #aborter: AbortController | undefined;
+  #aborted = false;
   #waitingBytes = 0;
   #answered = false;
   #wake: (() => void) | undefined;
@@ -111,16 +110,29 @@ class Exchange implements Deferred {
   ended(how: DeferralEnd): void {
     if (this.#over) return;
     this.#over = true;
-    this.#content.fail(new Error(`the exchange is over: ${how}`));
+    this.#content.fail(how);
     this.#wakeUp();
-    if (how !== 'sent' && how !== 'passed') this.#aborter.abort();
+    if (how === 'sent' || how === 'passed') return;
+    this.#aborted = true;
+    this.#aborter?.abort();
+  }
+
+  #signal(): AbortSignal {
+    if (this.#aborter === undefined) {
+      this.#aborter = new AbortController();
+      if (this.#aborted) this.#aborter.abort();
+    }
+    return this.#aborter.signal;
   }
 
   // ---- the way to an answer ----
 
-  async run(): Promise<void> {
+  /** `open` holds it until its answer is given. Rejects only with what `onError` throws. */
+  async run(open: Set<Exchange>): Promise<void> {
+    // Not within the call of the core that brought the request.
+    await undefined;
     try {
-      const request: AppRequest = appRequest(this.#request, this.#token, this.#content, this.#aborter.signal);
+      const request = new OutsideRequest(this.#request, this.#token, this.#content, () => this.#signal());
       for (const answerer of this.#options.answerers) {
         const result = await answerer(request);
         if (this.#over) return;
@@ -134,6 +146,8 @@ class Exchange implements Deferred {
       this.#give({ kind: 'pass' });
     } catch (error) {
       this.#failed(error);
+    } finally {
+      open.delete(this);
     }
   }
 
@@ -147,8 +161,8 @@ class Exchange implements Deferred {
       this.#give({ kind: 'response', status, headers, content: content.subarray(0, limits.http.answerPieceBytes) });
       return;
     }
-    this.#options.onError(error, this.#request);
     this.#give({ kind: 'fail' });
+    this.#options.onError(error, this.#request);
   }
 
   async #send(result: Exclude<AppResult, undefined>): Promise<void> {

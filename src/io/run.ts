@@ -60,6 +60,8 @@ export class Loop {
   #paused = false;
   /** Answers that came during a pause; those who answer wait for what they gave to be taken, so they are few. */
   #waiting: (() => void)[] = [];
+  /** What came of answers waits to be brought out, with that of others of the same turn. */
+  #answered = false;
   #stopping = false;
   #ended = false;
 
@@ -88,6 +90,12 @@ export class Loop {
    * timer; stamps never go back.
    */
   begin(): number {
+    // Before the next input is recorded: a recording says by its order what came of which.
+    if (this.#answered) this.#flush();
+    return this.#stamp();
+  }
+
+  #stamp(): number {
     const nowUs = this.#clock.nowUs();
     const deadlineUs = this.#machine.nextDeadlineUs();
     const stampUs = deadlineUs !== undefined && deadlineUs <= nowUs ? deadlineUs - 1 : nowUs;
@@ -101,9 +109,14 @@ export class Loop {
       this.#present(this.#presenter);
       return;
     }
-    this.#outside.flush();
+    this.#flush();
     if (this.#stopping && this.#machine.openFlows === 0) this.#end();
     else this.#arm();
+  }
+
+  #flush(): void {
+    this.#answered = false;
+    this.#outside.flush();
   }
 
   /** An answer from outside to a deferred request. Not to be called while the core is at work. */
@@ -114,12 +127,16 @@ export class Loop {
       return;
     }
     this.guard(() => {
-      const atUs = this.begin();
+      const atUs = this.#stamp();
       // What comes before the answer is recorded before it: a faulty wire delivers frames by its own timers.
       this.#machine.advance(atUs);
       this.#outside.answer(atUs, token, answer);
       this.#machine.respond(atUs, token, answer);
-      this.finish();
+      if (this.#presenter !== undefined || this.#stopping) this.finish();
+      else if (!this.#answered) {
+        this.#answered = true;
+        setImmediate(() => this.guard(() => this.#answered && this.finish()));
+      }
       this.#outside.answered?.(token);
     });
   }
@@ -134,7 +151,7 @@ export class Loop {
   }
 
   /** Does what may fail (saving the recording) and ends the run with its error. */
-  guard(work: () => void): void {
+  guard(work: () => unknown): void {
     if (this.#ended) return;
     try {
       work();
@@ -231,7 +248,7 @@ export class Loop {
     };
     attempt(() => outside.stopInput());
     // The outputs that a pause holds back belong to an input that is recorded already.
-    if (this.#paused) attempt(() => outside.flush());
+    if (this.#paused || this.#answered) attempt(() => this.#flush());
     if (failure === undefined && this.#machine.openFlows > 0) attempt(() => this.#abort());
     attempt(() => outside.event('end', this.#lastUs));
     attempt(() => outside.shut());

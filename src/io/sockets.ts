@@ -238,6 +238,8 @@ class SocketRun {
 
   #flush(): void {
     const { streams, recorder } = this.#options;
+    // What goes to one socket in one turn leaves in one call of the system.
+    const corked: Socket[] = [];
     for (let output = streams.poll(); output !== undefined; output = streams.poll()) {
       recorder?.output(output);
       const connection = this.#connections.get(output.stream);
@@ -246,6 +248,10 @@ class SocketRun {
       switch (output.kind) {
         case 'data':
           connection.writtenBytes += output.bytes.length;
+          if (socket.writableCorked === 0) {
+            socket.cork();
+            corked.push(socket);
+          }
           socket.write(output.bytes, connection.onWritten);
           // A timer's output may make room for what waits in the socket, and no event of the socket would say so.
           this.#regulate(connection);
@@ -267,6 +273,7 @@ class SocketRun {
           output satisfies never;
       }
     }
+    for (const socket of corked) socket.uncork();
   }
 
   #pauseAll(): void {

@@ -214,4 +214,36 @@ testWith(
   },
 );
 
+testWith(
+  test,
+  needCommands('tshark', 'editcap'),
+  'answers from outside do not disturb them, and survive editcap',
+  async () => {
+    const file = files.path('answers.pcapng');
+    const { writer, add, now } = recorder(file);
+    const ends = { peer: { address: '127.0.0.1', port: 50_000 }, local: { address: '127.0.0.1', port: 80 } };
+    add({ kind: 'open', flow: 0, ...ends });
+    add({ kind: 'data', flow: 0, dir: 'in', bytes: ascii('GET / HTTP/1.1\r\nhost: a\r\n\r\n') });
+    const token = 'accept#0/1';
+    const bytes = Uint8Array.from({ length: 1_001 }, (_, i) => i);
+    const head = { kind: 'response', status: 200, headers: [['a', '\u00fc"']], content: 'follows' } as const;
+    writer.answer({ atUs: now(), token, answer: head });
+    writer.answer({ atUs: now(), token, answer: { kind: 'content', bytes, end: true, trailers: [['t', 'u']] } });
+    add({ kind: 'data', flow: 0, dir: 'out', bytes: ascii('HTTP/1.1 204 No Content\r\n\r\n') });
+    writer.event({ event: 'end', atUs: now() });
+    writer.close();
+    assert.equal(tshark(file, '-Y', 'http', '-T', 'fields', '-e', 'http.request.method', '-e', 'http.response.code'), [
+      'GET\t',
+      '\t204',
+    ]);
+    const copy = files.path('answers-copy.pcapng');
+    run('editcap', file, copy);
+    const read = (await loadRecording(copy)).timeline.filter((item) => item.kind === 'answer');
+    assert.equal(
+      read.map(({ answer }) => answer),
+      [head, { kind: 'content', bytes, end: true, trailers: [['t', 'u']] }],
+    );
+  },
+);
+
 test.run();

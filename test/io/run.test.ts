@@ -2,6 +2,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Answer } from '../../src/core/http/message.js';
 import type { Clock } from '../../src/io/clock.js';
 import { Loop, type Presenter } from '../../src/io/run.js';
 
@@ -179,6 +180,69 @@ test('after an error of the core nothing more is asked of it', async () => {
   parts.loop.fail(new Error('made no progress'));
   assert.is(await failureOf(parts.loop), 'made no progress');
   assert.not(parts.said.some((what) => what.startsWith('abort')));
+});
+
+const ANSWER: Answer = { kind: 'pass' };
+
+test('answers of one turn are recorded before the core gets them, and leave together', async () => {
+  const parts = rig();
+  parts.nowUs = 5;
+  parts.loop.respond('a', ANSWER);
+  parts.nowUs = 6;
+  parts.loop.respond('b', ANSWER);
+  const given = ['advance 5', 'answer a 5', 'respond a 5', 'advance 6', 'answer b 6', 'respond b 6'];
+  assert.equal(parts.said, given);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(parts.said, [...given, 'flush']);
+});
+
+test('what came of an answer leaves before another input is taken, and at the end of the run', async () => {
+  const parts = rig();
+  parts.nowUs = 5;
+  parts.loop.respond('a', ANSWER);
+  input(parts, 7);
+  assert.equal(parts.said.slice(3), ['flush', 'flush']);
+  parts.loop.respond('b', ANSWER);
+  parts.loop.stop();
+  await parts.loop.done;
+  const rest = parts.said.slice(5);
+  assert.equal(rest.slice(0, 5), ['advance 7', 'answer b 7', 'respond b 7', 'flush', 'close 7']);
+  const length = parts.said.length;
+  parts.loop.respond('c', ANSWER);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.is(parts.said.length, length);
+});
+
+test('an answer that comes during a pause waits for its end, and is stamped then', async () => {
+  let goOn = (_verdict: 'go-on'): void => {};
+  let pending = true;
+  const parts = rig({
+    get hasPending() {
+      return pending;
+    },
+    present: () =>
+      new Promise((resolve) => {
+        goOn = resolve;
+      }),
+  });
+  input(parts, 5);
+  parts.nowUs = 9;
+  parts.loop.respond('a', ANSWER);
+  assert.not(parts.said.some((what) => what.startsWith('answer')));
+  pending = false;
+  goOn('go-on');
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(
+    parts.said.filter((what) => what !== 'flush'),
+    ['freeze', 'stopInput', 'thaw', 'advance 9', 'answer a 9', 'respond a 9', 'startInput'],
+  );
+});
+
+test('an answer that cannot be recorded is the error of the run', async () => {
+  const parts = rig();
+  parts.failing.add('answer');
+  parts.loop.respond('a', ANSWER);
+  assert.is(await failureOf(parts.loop), 'answer a 0');
 });
 
 test.run();

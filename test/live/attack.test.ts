@@ -23,6 +23,29 @@ for (const kind of ['syn-flood', 'frag-flood', 'rst-injection', 'syn-injection',
   });
 }
 
+// The slow ones take as long as their timeouts; test/core/http2/timeouts.test.ts has them in logical time.
+const HTTP2_ATTACKS = [
+  ...[
+    'rapid-reset',
+    'made-you-reset',
+    'empty-headers',
+    'continuation-flood',
+    'hpack-bomb',
+    'settings-flood',
+    'ping-flood',
+  ],
+  ...['unread-pings', 'priority-flood', 'priority-update-flood', 'empty-frames', 'data-dribble', 'too-many-streams'],
+];
+
+for (const name of HTTP2_ATTACKS) {
+  testWith(test, needs, `the server ends a ${name} on HTTP/2 with the code for it`, async () => {
+    const out = await run(process.execPath, [script, name, '--seconds', '0.3']);
+    assert.is(out.code, 0, out.stdout + out.stderr);
+    assert.match(out.stdout, /before .* MB resident/);
+    assert.match(out.stdout, /[1-9]\d* curls meanwhile, 0 failed/);
+  });
+}
+
 for (const [kind, status] of [
   ['slow-headers', 408],
   ['slow-body', 408],

@@ -3,7 +3,6 @@
 // every answer whole; the connection ends; deadlines advance; and the same input cut in another way gives the same output.
 
 import { Writer } from '../../src/core/bytes/writer.js';
-import type { BodySource, Handler } from '../../src/core/http/message.js';
 import { Http2Connection } from '../../src/core/http2/connection.js';
 import { CLIENT_PREFACE, ErrorCode, encodeFrame, type Frame } from '../../src/core/http2/frame.js';
 import { HpackEncoder } from '../../src/core/http2/hpack/encode.js';
@@ -11,6 +10,7 @@ import { limits } from '../../src/core/limits.js';
 import type { Field } from '../../src/core/trace.js';
 import { concat, testRandom } from '../../test/support/bytes.js';
 import { Http2Audit } from './http2-audit.js';
+import { CONTENT, PATHS, site } from './http2-site.js';
 import type { Case, FuzzTarget, Verdict } from './target.js';
 
 interface Http2Case {
@@ -64,69 +64,6 @@ function make(seed: number, run: number): Http2Case {
   };
 }
 
-/** Sources give views of it. */
-const CONTENT = new Uint8Array(1 << 17).fill(0x61);
-
-function pattern(length: number, known: boolean, trailers?: readonly Field[]): BodySource {
-  let at = 0;
-  return {
-    length: known ? length : undefined,
-    read(most) {
-      if (at === length) return undefined;
-      const count = Math.min(most, length - at);
-      at += count;
-      return CONTENT.subarray(0, count);
-    },
-    ...(trailers && { trailers: () => trailers }),
-  };
-}
-
-function timed(count: number): BodySource {
-  let left = count;
-  let dueUs = 0;
-  return {
-    length: undefined,
-    get dueUs() {
-      return dueUs;
-    },
-    read(_most, nowUs = 0) {
-      if (left === 0) return undefined;
-      if (nowUs < dueUs) return new Uint8Array(0);
-      dueUs = nowUs + 1_000;
-      left--;
-      return new Uint8Array(7);
-    },
-  };
-}
-
-const handler: Handler = ({ path, body }) => {
-  const [, what, number] = path.split('/');
-  const n = Math.min(Number(number) || 0, 400_000);
-  const headers: Field[] = [['x-path', path.slice(0, 40)]];
-  switch (what) {
-    case 'echo':
-      return { status: 200, headers, body };
-    case 'bytes':
-      return { status: 200, headers, body: pattern(n, true) };
-    case 'stream':
-      return { status: 200, headers, body: pattern(n, false) };
-    case 'trailers':
-      return { status: 200, headers, body: pattern(n, n % 2 === 0, [['x-sum', path.slice(0, 20)]]) };
-    case 'timed':
-      return { status: 200, headers, body: timed(n % 5) };
-    case 'delay':
-      return { status: 200, headers, delayUs: n };
-    case 'large':
-      return { status: 200, headers: [['x-large', '~'.repeat(n)]] };
-    case 'throw':
-      throw new Error('a handler that fails');
-    case 'short':
-      return { status: 200, headers, body: { ...pattern(3, true), length: 5 } };
-    default:
-      return { status: n >= 200 && n < 600 ? n : 404, headers };
-  }
-};
-
 /** What a client that keeps the rules may not be told by the server: its own mistakes. */
 const INNOCENT = new Set<number>([
   ErrorCode.NO_ERROR,
@@ -134,9 +71,6 @@ const INNOCENT = new Set<number>([
   ErrorCode.REFUSED_STREAM,
   ErrorCode.CANCEL,
 ]);
-/** Sound places; the others make the server reset a stream by itself. */
-const PATHS = ['echo', 'bytes', 'stream', 'trailers', 'timed', 'delay', 'large', 'status', 'throw', 'short'];
-
 interface OpenRequest {
   readonly id: number;
   ended: boolean;
@@ -326,7 +260,7 @@ function connect(fuzzCase: Http2Case, log?: (line: string) => void): Http2Connec
   return new Http2Connection({
     flow: 'fuzz#0',
     scheme: 'https',
-    handler,
+    handler: site,
     connection: { flow: 'fuzz#0' },
     date: () => 'Thu, 01 Jan 2026 00:00:00 GMT',
     ...((fuzzCase.trace || log) && {

@@ -9,7 +9,7 @@ import type { Trace } from '../trace.js';
 import type { Micros, Session, SessionState } from '../types.js';
 import { Answers } from './answer.js';
 import { Budget } from './budget.js';
-import { ControlQueue } from './control.js';
+import { ControlQueue, isShutdownPing } from './control.js';
 import { type Verdict, verdicts } from './errors.js';
 import { ReceiveFlow, windowOverflows } from './flow.js';
 import { ErrorCode, Flag, FrameType, MAX_STREAM_ID, readU32 } from './frame.js';
@@ -43,9 +43,6 @@ type Phase = 'open' | 'leaving' | 'closing' | 'ended';
 const Timer = { settings: 0, input: 1, leaving: 2, idle: 3 } as const;
 const TIMERS = 4;
 const NEVER = Number.POSITIVE_INFINITY;
-
-/** The opaque data of the PING that goes with the first GOAWAY: "shutdown". */
-const SHUTDOWN = Uint8Array.from('shutdown', (c) => c.charCodeAt(0));
 
 export class Http2Connection implements Session {
   readonly #options: Http2Options;
@@ -406,7 +403,7 @@ export class Http2Connection implements Session {
 
   #pingAck(): void {
     const { bytes, start } = this.#input;
-    if (this.#phase === 'leaving' && SHUTDOWN.every((octet, i) => bytes[start + i] === octet)) this.#lastGoaway();
+    if (this.#phase === 'leaving' && isShutdownPing(bytes, start)) this.#lastGoaway();
   }
 
   /** RFC 9113 §6.8: the client opens no more streams; when those that it has are finished, so is the connection. */
@@ -456,7 +453,7 @@ export class Http2Connection implements Session {
     this.#phase = 'leaving';
     this.#streams.goawayLastStreamId = MAX_STREAM_ID;
     this.#control.goaway(MAX_STREAM_ID, ErrorCode.NO_ERROR);
-    this.#control.ping(SHUTDOWN);
+    this.#control.shutdownPing();
     this.#timers.clear(Timer.idle);
     this.#timers.set(Timer.leaving, nowUs + limits.http2.goawayUs);
   }

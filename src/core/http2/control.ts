@@ -17,6 +17,14 @@ import {
   writeU32,
 } from './frame.js';
 
+/** The opaque data of our one PING. */
+const SHUTDOWN = Uint8Array.from('shutdown', (c) => c.charCodeAt(0));
+
+/** Whether the 8 octets answer `shutdownPing`. */
+export function isShutdownPing(bytes: Uint8Array, start: number): boolean {
+  return SHUTDOWN.every((octet, i) => bytes[start + i] === octet);
+}
+
 export class ControlQueue {
   /** The logical time of the call that is being served; for the trace. */
   nowUs: Micros = 0;
@@ -58,11 +66,12 @@ export class ControlQueue {
     if (this.#trace) this.#tell(FrameType.SETTINGS, Flag.ACK, 0, 0);
   }
 
-  /** The 8 octets of opaque data are copied. */
-  ping(opaqueData: Uint8Array): void {
-    this.#pingFrame(0, opaqueData, 0);
+  /** The PING that goes with the first GOAWAY (RFC 9113 §6.8). */
+  shutdownPing(): void {
+    this.#pingFrame(0, SHUTDOWN, 0);
   }
 
+  /** The 8 octets of opaque data are copied. */
   pingAck(bytes: Uint8Array, start: number): void {
     this.#pingFrame(Flag.ACK, bytes, start);
   }

@@ -107,16 +107,20 @@ export class Sender {
     const ready = this.#streams.ready;
     this.#moveControl();
     if (ready.count > 0) this.#reserve(limit);
-    // Streams in a row that had nothing to send: after a whole round of them there is nothing to do.
+    // Streams in a row that had nothing to send: after a whole round of them there is nothing to do. They leave the list
+    // meanwhile, so the round is as long as it was at its beginning.
     let idle = 0;
+    let round = ready.count;
     while (limit - this.#end >= LEAST_SPACE) {
       const stream = ready.next();
       if (stream === undefined) break;
       const before = this.#end;
       this.#serve(nowUs, stream, limit);
       this.#moveControl();
-      if (this.#end > before) idle = 0;
-      else if (++idle > ready.count) break;
+      if (this.#end > before) {
+        idle = 0;
+        round = ready.count;
+      } else if (++idle > round) break;
     }
   }
 

@@ -49,7 +49,7 @@ test('the first 65,535 octets, then as much as the windows open', () => {
   );
 });
 
-test('DATA frames are of at most 16,384 octets, whatever MAX_FRAME_SIZE allows', () => {
+test('DATA frames are no larger than what is asked for at a time', () => {
   const peer = createPeer({ takeBytes: 1 << 20 });
   const frames = peer.frames(settingsFrame([5, 1 << 20]), peer.request(1, '/bytes/65000'));
   for (const frame of frames) if (frame.type === 'DATA') assert.ok(frame.data.length <= limits.http2.dataBytes);
@@ -107,6 +107,18 @@ test('turns are by stream identifier from where the last one ended', () => {
     .frames(peer.request(1, '/bytes/9000'), peer.request(3, '/bytes/9000'), peer.request(5, '/bytes/9000'))
     .flatMap((frame) => (frame.type === 'DATA' ? [frame.streamId] : []));
   assert.equal(order.slice(0, 9), [1, 3, 5, 1, 3, 5, 1, 3, 5]);
+});
+
+test('streams that are blocked one after the other do not keep the next one waiting', () => {
+  const peer = createPeer({ takeBytes: 512 });
+  peer.frames(settingsFrame([INITIAL_WINDOW_SIZE, 100]));
+  const requests = [1, 3, 5, 7, 9].map((streamId) => peer.request(streamId, '/bytes/300'));
+  const frames = peer.frames(...requests, update(9, 200));
+  // Each has its head and 100 octets; then all but the last are blocked, within one round.
+  assert.is(dataBytes(frames, 9), 300);
+  for (const streamId of [1, 3, 5, 7]) assert.is(dataBytes(frames, streamId), 100);
+  peer.connection.receive(0, new Uint8Array(0));
+  assert.equal(peer.take(), []);
 });
 
 test('an unread upload stops after one window; reading grants more', () => {
