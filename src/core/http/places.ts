@@ -33,8 +33,8 @@ const VARY_ACCEPT: Field = ['vary', 'accept'];
 const VARY_CODING: Field = ['vary', 'accept-encoding'];
 /** The pattern does not change: its date is the one of RFC 9110's examples, earlier than any response. */
 const PATTERN_SECONDS = 784_111_777;
-const PATTERN_DATE: Field = ['last-modified', 'Sun, 06 Nov 1994 08:49:37 GMT'];
-const ACCEPT_RANGES: Field = ['accept-ranges', 'bytes'];
+const PATTERN_DATE: Field = Object.freeze(['last-modified', 'Sun, 06 Nov 1994 08:49:37 GMT'] as const);
+const ACCEPT_RANGES: Field = Object.freeze(['accept-ranges', 'bytes'] as const);
 const LONGEST_MS = limits.http.siteDelayMs;
 
 export const places: readonly Place[] = [
@@ -114,7 +114,9 @@ function bytes({ method, headers: fields }: Request, length: number): Response {
   if (isPlain(fields)) {
     if (length !== lastLength) {
       lastLength = length;
-      lastFields = [OCTETS, ACCEPT_RANGES, ['etag', patternTag(length)], PATTERN_DATE];
+      // Frozen, so that a connection may keep what it made of them.
+      const tag: Field = Object.freeze(['etag', patternTag(length)] as const);
+      lastFields = Object.freeze([OCTETS, ACCEPT_RANGES, tag, PATTERN_DATE]);
     }
     return { status: 200, headers: lastFields, body: patternBody(length) };
   }
