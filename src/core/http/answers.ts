@@ -7,7 +7,7 @@ import { reasonPhrase } from './status.js';
 import { latin1Bytes } from './text.js';
 
 export const TEXT: Field = ['content-type', 'text/plain; charset=utf-8'];
-export const OCTETS: Field = ['content-type', 'application/octet-stream'];
+export const OCTETS: Field = Object.freeze(['content-type', 'application/octet-stream'] as const);
 export const READ_METHODS = ['GET', 'HEAD', 'OPTIONS'] as const;
 export const CONTENT_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'OPTIONS'] as const;
 /** RFC 9110 §9.3 and RFC 5789: what we recognize, whether or not a place allows it. */

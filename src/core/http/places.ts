@@ -33,8 +33,8 @@ const VARY_ACCEPT: Field = ['vary', 'accept'];
 const VARY_CODING: Field = ['vary', 'accept-encoding'];
 /** The pattern does not change: its date is the one of RFC 9110's examples, earlier than any response. */
 const PATTERN_SECONDS = 784_111_777;
-const PATTERN_DATE: Field = ['last-modified', 'Sun, 06 Nov 1994 08:49:37 GMT'];
-const ACCEPT_RANGES: Field = ['accept-ranges', 'bytes'];
+const PATTERN_DATE: Field = Object.freeze(['last-modified', 'Sun, 06 Nov 1994 08:49:37 GMT'] as const);
+const ACCEPT_RANGES: Field = Object.freeze(['accept-ranges', 'bytes'] as const);
 const LONGEST_MS = limits.http.siteDelayMs;
 
 export const places: readonly Place[] = [
@@ -106,13 +106,22 @@ function overview(request: Request): Response {
   return { status: 200, headers: [html ? HTML : TEXT, VARY_ACCEPT], body: bytesBody(latin1Bytes(content)) };
 }
 
+/** The fields of the last whole answer, kept since loads ask for the same again and again; they depend on the length alone. */
+let lastLength = -1;
+let lastFields: readonly Field[] = [];
+
 function bytes({ method, headers: fields }: Request, length: number): Response {
-  const etag = `"bytes-${length}"`;
   if (isPlain(fields)) {
-    return { status: 200, headers: [OCTETS, ACCEPT_RANGES, ['etag', etag], PATTERN_DATE], body: patternBody(length) };
+    if (length !== lastLength) {
+      lastLength = length;
+      // Frozen, so that a connection may keep what it made of them.
+      const tag: Field = Object.freeze(['etag', patternTag(length)] as const);
+      lastFields = Object.freeze([OCTETS, ACCEPT_RANGES, tag, PATTERN_DATE]);
+    }
+    return { status: 200, headers: lastFields, body: patternBody(length) };
   }
   const plan = planRepresentation(method, fields, {
-    etag,
+    etag: patternTag(length),
     lastModifiedSeconds: PATTERN_SECONDS,
     dateIsStrong: true,
     contentType: OCTETS[1],
@@ -121,9 +130,15 @@ function bytes({ method, headers: fields }: Request, length: number): Response {
   return respondWith(plan, (from, count) => patternBody(count, from));
 }
 
+function patternTag(length: number): string {
+  return `"bytes-${length}"`;
+}
+
 /** Nothing in it makes a request for a part, or a condition. */
 function isPlain(fields: readonly Field[]): boolean {
-  for (const [name] of fields) if (name === 'range' || name.startsWith('if-')) return false;
+  for (const [name] of fields) {
+    if (name === 'range' || (name.charCodeAt(0) === 0x69 && name.charCodeAt(1) === 0x66)) return false;
+  }
   return true;
 }
 

@@ -317,16 +317,17 @@ export class Http1Connection implements Session {
     const version = this.#head?.version;
     const date = this.#options.date(nowUs);
     if (date !== this.#date[1]) this.#date = ['date', date];
-    const fields: Field[] = [this.#date, ...response.headers];
     const framing = this.#framing;
     framing.decide(response, version);
     // Known when the head is written; a close that is wanted later still comes after the response.
     const stays = !this.#closeWanted && staysOpen(this.#head, this.#requestBody, this.#continueSent);
     if (framing.framing === 'close' || !stays) this.#persistent = false;
-    framing.addTo(fields, this.#persistent, version);
-    if (!this.#output.putHead(status, fields)) return this.#fail(nowUs, 'a field that cannot be sent');
+    const { headers } = response;
+    const own = framing.fields(this.#persistent, version);
+    if (!this.#output.putHead(status, this.#date, headers, own))
+      return this.#fail(nowUs, 'a field that cannot be sent');
 
-    this.#events?.response(nowUs, status, fields, this.#head);
+    this.#events?.response(nowUs, status, [this.#date, ...headers, ...own], this.#head);
     this.#events?.bodyIn(nowUs, this.#requestBody);
     this.#phase = 'content';
     if (!withContent || (framing.framing === 'length' && framing.left === 0)) this.#finish(nowUs);

@@ -46,11 +46,13 @@ export class ResponseFraming {
   }
 
   /** The fields that delimit this response and say what becomes of the connection. */
-  addTo(fields: Field[], persistent: boolean, version: string | undefined): void {
-    if (this.#field !== undefined) fields.push(this.#field);
+  fields(persistent: boolean, version: string | undefined): readonly Field[] {
+    const own: Field[] = [];
+    if (this.#field !== undefined) own.push(this.#field);
     // RFC 9112 §9.6: said when it is meant. §9.3: an HTTP/1.0 client has to be told that we went along.
-    if (!persistent) fields.push(CLOSE);
-    else if (version === 'HTTP/1.0') fields.push(KEEP_ALIVE);
+    if (!persistent) own.push(CLOSE);
+    else if (version === 'HTTP/1.0') own.push(KEEP_ALIVE);
+    return own;
   }
 }
 

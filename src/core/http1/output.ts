@@ -22,6 +22,8 @@ export class OutputBuffer {
   #bytes = NOTHING;
   #start = 0;
   #end = 0;
+  #frozen: readonly Field[] | undefined;
+  #frozenBytes: Uint8Array = NOTHING;
 
   get length(): number {
     return this.#end - this.#start;
@@ -88,20 +90,42 @@ export class OutputBuffer {
   putLastChunk(trailers: readonly Field[]): boolean {
     const start = this.#end;
     this.put(LAST_CHUNK);
-    return this.#putFields(trailers, start);
+    if (!this.#putFields(trailers, start)) return false;
+    this.put(CRLF);
+    return true;
   }
 
   /**
    * Status line, field lines and the empty line; the caller has reserved `headBytes`. False, and nothing written, when a
-   * field holds what the wire cannot carry: CR and LF above all (RFC 9110 §5.5, RFC 9112 §11.1).
+   * field holds what the wire cannot carry: CR and LF above all (RFC 9110 §5.5, RFC 9112 §11.1). `headers` are the
+   * handler's, `date` and `own` come before and behind them.
    */
-  putHead(status: number, fields: readonly Field[]): boolean {
+  putHead(status: number, date: Field, headers: readonly Field[], own: readonly Field[]): boolean {
     const start = this.#end;
     this.put(statusLine(status));
-    return this.#putFields(fields, start);
+    if (this.#putFields([date], start) && this.#putHeaders(headers, start) && this.#putFields(own, start)) {
+      this.put(CRLF);
+      return true;
+    }
+    return false;
   }
 
-  /** Field lines and the empty line behind them. False, and nothing kept from `start` on, when one cannot be sent. */
+  /** A list that can never change is encoded once, for as long as it is the one that comes again. */
+  #putHeaders(headers: readonly Field[], start: number): boolean {
+    if (headers === this.#frozen) {
+      this.put(this.#frozenBytes);
+      return true;
+    }
+    const from = this.#end;
+    if (!this.#putFields(headers, start)) return false;
+    if (Object.isFrozen(headers) && headers.every((field) => Object.isFrozen(field))) {
+      this.#frozen = headers;
+      this.#frozenBytes = this.#bytes.slice(from, this.#end);
+    }
+    return true;
+  }
+
+  /** Field lines. False, and nothing kept from `start` on, when one cannot be sent. */
   #putFields(fields: readonly Field[], start: number): boolean {
     for (const [name, value] of fields) {
       if (name === '' || !this.#putText(name, TOKEN)) {
@@ -115,7 +139,6 @@ export class OutputBuffer {
       }
       this.put(CRLF);
     }
-    this.put(CRLF);
     return true;
   }
 

@@ -380,4 +380,23 @@ test('the request is what the client said', () => {
   });
 });
 
+test('a list of fields that can change is written anew each time, a frozen one may be kept', () => {
+  const field: [string, string] = ['x', '1'];
+  const lists: readonly (readonly [string, string])[][] = [
+    [field],
+    Object.freeze([field]) as never,
+    Object.freeze([Object.freeze(['x', 'frozen'] as const)]) as never,
+  ];
+  let headers = lists[0]!;
+  const it = rig({ handler: () => ({ status: 200, headers }) });
+  for (const list of lists) {
+    headers = list;
+    for (const value of ['1', '2', '1']) {
+      field[1] = value;
+      const expected = list === lists[2] ? 'frozen' : value;
+      assert.is(parseResponse(it.send(get('/'))).headers.get('x'), expected);
+    }
+  }
+});
+
 test.run();
