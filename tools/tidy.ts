@@ -13,7 +13,7 @@ const LENGTH_EXEMPT = new Set(['src/core/http2/hpack/huffman-table.ts']);
 /** Leaf modules of core: importable by every other core file, importing leaf modules only. */
 const LEAF = [
   /^src\/core\/bytes\//,
-  /^src\/core\/(time|random|crypto|trace|limits|types|faults)\.ts$/,
+  /^src\/core\/(time|random|crypto|trace(-http)?|limits|types|faults)\.ts$/,
   /^src\/core\/(http\/(message|text)|ip\/(checksum|address))\.ts$/,
 ];
 /** The wire formats: leaf modules and wire formats of the same protocol. */
