@@ -1,4 +1,4 @@
-// docs/rfc-http.md against the requirements that RFC 9112 puts on a server, and against the tests that it names.
+// docs/rfc-http.md against the requirements that RFC 9112, 9113 and 7541 put on a server, and against the tests that it names.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -35,6 +35,75 @@ const RFC9112: Readonly<Record<string, number>> = {
   '10.1': 1,
 };
 
+/** The same of RFC 9113, for a server that never pushes. */
+const RFC9113: Readonly<Record<string, number>> = {
+  '3.2': 2,
+  '3.3': 2,
+  '3.4': 4,
+  '4.1': 4,
+  '4.2': 3,
+  '4.3': 3,
+  '4.3.1': 2,
+  '5.1': 7,
+  '5.1.1': 3,
+  '5.1.2': 2,
+  '5.2.1': 1,
+  '5.2.2': 1,
+  '5.4': 1,
+  '5.4.1': 1,
+  '5.4.2': 2,
+  '5.5': 3,
+  '6.1': 4,
+  '6.2': 4,
+  '6.3': 2,
+  '6.4': 6,
+  '6.5': 6,
+  '6.5.2': 6,
+  '6.5.3': 2,
+  '6.6': 2,
+  '6.7': 6,
+  '6.8': 4,
+  '6.9': 5,
+  '6.9.1': 3,
+  '6.9.2': 3,
+  '6.9.3': 1,
+  '6.10': 4,
+  '7': 1,
+  '8.1': 4,
+  '8.1.1': 1,
+  '8.2': 1,
+  '8.2.1': 6,
+  '8.2.2': 3,
+  '8.2.3': 1,
+  '8.3': 8,
+  '8.3.1': 4,
+  '8.3.2': 1,
+  '8.4': 1,
+  '8.5': 2,
+  '8.7': 2,
+  '9.2': 2,
+  '9.2.1': 4,
+  '9.2.2': 2,
+  '9.2.3': 1,
+  '10.3': 1,
+  '10.5.1': 1,
+  '10.6': 2,
+};
+
+const RFC7541: Readonly<Record<string, number>> = {
+  '2.2': 1,
+  '2.3.2': 1,
+  '2.3.3': 1,
+  '3.2': 1,
+  '4.2': 3,
+  '5.1': 1,
+  '5.2': 3,
+  '6.1': 1,
+  '6.2.3': 1,
+  '6.3': 1,
+  '7.1.3': 1,
+};
+
 interface Row {
   readonly section: string;
   readonly level: string;
@@ -60,19 +129,27 @@ function rowsOf(title: string): Row[] {
     }));
 }
 
+const RFCS = ['RFC 9112', 'RFC 9110', 'RFC 9113', 'RFC 7541', 'RFC 9218'];
+
 const testsIn = (text: string): { file: string; name: string }[] =>
   [...text.matchAll(/`(test\/[\w/.-]+\.test\.ts)` "([^"]+)"/g)].map(([, file, name]) => ({ file: file!, name: name! }));
 
-test('every MUST and MUST NOT of RFC 9112 for a server has its row', () => {
-  const counts: Record<string, number> = {};
-  for (const { section, level } of rowsOf('RFC 9112')) {
-    if (level.startsWith('MUST')) counts[section] = (counts[section] ?? 0) + 1;
-  }
-  assert.equal(counts, RFC9112);
-});
+for (const [rfc, expected] of [
+  ['RFC 9112', RFC9112],
+  ['RFC 9113', RFC9113],
+  ['RFC 7541', RFC7541],
+] as const) {
+  test(`every MUST and MUST NOT of ${rfc} for a server has its row`, () => {
+    const counts: Record<string, number> = {};
+    for (const { section, level } of rowsOf(rfc)) {
+      if (level.startsWith('MUST')) counts[section] = (counts[section] ?? 0) + 1;
+    }
+    assert.equal(counts, expected);
+  });
+}
 
 test('every row has a status; what is met names a test, what is not says why', () => {
-  for (const { section, level, what, status, reason } of [...rowsOf('RFC 9112'), ...rowsOf('RFC 9110')]) {
+  for (const { section, level, what, status, reason } of RFCS.flatMap(rowsOf)) {
     const named = `§${section} ${what}`;
     assert.ok(STATUSES.includes(status), `${named}: ${status}`);
     assert.ok(['MUST', 'MUST NOT', 'SHOULD', 'SHOULD NOT', 'MAY', 'RECOMMENDED', 'OUGHT'].includes(level), named);

@@ -58,6 +58,14 @@ const malformed: readonly (readonly [name: string, fields: readonly Field[]])[] 
   ['§8.2.2 upgrade', [...GET, ['upgrade', 'h2c']]],
   ['§8.2.2 te: gzip', [...GET, ['te', 'gzip']]],
   ['§8.3.1 host that differs', [...GET, ['host', 'b.test']]],
+  ['§8.3.1 two hosts', [...GET, ['host', 'a.test'], ['host', 'a.test']]],
+  ['§8.3.1 host with another port', [...GET, ['host', 'a.test:8443']]],
+  ['§8.3.1 empty :authority of https', withValue(':authority', '')],
+  ['§8.3.1 :path with a fragment', withValue(':path', '/a#b')],
+  [
+    'RFC 8441 §4: :protocol is not known, extended CONNECT is off',
+    [[':protocol', 'websocket'], ...withValue(':method', 'CONNECT')],
+  ],
   ['§8.1.1 content-length without content', [...GET, ['content-length', '5']]],
   ['§8.1.1 content-length that is no number', [...GET, ['content-length', '+0']]],
   ['§8.1.1 two content-lengths', [...GET, ['content-length', '0'], ['content-length', '1']]],
@@ -85,6 +93,7 @@ for (const [name, fields] of malformed) {
 const sound: readonly (readonly [name: string, fields: readonly Field[]])[] = [
   ['te: trailers', [...GET, ['te', 'trailers']]],
   ['host that is the same in another case', [...GET, ['host', 'A.Test']]],
+  ["host with the scheme's own port", [...GET, ['host', 'a.test:443']]],
   ['content-length: 0', [...GET, ['content-length', '0']]],
   ['the same content-length twice', [...GET, ['content-length', '0'], ['content-length', '0']]],
   ['empty value', [...GET, ['a', '']]],

@@ -104,6 +104,18 @@ test('encoderTableBytes: a larger table of the peer is used up to there', () => 
   assert.is(toHex(encoder.encode([])), '3fe17f');
 });
 
+test('duplicate entries are no error (§2.3.2)', () => {
+  const decoder = new HpackDecoder(4096);
+  const twice = Uint8Array.of(0x40, 1, 0x61, 1, 0x62, 0x40, 1, 0x61, 1, 0x62, 0xbe, 0xbf);
+  const list = createHeaderList();
+  decoder.decode(twice, 0, twice.length, list);
+  assert.is(decoder.table.count, 2);
+  assert.equal(
+    list.entries.map((entry) => entry.field),
+    [1, 2, 3, 4].map(() => ['a', 'b']),
+  );
+});
+
 test('over any lists, sizes and cuts decoding gives back what was encoded, and never-indexed stays so', () => {
   const names = ['accept', 'cookie', 'set-cookie', 'date', 'x-a', 'x-b', 'x-id', ':path', 'etag', 'vary'];
   for (let seed = 1; seed <= 60; seed++) {
