@@ -84,8 +84,10 @@ function services(
   };
   const shared = { handler, startUnixUs, ...(trace && { trace }) };
   const map = new Map<number, SessionFactory>();
-  for (const port of config.plainPorts) map.set(port, (_nowUs, flow) => createSession({ ...shared, flow }));
-  for (const port of config.tlsPorts) map.set(port, (_nowUs, flow) => createSession({ ...shared, flow, tls }));
+  for (const port of config.plainPorts)
+    map.set(port, (_, flow, transport) => createSession({ ...shared, flow, transport }));
+  for (const port of config.tlsPorts)
+    map.set(port, (_, flow, transport) => createSession({ ...shared, flow, transport, tls }));
   return map;
 }
 
