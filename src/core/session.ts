@@ -11,11 +11,13 @@ import type { TlsConfig } from './tls/config.js';
 import { TlsServer } from './tls/server.js';
 import type { SessionCache } from './tls/session-cache.js';
 import type { Trace } from './trace.js';
-import type { Micros, Session, SessionState } from './types.js';
+import type { Micros, Session, SessionState, TransportInfo } from './types.js';
 
 export interface SessionOptions {
   /** Names the flow in the trace and in random draws. */
   readonly flow: string;
+  /** What TCP negotiated, for handlers to show. */
+  readonly transport?: TransportInfo | undefined;
   readonly handler: Handler;
   /** Wall time of logical time 0, microseconds since 1970: the only tie to a calendar (the `date` field). */
   readonly startUnixUs: number;
@@ -56,7 +58,7 @@ class PlainSession implements Session {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.#http = new Http1Connection(httpOptions(options, 'http', { flow: options.flow }));
+    this.#http = new Http1Connection(httpOptions(options, 'http', connectionInfo(options)));
   }
 
   get state(): SessionState {
@@ -77,7 +79,7 @@ class PlainSession implements Session {
     let at = 0;
     while (at < bytes.length && before + at < CLIENT_PREFACE.length && bytes[at] === CLIENT_PREFACE[before + at]) at++;
     if (before + at === CLIENT_PREFACE.length) {
-      this.#http = new Http2Connection(httpOptions(this.#options, 'http', { flow: this.#options.flow }));
+      this.#http = new Http2Connection(httpOptions(this.#options, 'http', connectionInfo(this.#options)));
     } else if (at === bytes.length) {
       this.#matched += at;
       return;
@@ -228,10 +230,14 @@ class TlsSession implements Session {
 
   #openHttp(): Http1Connection | Http2Connection {
     const negotiated = this.#tls.negotiated;
-    const connection: ConnectionInfo = { flow: this.#options.flow, ...(negotiated && { tls: negotiated }) };
+    const connection: ConnectionInfo = { ...connectionInfo(this.#options), ...(negotiated && { tls: negotiated }) };
     const options = httpOptions(this.#options, 'https', connection);
     return negotiated?.alpn === 'h2' ? new Http2Connection(options) : new Http1Connection(options);
   }
+}
+
+function connectionInfo({ flow, transport }: SessionOptions): ConnectionInfo {
+  return transport === undefined ? { flow } : { flow, tcp: transport };
 }
 
 function httpOptions(options: SessionOptions, scheme: 'http' | 'https', connection: ConnectionInfo) {

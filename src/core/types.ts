@@ -49,8 +49,21 @@ export interface Session {
 
 export type SessionState = 'open' | 'draining' | 'closed' | 'aborted';
 
+/** What TCP negotiated below a session (RFC 9293 §3.7.1, RFC 7323 §2, RFC 2018, RFC 3168); absent where it is not ours. */
+export interface TransportInfo {
+  /** Bytes of text in the largest segment that we send. */
+  readonly sendMss: number;
+  /** The peer's windows are shifted left by this. */
+  readonly sendShift: number;
+  /** Ours are shifted right by this; -1 when windows are not scaled. */
+  readonly receiveShift: number;
+  readonly sack: boolean;
+  readonly timestamps: boolean;
+  readonly ecn: boolean;
+}
+
 /** Makes the session of a new flow. `flow` names it in trace and random draws: `10.0.0.1:49152>10.0.0.2:443#0`. */
-export type SessionFactory = (nowUs: Micros, flow: string) => Session;
+export type SessionFactory = (nowUs: Micros, flow: string, transport?: TransportInfo) => Session;
 
 /** Frames in, frames out. The whole of a run is its config, its seed and the timed calls of `receive` and `advance`. */
 export interface Stack {

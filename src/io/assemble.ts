@@ -85,10 +85,12 @@ function services(
   const tls = tlsConfigOf(config, { random, startUnixUs, alpnProtocols: DEFAULT_ALPN });
   const shared = { handler, startUnixUs, ...(trace && { trace }) };
   const map = new Map<number, SessionFactory>();
-  for (const port of config.plainPorts) map.set(port, (_nowUs, flow) => createSession({ ...shared, flow }));
+  for (const port of config.plainPorts) {
+    map.set(port, (_nowUs, flow, transport) => createSession({ ...shared, flow, transport }));
+  }
   const secure = { ...shared, tls, tlsSessions: new SessionCache() };
   for (const port of config.tlsPorts) {
-    map.set(port, (nowUs, flow) => createSession({ ...secure, flow, openedUs: nowUs }));
+    map.set(port, (nowUs, flow, transport) => createSession({ ...secure, flow, transport, openedUs: nowUs }));
   }
   return map;
 }

@@ -3,7 +3,7 @@
 // that its answer comes from outside, later (`Deferred`): then each part of that answer is a timed input of the run.
 
 import type { Field } from '../trace.js';
-import type { Micros } from '../types.js';
+import type { Micros, TransportInfo } from '../types.js';
 
 export type { Field } from '../trace.js';
 
@@ -37,6 +37,8 @@ export interface BodySource {
 export interface ConnectionInfo {
   /** The name of the flow, as in the trace. */
   readonly flow: string;
+  /** Absent where the system's TCP carries the connection. */
+  readonly tcp?: TransportInfo;
   /** Absent on a connection without TLS. */
   readonly tls?: {
     readonly version: string;

@@ -38,8 +38,21 @@ ${items.join('')}</dl>
 
 /** From the bottom up. */
 function facts(request: Request): (readonly [name: string, value: string])[] {
-  const { flow, tls } = request.connection;
+  const { flow, tcp, tls } = request.connection;
   const out: (readonly [string, string])[] = [['flow', flow]];
+  if (tcp === undefined) out.push(['TCP', "the system's own"]);
+  else {
+    // A name of a flow has its addresses in it, and brackets around those of IPv6.
+    const scaled = tcp.receiveShift >= 0;
+    out.push(
+      ['IP version', flow.startsWith('[') ? '6' : '4'],
+      ['TCP segment size', `${tcp.sendMss} bytes`],
+      ['TCP window scale', scaled ? `yours ${tcp.sendShift}, ours ${tcp.receiveShift}` : 'none'],
+      ['TCP SACK', yesNo(tcp.sack)],
+      ['TCP timestamps', yesNo(tcp.timestamps)],
+      ['TCP ECN', yesNo(tcp.ecn)],
+    );
+  }
   if (tls === undefined) out.push(['TLS', 'none']);
   else {
     out.push(
@@ -47,7 +60,7 @@ function facts(request: Request): (readonly [name: string, value: string])[] {
       ['cipher suite', tls.cipherSuite],
       ['group', tls.group],
       ['signature', tls.signature],
-      ['extended master secret', tls.extendedMasterSecret ? 'yes' : 'no'],
+      ['extended master secret', yesNo(tls.extendedMasterSecret)],
       ['server name (SNI)', tls.serverName ?? 'none'],
       ['ALPN', tls.alpn ?? 'none'],
     );
@@ -57,6 +70,10 @@ function facts(request: Request): (readonly [name: string, value: string])[] {
   }
   out.push(['HTTP version', request.version], ['scheme', request.scheme], ['authority', request.authority || 'none']);
   return out;
+}
+
+function yesNo(value: boolean): string {
+  return value ? 'yes' : 'no';
 }
 
 /** Names of clients may hold anything: control characters would speak to a terminal. */

@@ -132,7 +132,7 @@ export class Connection implements HeapEntry, SegmentWriter {
     this.#sender.updateWindow(segment.window << this.config.negotiated.sendShift, segment.seq, segment.ack);
     this.#timestamps.update(nowUs, segment);
     this.#enter(nowUs, 'ESTABLISHED');
-    const session = this.config.createSession(nowUs, this.config.flow);
+    const session = this.config.createSession(nowUs, this.config.flow, this.config.negotiated);
     this.#application = new Application(session, this.#receiver, this.#sender, this.timers);
     if (this.#ecnEcho.receive(segment)) this.#ackNow = true;
     if (segmentLength(segment) > 0 && !this.#text(nowUs, segment, bytes)) return;

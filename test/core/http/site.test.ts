@@ -89,6 +89,25 @@ test('/ shows what TLS negotiated and makes harmless what the client chose', () 
   assert.not.ok(plain.includes('\u001b'));
 });
 
+test('/ shows what TCP negotiated, or that it is not ours', () => {
+  const tcp = { sendMss: 1448, sendShift: 7, receiveShift: 3, sack: true, timestamps: true, ecn: false };
+  const page = (flow: string, more: object): string =>
+    content(ask('/', 'GET', [], { connection: { flow, tcp: { ...tcp, ...more } } }));
+  const four = page('10.0.0.1:1>10.0.0.2:80#0', {});
+  for (const line of [
+    'IP version +4',
+    'TCP segment size +1448 bytes',
+    'TCP window scale +yours 7, ours 3',
+    'TCP SACK +yes',
+  ]) {
+    assert.match(four, new RegExp(`  ${line}\n`));
+  }
+  const six = page('[fd00::1]:1>[fd00::2]:80#0', { receiveShift: -1 });
+  assert.match(six, /IP version +6\n/);
+  assert.match(six, /TCP window scale +none\n/);
+  assert.match(content(ask('/')), /TCP +the system's own\n/);
+});
+
 test('/bytes/N is the documented pattern, however it is read', () => {
   for (const n of [0, 1, 255, PATTERN_PERIOD - 1, PATTERN_PERIOD, PATTERN_PERIOD + 1, 200_000]) {
     const expected = createHash('sha256');
