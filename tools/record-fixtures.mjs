@@ -17,46 +17,107 @@ const scratch = mkdtempSync(join(tmpdir(), 'wirebench-fixtures-'));
 const CA = 'fixtures/keys/server.cert.pem';
 writeFileSync(join(scratch, 'upload'), Buffer.alloc(300_000, (() => 'The quick brown fox. ')()));
 
-/** `run` is a shell command in the server's network; $CURL is curl with the certificate, $UPLOAD a file of 300 kB. */
+const TLS_1_2 = ['--tls-max', '1.2'];
+const S_CLIENT = 'openssl s_client -quiet -connect 10.0.0.2:443 -alpn http/1.1';
+/** A request that keeps the connection until the answer is there. */
+const ASK = '(printf "GET /headers HTTP/1.1\\r\\nHost: 10.0.0.2\\r\\nConnection: close\\r\\n\\r\\n"; sleep 0.3)';
+
+/**
+ * `run` is a shell command in the server's network; $CURL is curl with the certificate, $UPLOAD a file of 300 kB, $TMP a
+ * folder. `serve`: further options of the server. `first`: recorded by the first format and kept as it is, to show that what
+ * was recorded then is still replayed.
+ */
 const FIXTURES = [
   { name: 'h1-plain', what: 'HTTP/1.1 on port 80', run: '$CURL http://10.0.0.2/', tcpdump: true },
-  { name: 'h1-tls', what: 'HTTPS, HTTP/1.1', run: '$CURL --http1.1 https://10.0.0.2/headers' },
-  { name: 'h2', what: 'HTTPS, HTTP/2', run: '$CURL --http2 https://10.0.0.2/', tcpdump: true },
+  { name: 'h1-tls', first: true, what: 'HTTPS, HTTP/1.1', run: '$CURL --http1.1 https://10.0.0.2/headers' },
+  { name: 'h2', serve: TLS_1_2, what: 'HTTPS, HTTP/2', run: '$CURL --http2 https://10.0.0.2/', tcpdump: true },
   {
     name: 'h2-three',
+    serve: TLS_1_2,
     what: 'three HTTP/2 requests on one connection',
     run: '$CURL --http2 https://10.0.0.2/ https://10.0.0.2/headers https://10.0.0.2/bytes/2000',
   },
   {
     name: 'h2-parallel',
+    serve: TLS_1_2,
     what: 'eight HTTP/2 requests at once',
     run: '$CURL --http2 -Z "https://10.0.0.2/bytes/[1000-8000:1000]"',
   },
   {
     name: 'h2-post-300k',
+    serve: TLS_1_2,
     what: 'a POST of 300 kB to /echo, which comes back while it is sent',
     run: '$CURL --http2 --data-binary @$UPLOAD https://10.0.0.2/echo',
   },
-  { name: 'h2-download-1m', what: 'a download of 1 MB', run: '$CURL --http2 https://10.0.0.2/bytes/1000000' },
+  {
+    name: 'h2-download-1m',
+    serve: TLS_1_2,
+    what: 'a download of 1 MB',
+    run: '$CURL --http2 https://10.0.0.2/bytes/1000000',
+  },
   {
     name: 'h2-head-404',
+    serve: TLS_1_2,
     what: 'HEAD, then a page that is not there',
     run: '$CURL --http2 -I https://10.0.0.2/bytes/10; $CURL --http2 https://10.0.0.2/nowhere',
   },
   {
     name: 'h2-delay',
+    serve: TLS_1_2,
     what: 'an answer that waits 150 ms of logical time',
     run: '$CURL --http2 https://10.0.0.2/delay/150',
   },
   {
     name: 'h2-aborted',
+    serve: TLS_1_2,
     what: 'a client that leaves in the middle of a download',
     run: '$CURL --http2 https://10.0.0.2/bytes/400000 -o - | head -c 30000',
   },
   {
     name: 'tls-no-common-suite',
+    first: true,
     what: 'a TLS client that offers no suite of ours',
     run: '$CURL --ciphers ECDHE-RSA-AES256-GCM-SHA384 https://10.0.0.2/',
+  },
+  { name: 'tls13-h2', what: 'TLS 1.3, HTTP/2', run: '$CURL --http2 https://10.0.0.2/' },
+  {
+    name: 'tls13-resumed',
+    what: 'TLS 1.3: a full handshake, then one by its ticket',
+    run: `${ASK} | ${S_CLIENT} -sess_out $TMP/session; ${ASK} | ${S_CLIENT} -sess_in $TMP/session`,
+  },
+  {
+    name: 'tls13-retry',
+    what: 'TLS 1.3 with a HelloRetryRequest: the client has no share of the only group',
+    serve: ['--groups', 'P-384'],
+    run: `${ASK} | ${S_CLIENT} -groups X25519:P-384`,
+  },
+  {
+    name: 'tls13-key-update',
+    what: 'TLS 1.3 with a key update that the client asks for',
+    run: '(echo K; sleep 0.3; printf "GET /headers HTTP/1.1\\r\\nHost: 10.0.0.2\\r\\nConnection: close\\r\\n\\r\\n"; sleep 0.3) | openssl s_client -connect 10.0.0.2:443 -alpn http/1.1 -crlf',
+  },
+  {
+    name: 'tls13-no-certificate',
+    what: 'TLS 1.3: a client certificate is asked for, and the client has none',
+    serve: ['--client-ca', 'fixtures/keys/server.cert.pem', '--client-auth', 'request'],
+    run: '$CURL --http1.1 https://10.0.0.2/headers',
+  },
+  {
+    name: 'tls12-resumed',
+    what: 'TLS 1.2: a full handshake, then one by its ticket',
+    serve: TLS_1_2,
+    run: `${ASK} | ${S_CLIENT} -sess_out $TMP/session; ${ASK} | ${S_CLIENT} -sess_in $TMP/session`,
+  },
+  {
+    name: 'tls12-ecdsa-chacha20',
+    what: 'TLS 1.2 with an ECDSA certificate and ChaCha20-Poly1305',
+    serve: [...TLS_1_2, '--cert', 'fixtures/keys/server-ecdsa.cert.pem', '--key', 'fixtures/keys/server-ecdsa.key.pem'],
+    run: 'curl -sS --cacert fixtures/keys/server-ecdsa.cert.pem --ciphers ECDHE-ECDSA-CHACHA20-POLY1305 https://10.0.0.2/headers',
+  },
+  {
+    name: 'h2c-ranges',
+    what: 'HTTP/2 in clear with prior knowledge: a range, a condition, trailers',
+    run: '$CURL --http2-prior-knowledge -r 100-199 http://10.0.0.2/bytes/1000; $CURL --http2-prior-knowledge http://10.0.0.2/trailers',
   },
   {
     name: 'h1-pipelined',
@@ -70,6 +131,7 @@ const FIXTURES = [
   },
   {
     name: 'tcp-mode-h2',
+    serve: TLS_1_2,
     what: 'HTTPS, HTTP/2 in tcp mode',
     mode: 'tcp',
     run: '$CURL --http2 https://localhost:18843/ https://localhost:18843/bytes/5000',
@@ -89,7 +151,7 @@ const COMPARED = [
     mode: 'tcp',
     run: '$CURL --http2 https://localhost:18843/; $CURL --http1.1 https://localhost:18843/bytes/2000',
   },
-].map((fixture) => ({ ...fixture, folder: 'fixtures/compare', seed: 'compare' }));
+].map((fixture) => ({ ...fixture, folder: 'fixtures/compare', seed: 'compare', serve: TLS_1_2 }));
 
 const DEVICE = 'wb0';
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -98,6 +160,7 @@ async function record(fixture) {
   const file = join(root, fixture.folder ?? 'fixtures/captures', `${fixture.name}.pcapng`);
   const tun = fixture.mode !== 'tcp';
   const serve = [main, 'serve', '--log', 'none', '--seed', fixture.seed ?? `fixture ${fixture.name}`, '--record', file];
+  serve.push(...(fixture.serve ?? []));
   const argv = tun
     ? ['unshare', '--net', process.execPath, ...serve, '--dev', DEVICE, '--no-offload']
     : [process.execPath, ...serve, '--mode', 'tcp', '--port', '18843'];
@@ -113,6 +176,7 @@ async function record(fixture) {
     ...process.env,
     CURL: `curl -sS --max-time 20 --cacert ${join(root, CA)}`,
     UPLOAD: join(scratch, 'upload'),
+    TMP: scratch,
   };
   let dump;
   if (fixture.tcpdump) {
@@ -153,13 +217,15 @@ async function record(fixture) {
 const wanted = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 for (const fixture of [...FIXTURES, ...COMPARED])
-  if (wanted.length === 0 || wanted.includes(fixture.name)) await record(fixture);
+  if (wanted.length === 0 ? !fixture.first : wanted.includes(fixture.name)) await record(fixture);
 
 const version = (command, ...args) => spawnSync(command, args, { encoding: 'utf8' }).stdout.split('\n')[0];
-const rows = FIXTURES.map(({ name, what, mode, run, tcpdump }) => {
+const rows = FIXTURES.map(({ name, what, mode, run, tcpdump, serve = [], first }) => {
   const packets = readFileSync(join(folder, `${name}.jsonl`), 'utf8').split('\n').length - 2;
   const extra = tcpdump ? `, also as ${name}.tcpdump.pcap` : '';
-  return `| ${name} | ${what} | ${mode ?? 'tun'}${extra} | \`${run.replaceAll('|', '\\|')}\` | ${packets} |`;
+  const options = serve.length === 0 ? '' : `, \`${serve.join(' ')}\``;
+  const kept = first ? ', kept from the first release' : '';
+  return `| ${name} | ${what} | ${mode ?? 'tun'}${options}${extra}${kept} | \`${run.replaceAll('|', '\\|')}\` | ${packets} |`;
 });
 writeFileSync(
   join(folder, 'README.md'),
