@@ -144,14 +144,19 @@ const COMPARED = [
     name: 'tun',
     run:
       'ping -c1 10.0.0.2; $CURL http://10.0.0.2/; $CURL -I http://10.0.0.2/ http://10.0.0.2/bytes/100; ' +
-      '$CURL --http2 https://10.0.0.2/ https://10.0.0.2/bytes/3000; $CURL --http1.1 https://10.0.0.2/headers',
+      '$CURL --http2 https://10.0.0.2/headers https://10.0.0.2/bytes/3000; $CURL --http1.1 https://10.0.0.2/headers',
   },
   {
     name: 'tcp',
     mode: 'tcp',
     run: '$CURL --http2 https://localhost:18843/; $CURL --http1.1 https://localhost:18843/bytes/2000',
   },
-].map((fixture) => ({ ...fixture, folder: 'fixtures/compare', seed: 'compare', serve: TLS_1_2 }));
+].map((fixture) => ({
+  ...fixture,
+  folder: 'fixtures/compare',
+  seed: 'compare',
+  serve: [...TLS_1_2, '--no-resumption'],
+}));
 
 const DEVICE = 'wb0';
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -95,7 +95,7 @@ test('after the handshake the deadlines are those of HTTP', () => {
   const joined = join({ openedUs: 0 });
   talk(joined, joined.client.start());
   assert.ok(joined.client.established);
-  assert.is(joined.session.nextDeadlineUs(), undefined);
+  assert.is(joined.session.nextDeadlineUs(), limits.http1.idleUs);
   joined.session.advance(2 * handshakeUs);
   assert.is(joined.session.state, 'open');
   talk(joined, joined.client.write(GET), 2 * handshakeUs);

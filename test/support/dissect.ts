@@ -2,11 +2,11 @@
 // key log, and what lies inside. For tests that look at every unit of the wire formats.
 
 import { Reader } from '../../src/core/bytes/reader.js';
-import { RecordCipher } from '../../src/core/tls/cipher.js';
 import { decodeHandshake } from '../../src/core/tls/messages.js';
+import { protection12, type RecordProtection } from '../../src/core/tls/protection.js';
 import { ContentType } from '../../src/core/tls/record.js';
 import { keyBlock } from '../../src/core/tls/schedule.js';
-import { CIPHER_SUITES, CipherSuite } from '../../src/core/tls/suites.js';
+import { CIPHER_SUITES } from '../../src/core/tls/suites.js';
 import { nodeCrypto } from '../../src/io/node-crypto.js';
 import { concat, hex, toHex } from './bytes.js';
 import type { RecordedRun } from './recorded.js';
@@ -81,19 +81,32 @@ export function cutRecords(stream: Uint8Array): Uint8Array[] {
   return records;
 }
 
-const suite = CIPHER_SUITES.get(CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)!;
-
-/** Both directions of a TLS stream, opened with the recording's key log. */
+/**
+ * Both directions of a TLS stream. TLS 1.2 is opened with the recording's key log; of TLS 1.3 there is what is in clear:
+ * test/core/tls/rfc8448 and the tests of the machines see what is inside.
+ */
 export function openStream(run: RecordedRun, stream: WireStream): { client: TlsRecord[]; server: TlsRecord[] } {
   const client = cutRecords(stream.fromClient);
   const server = cutRecords(stream.fromServer);
   const clientRandom = randomOf(client[0]!);
   const secret = new RegExp(`^CLIENT_RANDOM ${toHex(clientRandom)} ([0-9a-f]+)$`, 'm').exec(run.recording.keyLog)?.[1];
-  if (secret === undefined) return { client: client.map(plain), server: server.map(plain) };
+  if (secret === undefined) return { client: inClear(client), server: inClear(server) };
+  const suite = CIPHER_SUITES.get(suiteOf(server[0]!))!;
   const keys = keyBlock(nodeCrypto, suite, hex(secret), clientRandom, randomOf(server[0]!));
-  const clientCipher = new RecordCipher(nodeCrypto.aead('aes-128-gcm', keys.client.key), keys.client.iv);
-  const serverCipher = new RecordCipher(nodeCrypto.aead('aes-128-gcm', keys.server.key), keys.server.iv);
-  return { client: openRecords(client, clientCipher), server: openRecords(server, serverCipher) };
+  return {
+    client: openRecords(client, protection12(nodeCrypto, suite, keys.client)),
+    server: openRecords(server, protection12(nodeCrypto, suite, keys.server)),
+  };
+}
+
+function inClear(records: readonly Uint8Array[]): TlsRecord[] {
+  return records.map(plain).filter(({ contentType }) => contentType !== ContentType.applicationData);
+}
+
+function suiteOf(record: Uint8Array): number {
+  const message = decodeHandshake(new Reader('tls', record.subarray(5)));
+  if (!('cipherSuite' in message)) throw new Error(`${message.type} has no suite`);
+  return message.cipherSuite;
 }
 
 function randomOf(record: Uint8Array): Uint8Array {
@@ -106,7 +119,7 @@ function plain(bytes: Uint8Array): TlsRecord {
   return { bytes, contentType: bytes[0]!, content: bytes.subarray(5) };
 }
 
-function openRecords(records: readonly Uint8Array[], cipher: RecordCipher): TlsRecord[] {
+function openRecords(records: readonly Uint8Array[], cipher: RecordProtection): TlsRecord[] {
   let isProtected = false;
   return records.map((bytes) => {
     const contentType = bytes[0]!;

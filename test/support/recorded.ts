@@ -12,11 +12,13 @@ import { createRandomSource } from '../../src/core/random.js';
 import { createSession, DEFAULT_ALPN } from '../../src/core/session.js';
 import { createStack } from '../../src/core/stack.js';
 import { type StreamInput, type StreamOutput, Streams } from '../../src/core/streams.js';
-import { TLS_1_2, type TlsConfig, type TlsCredential } from '../../src/core/tls/config.js';
+import type { TlsConfig } from '../../src/core/tls/config.js';
+import { SessionCache } from '../../src/core/tls/session-cache.js';
 import type { Trace, TraceEvent } from '../../src/core/trace.js';
 import type { Micros, SessionFactory } from '../../src/core/types.js';
 import type { RunConfig, RunIdentity } from '../../src/io/assemble.js';
-import { loadCredential, nodeCrypto } from '../../src/io/node-crypto.js';
+import { nodeCrypto } from '../../src/io/node-crypto.js';
+import { tlsConfigOf } from '../../src/io/tls-config.js';
 import { equalBytes, toHex } from './bytes.js';
 
 /** Relative to dist/test/support. */
@@ -178,31 +180,20 @@ function streamOutput(out: StreamOutput): Output {
 function services(identity: RunIdentity, trace: Trace | undefined): ReadonlyMap<number, SessionFactory> {
   const { config, startUnixUs, seed } = identity;
   const shared = { handler: createSite(), startUnixUs, ...(trace && { trace }) };
+  const random = createRandomSource(nodeCrypto, seed);
   const tls: TlsConfig = {
+    ...tlsConfigOf(config, { random, startUnixUs, alpnProtocols: DEFAULT_ALPN }),
     crypto: rememberingCrypto,
-    random: createRandomSource(nodeCrypto, seed),
-    credentials: [credentialOf(config.certificate, config.key)],
-    alpnProtocols: DEFAULT_ALPN,
-    maxVersion: TLS_1_2,
-    cipherSuites: [0xc02f],
-    groups: ['x25519', 'secp256r1'],
-    resumption: false,
   };
+  const secure = { ...shared, tls, tlsSessions: new SessionCache() };
   const map = new Map<number, SessionFactory>();
-  for (const port of config.plainPorts) map.set(port, (_nowUs, flow) => createSession({ ...shared, flow }));
-  for (const port of config.tlsPorts) map.set(port, (_nowUs, flow) => createSession({ ...shared, flow, tls }));
-  return map;
-}
-
-const credentials = new Map<string, TlsCredential>();
-
-function credentialOf(certificate: string, key: string): TlsCredential {
-  let credential = credentials.get(certificate);
-  if (credential === undefined) {
-    credential = loadCredential(certificate, key);
-    credentials.set(certificate, credential);
+  for (const port of config.plainPorts) {
+    map.set(port, (_nowUs, flow, transport) => createSession({ ...shared, flow, transport }));
   }
-  return credential;
+  for (const port of config.tlsPorts) {
+    map.set(port, (nowUs, flow, transport) => createSession({ ...secure, flow, transport, openedUs: nowUs }));
+  }
+  return map;
 }
 
 const signatures = new Map<string, Uint8Array>();

@@ -7,6 +7,7 @@ import type { Micros } from '../types.js';
 import { hexOf } from './describe.js';
 import { describeHandshake13 } from './describe13.js';
 import type { HandshakeContext } from './handshake-context.js';
+import { isHelloRetryRequest } from './messages.js';
 import { encodeHandshake13, type HandshakeMessage13, messageHash } from './messages13.js';
 import { cipherSuiteName } from './names.js';
 import { protection13 } from './protection.js';
@@ -63,7 +64,7 @@ export class Wire13 {
     encodeHandshake13(flight, message);
     const bytes = flight.view().subarray(from);
     this.#transcript.update(bytes);
-    context.traceHandshake(nowUs, 'out', message.type, bytes, context.trace && describeHandshake13(message));
+    context.traceHandshake(nowUs, 'out', nameOf(message), bytes, context.trace && describeHandshake13(message));
   }
 
   sendFlight(nowUs: Micros, flight: Writer): void {
@@ -128,4 +129,10 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   let difference = a.length ^ b.length;
   for (let i = 0; i < a.length; i++) difference |= a[i]! ^ (b[i] ?? 0);
   return difference === 0;
+}
+
+/** RFC 8446 §4.1.3: a HelloRetryRequest is a ServerHello but for its random. */
+function nameOf(message: HandshakeMessage13): string {
+  const isRetry = message.type === 'ServerHello' && isHelloRetryRequest(message.random);
+  return isRetry ? 'HelloRetryRequest' : message.type;
 }
