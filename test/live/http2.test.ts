@@ -32,7 +32,17 @@ testWith(
   async () => {
     await withServer(PORTS, {}, async ({ plainPort }) => {
       const urls = Array.from({ length: 60 }, (_, i) => `http://localhost:${plainPort}/bytes/${i * 1_000}`);
-      const out = await run('nghttp', ['-nv', '--padding=20', '-w', '14', '-W', '16', '-H', 'priority: u=2, i', ...urls]);
+      const out = await run('nghttp', [
+        '-nv',
+        '--padding=20',
+        '-w',
+        '14',
+        '-W',
+        '16',
+        '-H',
+        'priority: u=2, i',
+        ...urls,
+      ]);
       assert.is(out.code, 0, out.stderr);
       assert.is(out.stdout.match(/:status: 200/g)?.length, 60);
       assert.not.match(out.stdout, /RST_STREAM|PROTOCOL_ERROR|ENHANCE_YOUR_CALM/);
