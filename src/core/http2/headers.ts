@@ -130,15 +130,12 @@ export class RequestHead {
       return has(SCHEME) || has(PATH) || this.authority === '' ? verdicts.badConnect : undefined;
     }
     if (!has(SCHEME) || !has(PATH)) return verdicts.missingPseudo;
-    const scheme = this.scheme.toLowerCase();
     // RFC 9110 §4.2.1, §4.2.2: http and https identifiers have a host.
-    if (has(AUTHORITY) && this.authority === '' && (scheme === 'http' || scheme === 'https')) {
-      return verdicts.badPseudoValue;
-    }
+    if (has(AUTHORITY) && this.authority === '' && /^https?$/i.test(this.scheme)) return verdicts.badPseudoValue;
     if (this.path === '*' ? this.method !== 'OPTIONS' : this.path[0] !== '/') return verdicts.badPseudoValue;
     if (host === undefined) return undefined;
     if (!has(AUTHORITY)) this.authority = host;
-    else if (this.authority !== host && normalized(this.authority, scheme) !== normalized(host, scheme)) {
+    else if (this.authority !== host && normalized(this.authority, this.scheme) !== normalized(host, this.scheme)) {
       return verdicts.hostDiffers;
     }
     return undefined;
@@ -152,7 +149,7 @@ export class RequestHead {
 
 /** RFC 3986 §6.2.2.1, §6.2.3: host names do not depend on case, and the scheme's own port may be left out. */
 function normalized(authority: string, scheme: string): string {
-  return authority.toLowerCase().replace(scheme === 'https' ? /:(?:443)?$/ : /:(?:80)?$/, '');
+  return authority.toLowerCase().replace(scheme.toLowerCase() === 'https' ? /:(?:443)?$/ : /:(?:80)?$/, '');
 }
 
 /** RFC 9113 §8.1: trailers are regular fields. */

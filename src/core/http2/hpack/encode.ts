@@ -19,21 +19,8 @@ const NEVER_INDEXED: ReadonlySet<string> = new Set([
 /** RFC 7541 §7.1.3: a short cookie can be guessed; a long one cannot, and is worth its entry. */
 const GUESSABLE_COOKIE_OCTETS = 20;
 
-/** Values that rarely come twice: in the table they would only push out what does. */
-const NOT_INDEXED: ReadonlySet<string> = new Set([
-  ':path',
-  'age',
-  'content-length',
-  'content-range',
-  'etag',
-  'expires',
-  'if-modified-since',
-  'if-none-match',
-  'if-range',
-  'last-modified',
-  'location',
-  'range',
-]);
+/** Values that rarely come twice; of other names the encoder finds out by itself. */
+const NOT_INDEXED: ReadonlySet<string> = new Set([':path', 'age', 'content-range', 'if-range', 'range']);
 
 /** What is known of one name: its dynamic entries, the newest and each by its value, and whether values come again. */
 interface KnownName {

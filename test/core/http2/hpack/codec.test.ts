@@ -57,14 +57,14 @@ test('sensitive fields are never indexed, changing ones are not indexed', () => 
   for (const name of ['authorization', 'proxy-authorization', 'cookie', 'set-cookie']) {
     assert.is(encoder.encode([[name, 'x']])[0]! & 0xf0, 0x10, name);
   }
-  assert.is(encoder.encode([['content-length', '77']])[0]! & 0xf0, 0x00);
+  assert.is(encoder.encode([['content-range', 'bytes 0-1/2']])[0]! & 0xf0, 0x00);
   assert.is(encoder.table.count, 0);
 });
 
 test('Huffman is used exactly where it is shorter', () => {
   const encoder = new HpackEncoder(4096);
-  assert.is(toHex(encoder.encode([['content-length', '307']])), '0f0d03333037');
-  assert.is(toHex(encoder.encode([['content-length', '1000']])).slice(0, 6), '0f0d83');
+  assert.is(toHex(encoder.encode([['age', '307']])), '0f0603333037');
+  assert.is(toHex(encoder.encode([['age', '1000']])).slice(0, 6), '0f0683');
 });
 
 test('a smaller and again larger table is told as two updates', () => {
