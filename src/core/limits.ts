@@ -214,7 +214,7 @@ export const limits = {
   },
   /** tcp mode: streams that the operating system's TCP carries. */
   streams: {
-    /** Open at once; one more is reset. */
+    /** Open at once; one more has the oldest reset that is still in its TLS handshake, or is reset when there is none. */
     open: 4096,
     /** Given out and not yet taken over by the other TCP; beyond it a session is not asked for more. */
     outstandingBytes: 1_048_576,

@@ -64,6 +64,10 @@ class TlsSession implements Session {
     return http === 'open' ? 'open' : 'draining';
   }
 
+  get handshaking(): boolean {
+    return this.#tls.state === 'handshake';
+  }
+
   room(): number {
     if (this.#tls.inputEnded) return DROPPED_ROOM_BYTES;
     return this.#http === undefined || this.#http.room() > 0 ? this.#tls.room : 0;

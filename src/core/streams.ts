@@ -167,7 +167,7 @@ export class Streams {
 
   #open(serial: number, port: number): void {
     const factory = this.#services.get(port);
-    if (factory === undefined || this.#closing || this.#streams.size >= limits.streams.open) {
+    if (factory === undefined || this.#closing || !this.#makeRoom()) {
       this.#outputs.push({ kind: 'reset', atUs: this.#nowUs, stream: serial });
       return;
     }
@@ -183,6 +183,21 @@ export class Streams {
     };
     this.#streams.set(serial, stream);
     this.#settle(stream);
+  }
+
+  /**
+   * Room for one more: at the bound the oldest handshake that is not done is given up for it. Those who only begin, and
+   * hold what they began, can so keep nobody out for longer than a handshake takes.
+   */
+  #makeRoom(): boolean {
+    if (this.#streams.size < limits.streams.open) return true;
+    for (const stream of this.#streams.values()) {
+      if (stream.session.handshaking !== true) continue;
+      this.#outputs.push({ kind: 'reset', atUs: this.#nowUs, stream: stream.serial });
+      this.#forget(stream);
+      return true;
+    }
+    return false;
   }
 
   #fire(stream: Stream, nowUs: Micros): void {

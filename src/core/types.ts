@@ -31,6 +31,11 @@ export interface Session {
    * the stream may end (FIN). aborted: the stream must be reset, nothing more is to be taken.
    */
   readonly state: SessionState;
+  /**
+   * True while the peer has shown nothing but a beginning, as TLS before its Finished: the first to go when there are too
+   * many. Absent: false.
+   */
+  readonly handshaking?: boolean;
 }
 
 export type SessionState = 'open' | 'draining' | 'closed' | 'aborted';

@@ -95,6 +95,18 @@ test(`${limits.streams.open} streams are open at once, one more is reset, and an
   assert.is(streams.openFlows, limits.streams.open);
 });
 
+test('when all are open, the oldest that is not through its handshake makes room for a new one', () => {
+  const { streams, sessions, open } = rig();
+  for (let stream = 0; stream < limits.streams.open; stream++) open(0, stream);
+  Object.assign(sessions[3]!, { handshaking: true });
+  Object.assign(sessions[9]!, { handshaking: true });
+  const next = limits.streams.open;
+  assert.equal(open(1, next), ['1 reset 3']);
+  assert.equal(open(2, next + 1), ['2 reset 9']);
+  assert.equal(open(3, next + 2), [`3 reset ${next + 2}`]);
+  assert.is(streams.openFlows, limits.streams.open);
+});
+
 test('what comes goes to the session, what the session has comes out at the same time', () => {
   const { give, open, sessions, data } = rig({ echo: true });
   open(0, 0);

@@ -10,7 +10,7 @@ const EXPLICIT_NONCE_BYTES = SEQUENCE_BYTES;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 /** What AES-GCM adds to a fragment: explicit nonce before, tag behind. */
-export const PROTECTION_BYTES = EXPLICIT_NONCE_BYTES + TAG_BYTES;
+const PROTECTION_BYTES = EXPLICIT_NONCE_BYTES + TAG_BYTES;
 
 /** AES-GCM: part of the nonce is in the record. */
 export class RecordCipher implements RecordProtection {

@@ -10,7 +10,7 @@ import { TLS_1_3 } from './config.js';
 import { alertName } from './names.js';
 import { RecordOutput } from './output.js';
 import type { RecordProtection } from './protection.js';
-import { ContentType, MAX_PLAINTEXT_BYTES, TLS_1_2 } from './record.js';
+import { ContentType, MAX_PLAINTEXT_BYTES, type TLS_1_2 } from './record.js';
 import { FAULT, NOTHING, RecordInput } from './record-input.js';
 
 export { NOTHING } from './record-input.js';
@@ -39,7 +39,7 @@ export class RecordLayer {
   // ---- What the handshake tells the record layer ----
 
   /** A ClientHello was accepted: from here on the rules of this version hold. */
-  agreeOnVersion(version: typeof TLS_1_2 | typeof TLS_1_3 = TLS_1_2): void {
+  agreeOnVersion(version: typeof TLS_1_2 | typeof TLS_1_3): void {
     this.#input.agreeOnVersion(version);
   }
 
