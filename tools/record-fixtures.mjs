@@ -1,6 +1,6 @@
 // Records the bundled captures anew: each with real clients against a live server, tun mode in a network namespace of its
 // own. Writes fixtures/captures/*.pcapng, two tcpdump captures of the same runs, the golden logs and README.md (lineage).
-// Needs root, curl, tcpdump, iproute2, util-linux; run `npm run setup` first.
+// Needs root, curl, openssl, tcpdump, iproute2, util-linux; run `npm run setup` first.
 //
 //   node tools/record-fixtures.mjs [name ...]     default: all
 
@@ -18,14 +18,11 @@ const CA = 'fixtures/keys/server.cert.pem';
 writeFileSync(join(scratch, 'upload'), Buffer.alloc(300_000, (() => 'The quick brown fox. ')()));
 
 const TLS_1_2 = ['--tls-max', '1.2'];
-const S_CLIENT = 'openssl s_client -quiet -connect 10.0.0.2:443 -alpn http/1.1';
-/** A request that keeps the connection until the answer is there. */
-const ASK = '(printf "GET /headers HTTP/1.1\\r\\nHost: 10.0.0.2\\r\\nConnection: close\\r\\n\\r\\n"; sleep 0.3)';
 
 /**
- * `run` is a shell command in the server's network; $CURL is curl with the certificate, $UPLOAD a file of 300 kB, $TMP a
- * folder. `serve`: further options of the server. `first`: recorded by the first format and kept as it is, to show that what
- * was recorded then is still replayed.
+ * `run` is a shell command in the server's network; $CURL is curl with the certificate, $UPLOAD a file of 300 kB. `serve`:
+ * further options of the server. `first`: recorded before there were any of them, and kept as it is, to show that what was
+ * recorded then is still replayed.
  */
 const FIXTURES = [
   { name: 'h1-plain', what: 'HTTP/1.1 on port 80', run: '$CURL http://10.0.0.2/', tcpdump: true },
@@ -79,46 +76,6 @@ const FIXTURES = [
     what: 'a TLS client that offers no suite of ours',
     run: '$CURL --ciphers ECDHE-RSA-AES256-GCM-SHA384 https://10.0.0.2/',
   },
-  { name: 'tls13-h2', what: 'TLS 1.3, HTTP/2', run: '$CURL --http2 https://10.0.0.2/' },
-  {
-    name: 'tls13-resumed',
-    what: 'TLS 1.3: a full handshake, then one by its ticket',
-    run: `${ASK} | ${S_CLIENT} -sess_out $TMP/session; ${ASK} | ${S_CLIENT} -sess_in $TMP/session`,
-  },
-  {
-    name: 'tls13-retry',
-    what: 'TLS 1.3 with a HelloRetryRequest: the client has no share of the only group',
-    serve: ['--groups', 'P-384'],
-    run: `${ASK} | ${S_CLIENT} -groups X25519:P-384`,
-  },
-  {
-    name: 'tls13-key-update',
-    what: 'TLS 1.3 with a key update that the client asks for',
-    run: '(echo K; sleep 0.3; printf "GET /headers HTTP/1.1\\r\\nHost: 10.0.0.2\\r\\nConnection: close\\r\\n\\r\\n"; sleep 0.3) | openssl s_client -connect 10.0.0.2:443 -alpn http/1.1 -crlf',
-  },
-  {
-    name: 'tls13-no-certificate',
-    what: 'TLS 1.3: a client certificate is asked for, and the client has none',
-    serve: ['--client-ca', 'fixtures/keys/server.cert.pem', '--client-auth', 'request'],
-    run: '$CURL --http1.1 https://10.0.0.2/headers',
-  },
-  {
-    name: 'tls12-resumed',
-    what: 'TLS 1.2: a full handshake, then one by its ticket',
-    serve: TLS_1_2,
-    run: `${ASK} | ${S_CLIENT} -sess_out $TMP/session; ${ASK} | ${S_CLIENT} -sess_in $TMP/session`,
-  },
-  {
-    name: 'tls12-ecdsa-chacha20',
-    what: 'TLS 1.2 with an ECDSA certificate and ChaCha20-Poly1305',
-    serve: [...TLS_1_2, '--cert', 'fixtures/keys/server-ecdsa.cert.pem', '--key', 'fixtures/keys/server-ecdsa.key.pem'],
-    run: 'curl -sS --cacert fixtures/keys/server-ecdsa.cert.pem --ciphers ECDHE-ECDSA-CHACHA20-POLY1305 https://10.0.0.2/headers',
-  },
-  {
-    name: 'h2c-ranges',
-    what: 'HTTP/2 in clear with prior knowledge: a range, a condition, trailers',
-    run: '$CURL --http2-prior-knowledge -r 100-199 http://10.0.0.2/bytes/1000; $CURL --http2-prior-knowledge http://10.0.0.2/trailers',
-  },
   {
     name: 'h1-pipelined',
     what: 'two requests in one segment, pipelined',
@@ -136,7 +93,73 @@ const FIXTURES = [
     mode: 'tcp',
     run: '$CURL --http2 https://localhost:18843/ https://localhost:18843/bytes/5000',
   },
+  { name: 'tls13-h2', what: 'TLS 1.3, HTTP/2', run: '$CURL --tlsv1.3 --http2 https://10.0.0.2/' },
+  {
+    name: 'tls13-resumed',
+    what: 'TLS 1.3: a connection, and another that resumes it by its ticket, in tcp mode',
+    mode: 'tcp',
+    run:
+      '$REQUEST | $S_CLIENT -connect localhost:18843 -tls1_3 -sess_out $SESSION; ' +
+      '$REQUEST | $S_CLIENT -connect localhost:18843 -tls1_3 -sess_in $SESSION',
+  },
+  {
+    name: 'tls13-hello-retry',
+    what: 'TLS 1.3: a HelloRetryRequest, as the client guesses another group than the server has',
+    serve: ['--groups', 'P-384'],
+    run: '$CURL --tlsv1.3 --curves X25519:P-384 --http2 https://10.0.0.2/bytes/100',
+  },
+  {
+    name: 'tls13-ecdsa',
+    what: 'TLS 1.3 with an ECDSA certificate',
+    serve: ['--cert', 'fixtures/keys/server-ecdsa.cert.pem', '--key', 'fixtures/keys/server-ecdsa.key.pem'],
+    run: 'curl -sS --max-time 20 --cacert fixtures/keys/server-ecdsa.cert.pem --http2 https://10.0.0.2/bytes/100',
+  },
+  {
+    name: 'tls13-client-certificate',
+    what: 'TLS 1.3: a client with a certificate, and one without, where one is required',
+    serve: ['--client-ca', '$CERTS/ca.cert.pem'],
+    run:
+      '$CURL --cert $CERTS/client.cert.pem --key $CERTS/client.key.pem --http2 https://10.0.0.2/bytes/100; ' +
+      '$CURL --http2 https://10.0.0.2/bytes/100',
+  },
+  {
+    name: 'tls13-key-update',
+    what: 'TLS 1.3 with a key update that the client asks for',
+    run:
+      '(echo K; sleep 0.3; printf "GET /headers HTTP/1.1\\r\\nHost: 10.0.0.2\\r\\nConnection: close\\r\\n\\r\\n"; sleep 0.3) | ' +
+      'openssl s_client -connect 10.0.0.2:443 -alpn http/1.1',
+  },
+  {
+    name: 'tls12-ecdsa-chacha20',
+    what: 'TLS 1.2 with an ECDSA certificate and ChaCha20-Poly1305',
+    serve: [...TLS_1_2, '--cert', 'fixtures/keys/server-ecdsa.cert.pem', '--key', 'fixtures/keys/server-ecdsa.key.pem'],
+    run: 'curl -sS --cacert fixtures/keys/server-ecdsa.cert.pem --ciphers ECDHE-ECDSA-CHACHA20-POLY1305 https://10.0.0.2/headers',
+  },
+  {
+    name: 'h2c-ranges',
+    what: 'HTTP/2 in clear with prior knowledge: a range, a condition, trailers',
+    run: '$CURL --http2-prior-knowledge -r 100-199 http://10.0.0.2/bytes/1000; $CURL --http2-prior-knowledge http://10.0.0.2/trailers',
+  },
+  {
+    name: 'tls12-ticket',
+    what: 'TLS 1.2: a connection, and another that resumes it by its ticket',
+    run:
+      '$REQUEST | $S_CLIENT -connect 10.0.0.2:443 -tls1_2 -sess_out $SESSION; ' +
+      '$REQUEST | $S_CLIENT -connect 10.0.0.2:443 -tls1_2 -sess_in $SESSION',
+  },
 ];
+
+/** What the commands stand on; the README tells of them. */
+const CERTS = join(scratch, 'certs');
+spawnSync(process.execPath, [main, 'cert', '--type', 'ecdsa', '--client', 'alice', '--out', CERTS]);
+const ENVIRONMENT = {
+  CURL: `curl -sS --max-time 20 --cacert ${join(root, CA)}`,
+  UPLOAD: join(scratch, 'upload'),
+  S_CLIENT: `openssl s_client -CAfile ${join(root, CA)} -alpn http/1.1 -ign_eof`,
+  REQUEST: `printf GET\\040/bytes/100\\040HTTP/1.1\\r\\nHost:10.0.0.2\\r\\nConnection:close\\r\\n\\r\\n`,
+  SESSION: join(scratch, 'session.pem'),
+  CERTS,
+};
 
 /** For the tests of comparison, which damage them: no golden logs, one seed. */
 const COMPARED = [
@@ -164,8 +187,9 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 async function record(fixture) {
   const file = join(root, fixture.folder ?? 'fixtures/captures', `${fixture.name}.pcapng`);
   const tun = fixture.mode !== 'tcp';
-  const serve = [main, 'serve', '--log', 'none', '--seed', fixture.seed ?? `fixture ${fixture.name}`, '--record', file];
-  serve.push(...(fixture.serve ?? []));
+  const more = (fixture.serve ?? []).map((word) => word.replace('$CERTS', CERTS));
+  const seed = fixture.seed ?? `fixture ${fixture.name}`;
+  const serve = [main, 'serve', '--log', 'none', '--seed', seed, '--record', file, ...more];
   const argv = tun
     ? ['unshare', '--net', process.execPath, ...serve, '--dev', DEVICE, '--no-offload']
     : [process.execPath, ...serve, '--mode', 'tcp', '--port', '18843'];
@@ -177,12 +201,7 @@ async function record(fixture) {
   const ended = new Promise((resolve) => server.once('exit', resolve));
   for (let i = 0; i < 200 && !stderr.includes('listening on'); i++) await sleep(25);
   const inside = tun ? ['nsenter', '-t', `${server.pid}`, '-n'] : [];
-  const env = {
-    ...process.env,
-    CURL: `curl -sS --max-time 20 --cacert ${join(root, CA)}`,
-    UPLOAD: join(scratch, 'upload'),
-    TMP: scratch,
-  };
+  const env = { ...process.env, ...ENVIRONMENT };
   let dump;
   if (fixture.tcpdump) {
     const args = [
@@ -225,12 +244,12 @@ for (const fixture of [...FIXTURES, ...COMPARED])
   if (wanted.length === 0 ? !fixture.first : wanted.includes(fixture.name)) await record(fixture);
 
 const version = (command, ...args) => spawnSync(command, args, { encoding: 'utf8' }).stdout.split('\n')[0];
-const rows = FIXTURES.map(({ name, what, mode, run, tcpdump, serve = [], first }) => {
+const rows = FIXTURES.map(({ name, what, mode, serve, run, tcpdump, first }) => {
   const packets = readFileSync(join(folder, `${name}.jsonl`), 'utf8').split('\n').length - 2;
   const extra = tcpdump ? `, also as ${name}.tcpdump.pcap` : '';
-  const options = serve.length === 0 ? '' : `, \`${serve.join(' ')}\``;
-  const kept = first ? ', kept from the first release' : '';
-  return `| ${name} | ${what} | ${mode ?? 'tun'}${options}${extra}${kept} | \`${run.replaceAll('|', '\\|')}\` | ${packets} |`;
+  const kept = first ? ', kept as it was first recorded' : '';
+  const options = serve === undefined ? '' : `, \`${serve.join(' ')}\``;
+  return `| ${name} | ${what} | ${mode ?? 'tun'}${extra}${options}${kept} | \`${run.replaceAll('|', '\\|')}\` | ${packets} |`;
 });
 writeFileSync(
   join(folder, 'README.md'),
@@ -241,7 +260,9 @@ Each NAME.pcapng was recorded by \`wirebench serve --record\` under a real clien
 recordings hold the secrets of their connections, which were made for this purpose.
 
 Lineage: recorded ${new Date().toISOString().slice(0, 10)} on Linux by \`node tools/record-fixtures.mjs\`; ${version('curl', '--version')}; seed: \`fixture NAME\`.
-\`$CURL\` is \`curl -sS --max-time 20 --cacert ${CA}\`, \`$UPLOAD\` a text file of 300,000 bytes.
+\`$CURL\` is \`curl -sS --max-time 20 --cacert ${CA}\`, \`$UPLOAD\` a text file of 300,000 bytes, \`$S_CLIENT\` is
+\`openssl s_client -CAfile ${CA} -alpn http/1.1 -ign_eof\`, \`$REQUEST\` prints a GET for /bytes/100 that closes the connection,
+\`$SESSION\` is a file, \`$CERTS\` what \`wirebench cert --type ecdsa --client alice\` made.
 
 | name | what | mode | command | events |
 |---|---|---|---|---|

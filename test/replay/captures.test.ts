@@ -24,8 +24,9 @@ function replayCommand(path: string): { status: number | null; stdout: string } 
 }
 
 test('there are captures of both modes', () => {
-  assert.ok(names.length >= 14, `${names.length} captures`);
-  for (const name of ['h1-plain', 'h2', 'tcp-mode-h2']) assert.ok(names.includes(name), name);
+  assert.ok(names.length >= 20, `${names.length} captures`);
+  for (const name of ['h1-plain', 'h2', 'tcp-mode-h2', 'tls13-h2', 'tls12-ticket'])
+    assert.ok(names.includes(name), name);
 });
 
 for (const name of names) {

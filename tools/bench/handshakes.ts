@@ -9,6 +9,8 @@ import { spawn } from 'node:child_process';
 import { cpuSeconds, type Mode, median, type Running, start, stop } from './servers.js';
 
 const SECONDS = 3;
+/** Long enough for V8 to have compiled what a handshake takes. */
+const WARM_UP_SECONDS = 6;
 const CLIENTS = 2;
 const PORT = 18_444;
 const MODES: readonly Mode[] = ['tcp', 'std'];
@@ -45,7 +47,7 @@ export async function benchHandshakes(rounds: number): Promise<string[]> {
         const file = `fixtures/keys/${FILES[load.key]}`;
         const running = await start(mode, PORT, ['--cert', `${file}.cert.pem`, '--key', `${file}.key.pem`]);
         try {
-          await measure(running, load, 1);
+          await measure(running, load, WARM_UP_SECONDS);
           const { perSecond, cpuMs, clientBusy } = await measure(running, load, SECONDS);
           const figures = found.get(nameOf(load) + mode) ?? { perSecond: [], cpuMs: [], clientBusy: [] };
           figures.perSecond.push(perSecond);

@@ -13,6 +13,22 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const STATE_AT = KEY_NAME_BYTES + NONCE_BYTES;
 
+type TicketVersion = 'TLS1.2' | 'TLS1.3';
+
+const made: Readonly<Record<TicketVersion, WeakMap<RandomSource, TicketSeal>>> = {
+  'TLS1.2': new WeakMap(),
+  'TLS1.3': new WeakMap(),
+};
+
+/** The seal of a run. Its keys are draws that always give the same, so they are drawn once and not for each connection. */
+export function ticketSeal(crypto: Crypto, random: RandomSource, version: TicketVersion): TicketSeal {
+  const known = made[version].get(random);
+  if (known !== undefined) return known;
+  const seal = new TicketSeal(crypto, random, version);
+  made[version].set(random, seal);
+  return seal;
+}
+
 export class TicketSeal {
   readonly #crypto: Crypto;
   readonly #keyName: Uint8Array;
@@ -23,7 +39,7 @@ export class TicketSeal {
    * Any number of these from one seed open each other's tickets. `version` is in the labels: a ticket of one version is
    * noise to the other.
    */
-  constructor(crypto: Crypto, random: RandomSource, version: 'TLS1.2' | 'TLS1.3') {
+  constructor(crypto: Crypto, random: RandomSource, version: TicketVersion) {
     this.#crypto = crypto;
     this.#keyName = random.bytes(FLOW, `${version} key name`, KEY_NAME_BYTES);
     this.#nonceKey = random.bytes(FLOW, `${version} nonce key`, KEY_BYTES);

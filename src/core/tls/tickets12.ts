@@ -6,7 +6,7 @@ import { Writer } from '../bytes/writer.js';
 import { TLS_1_2, type TlsConfig } from './config.js';
 import { MASTER_SECRET_BYTES } from './schedule.js';
 import type { Session12 } from './session-cache.js';
-import { TicketSeal } from './ticket-seal.js';
+import { ticketSeal } from './ticket-seal.js';
 
 const DRAW_BYTES = 16;
 const TWO_TO_32 = 0x1_0000_0000;
@@ -25,11 +25,11 @@ export function sealSession(config: TlsConfig, flow: string, session: Session12)
   state.u8((serverName === undefined ? 0 : HAS_SERVER_NAME) | (clientSubject === undefined ? 0 : HAS_SUBJECT));
   if (serverName !== undefined) putText(state, serverName);
   if (clientSubject !== undefined) putText(state, clientSubject);
-  return new TicketSeal(crypto, random, 'TLS1.2').seal(state.view(), random.bytes(flow, 'ticket nonce', DRAW_BYTES));
+  return ticketSeal(crypto, random, 'TLS1.2').seal(state.view(), random.bytes(flow, 'ticket nonce', DRAW_BYTES));
 }
 
 export function openSession({ crypto, random }: TlsConfig, ticket: Uint8Array): Session12 | undefined {
-  const state = new TicketSeal(crypto, random, 'TLS1.2').open(ticket);
+  const state = ticketSeal(crypto, random, 'TLS1.2').open(ticket);
   if (state === undefined) return undefined;
   try {
     return readSession(new Reader('tls', state));

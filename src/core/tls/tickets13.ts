@@ -7,7 +7,7 @@ import type { Crypto, HashName } from '../crypto.js';
 import { limits } from '../limits.js';
 import type { RandomSource } from '../random.js';
 import type { PskIdentity } from './extensions13.js';
-import { TicketSeal } from './ticket-seal.js';
+import { type TicketSeal, ticketSeal } from './ticket-seal.js';
 
 /** What a ticket says, and what a resumed connection takes over. */
 export interface TicketState {
@@ -32,7 +32,7 @@ export class TicketKeys13 {
   readonly #seal: TicketSeal;
 
   constructor(crypto: Crypto, random: RandomSource) {
-    this.#seal = new TicketSeal(crypto, random, 'TLS1.3');
+    this.#seal = ticketSeal(crypto, random, 'TLS1.3');
   }
 
   /** The PSK in it tells one ticket from all others. */

@@ -25,9 +25,9 @@ const X25519_PKCS8 = Buffer.from('302e020100300506032b656e04220420', 'hex');
 const X25519_JWK = { kty: 'OKP', crv: 'X25519' } as const;
 
 function x25519(privateBytes: Uint8Array): KeyExchange {
-  const privateKey = x25519PrivateKey(privateBytes);
+  const { privateKey, publicBytes } = x25519KeyPair(privateBytes);
   return {
-    publicKey: x25519PublicBytes(privateKey),
+    publicKey: publicBytes,
     derive(peer) {
       if (peer.length !== PRIVATE_KEY_BYTES.x25519) return undefined;
       try {
@@ -42,15 +42,18 @@ function x25519(privateBytes: Uint8Array): KeyExchange {
 }
 
 /** A JWK has the public key beside the private one. Node computes it anew; should one ever not, DER is the way. */
-function x25519PrivateKey(privateBytes: Uint8Array): KeyObject {
+function x25519KeyPair(privateBytes: Uint8Array): { privateKey: KeyObject; publicBytes: Uint8Array } {
   try {
     const jwk = { ...X25519_JWK, d: base64url(privateBytes), x: base64url(NO_POINT) };
-    const key = createPrivateKey({ key: jwk, format: 'jwk' });
-    if (x25519PublicBytes(key).some((byte) => byte !== 0)) return key;
+    const privateKey = createPrivateKey({ key: jwk, format: 'jwk' });
+    const publicBytes = x25519PublicBytes(privateKey);
+    if (publicBytes.some((byte) => byte !== 0)) return { privateKey, publicBytes };
   } catch {
     // A Node that compares the two.
   }
-  return createPrivateKey({ key: Buffer.concat([X25519_PKCS8, privateBytes]), format: 'der', type: 'pkcs8' });
+  const der = Buffer.concat([X25519_PKCS8, privateBytes]);
+  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  return { privateKey, publicBytes: x25519PublicBytes(privateKey) };
 }
 
 /** Of low order, so it is nobody's public key. */
