@@ -156,7 +156,7 @@ const ENVIRONMENT = {
   CURL: `curl -sS --max-time 20 --cacert ${join(root, CA)}`,
   UPLOAD: join(scratch, 'upload'),
   S_CLIENT: `openssl s_client -CAfile ${join(root, CA)} -alpn http/1.1 -ign_eof`,
-  REQUEST: `printf GET\\040/bytes/100\\040HTTP/1.1\\r\\nHost:10.0.0.2\\r\\nConnection:close\\r\\n\\r\\n`,
+  REQUEST: `printf GET\\040/bytes/100\\040HTTP/1.1\\r\\nHost:\\04010.0.0.2\\r\\nConnection:\\040close\\r\\n\\r\\n`,
   SESSION: join(scratch, 'session.pem'),
   CERTS,
 };
