@@ -54,7 +54,9 @@ function work(job: Job, post: (report: Report) => void): void {
       return;
     }
     if (report.runs % REPORT_EVERY === 0) {
-      report.peaks['heap, MB'] = process.memoryUsage().heapUsed / 1e6;
+      const { heapUsed, arrayBuffers } = process.memoryUsage();
+      report.peaks['heap, MB'] = heapUsed / 1e6;
+      report.peaks['buffers, MB'] = arrayBuffers / 1e6;
       post(report);
       report = emptyReport();
     }

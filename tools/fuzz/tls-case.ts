@@ -123,7 +123,7 @@ export function makeTlsCase(seed: number, run: number): TlsCase {
     coalesce: often(30),
     compatibility: often(80),
     alpn: often(50),
-    what1: mutation(90),
+    what1: mutation(80),
     // Most connections have few messages and flights.
     at1: often(70) ? below(6) : below(24),
     // Mostly near the front, where lengths and versions are.

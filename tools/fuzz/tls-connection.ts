@@ -10,6 +10,7 @@ import { TlsClient } from '../../test/support/tls/client.js';
 import { ServerFault } from '../../test/support/tls/codes.js';
 import type { ClientOptions } from '../../test/support/tls/options.js';
 import type { PlainRecord } from '../../test/support/tls/protection.js';
+import { Damage } from './tls-damage.js';
 import { type Mutation, mutatingHooks } from './tls-mutations.js';
 
 /** A flight of ours may wait on top of the application data that does. */
@@ -40,6 +41,7 @@ export class Connection {
   readonly events: TlsEvent[] = [];
   readonly #server: TlsServer;
   readonly #options: ConnectionOptions;
+  readonly #damage = new Damage();
   /** What the client sealed as application data with both sides' Finished behind it, and how much came out. */
   #sealed: Uint8Array = EMPTY;
   #delivered = 0;
@@ -59,7 +61,9 @@ export class Connection {
       if (record.contentType !== 23 || name === 'EarlyData' || !established || io.writeKeys === undefined) return;
       this.#sealed = concat(this.#sealed, record.fragment);
     };
-    this.client = new TlsClient({ ...options.client, hooks: mutatingHooks(mutations, watch) });
+    const kinds = mutations.map(({ what }) => what);
+    const hooks = this.#damage.watch(mutatingHooks(mutations, watch), () => this.client, kinds);
+    this.client = new TlsClient({ ...options.client, hooks });
     options.inputs.push({ kind: 'connect', flow });
     this.#server = new TlsServer({
       flow,
@@ -111,15 +115,18 @@ export class Connection {
     if (this.#server.state === 'handshake') throw new Error('the input has ended, and the handshake goes on');
   }
 
+  /** What the client says now has to end the connection by an alert of the server. */
+  sayWrong(what: string, speak: () => Uint8Array): void {
+    const { state, inputEnded } = this.#server;
+    this.say(speak);
+    const after = this.#server.state;
+    if (state === 'open' && !inputEnded && after !== 'failed') throw new Error(`${what} is let pass`);
+  }
+
   /** Both have the same keys, and data goes through in both directions. */
   checkWorks(): void {
     const { client } = this;
-    for (const event of this.events) {
-      if (event.kind !== 'secret') continue;
-      const ours = client.secrets.get(event.label);
-      if (ours !== undefined && toHex(ours) !== event.secret)
-        throw new Error(`${event.label} is another for the client`);
-    }
+    this.#checkSecrets();
     const line = Uint8Array.of(0x77, 0x6f, 0x72, 0x6b, 0x73);
     const before = this.#delivered;
     this.say(() => client.write(line));
@@ -153,12 +160,25 @@ export class Connection {
     if (server.negotiated !== undefined && server.state !== 'failed' && !hashesDiffer) {
       if (!client.established) throw new Error(`the server is open, the client is not: ${complaint ?? 'no complaint'}`);
       if (complaint !== undefined) throw new Error(`the client complains after the handshake: ${complaint}`);
+      this.#checkSecrets();
+      const { what, hello } = this.#damage;
+      if (what !== undefined) throw new Error(`a clean handshake in spite of ${what}`);
+      if (hello !== undefined && client.agreed.resumed === 'psk') throw new Error(`a session is resumed by ${hello}`);
       const received = concat(...client.received);
       if (!isPrefix(received, this.#written)) throw new Error('the client got what the server did not write');
     }
     if (alert !== undefined) return 'alert';
     if (server.state === 'failed') return 'alerted';
     return server.negotiated !== undefined ? 'clean' : 'ended';
+  }
+
+  #checkSecrets(): void {
+    for (const event of this.events) {
+      if (event.kind !== 'secret') continue;
+      const ours = this.client.secrets.get(event.label);
+      if (ours !== undefined && toHex(ours) !== event.secret)
+        throw new Error(`${event.label} is another for the client`);
+    }
   }
 
   /** Bytes to the server, cut, and never more than it has room for. */

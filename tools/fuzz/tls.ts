@@ -129,7 +129,7 @@ function runCase(fuzzCase: TlsCase, log?: (line: string) => void): Verdict {
     const connection = connect(sessions, mutations);
     connection.shake();
     if (mutations.length === 0 && mayBeOpen(fuzzCase)) connection.checkWorks();
-    for (const letter of fuzzCase.talk) talk(connection, letter, fuzzCase.seed);
+    for (const letter of fuzzCase.talk) talk(connection, letter, fuzzCase.seed, mutations.length === 0);
     connection.end();
     const ending = connection.checkEnd();
     counts.records = connection.records;
@@ -156,13 +156,17 @@ function mayBeOpen({ clientAuthentication, hasCertificate, earlyData }: TlsCase)
 }
 
 /** What either side does once the handshake is done; the client's part under the right keys, so that it is looked at. */
-function talk(connection: Connection, letter: string, seed: number): void {
+function talk(connection: Connection, letter: string, seed: number, isHonest: boolean): void {
   const { client } = connection;
   if (!client.established) return;
   const is13 = client.agreed.version === TLS13;
   const value = (seed ^ connection.records) >>> 0;
   const hello = client.helloBytes[0] ?? new Uint8Array(0);
   const speak = (what: () => Uint8Array): void => connection.say(what);
+  /** Refused at once, unless something is broken already, so that it may not even be heard. */
+  const wrong = (what: string, say: () => Uint8Array): void =>
+    isHonest ? connection.sayWrong(what, say) : connection.say(say);
+  const type = value & 0xff;
   const acts: Readonly<Record<string, () => void>> = {
     c: () => speak(() => client.write(noise(1 + (value % 3_000), value))),
     s: () => connection.write(noise(1 + (value % 40_000), value)),
@@ -172,9 +176,13 @@ function talk(connection: Connection, letter: string, seed: number): void {
     a: () => speak(() => client.inject(21, Uint8Array.of(1, value))),
     w: () => speak(() => client.inject(21, Uint8Array.of(1, 90))),
     e: () => speak(() => client.inject(23, new Uint8Array(0))),
-    n: () => speak(() => client.injectClear(20 + (value % 4), noise(1 + (value & 15), value))),
-    r: () => speak(() => client.inject(22, hello)),
-    h: () => speak(() => client.inject(value & 0xff, noise(value & 31, value))),
+    n: () => wrong('a record in clear', () => client.injectClear(20 + (value % 4), noise(1 + (value & 15), value))),
+    r: () => (is13 ? wrong('a ClientHello', () => client.inject(22, hello)) : speak(() => client.inject(22, hello))),
+    h: () => {
+      const say = (): Uint8Array => client.inject(type, noise(value & 31, value));
+      if (type < 21 || type > 23) wrong(`a record of type ${type}`, say);
+      else speak(say);
+    },
     x: () => connection.close(),
   };
   acts[letter]?.();
