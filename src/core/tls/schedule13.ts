@@ -77,16 +77,19 @@ export function deriveSecret(kdf: Kdf, secret: Uint8Array, label: SecretLabel, t
 
 /** `psk` absent: no PSK is in use. */
 export function earlySecret(kdf: Kdf, psk: Uint8Array | undefined): Uint8Array {
-  return hkdfExtract(kdf, undefined, psk);
+  return psk === undefined ? constantsOf(kdf).early : hkdfExtract(kdf, undefined, psk);
 }
 
 /** `sharedSecret` is the (EC)DHE input of §7.4. */
 export function handshakeSecret(kdf: Kdf, early: Uint8Array, sharedSecret: Uint8Array): Uint8Array {
-  return hkdfExtract(kdf, deriveSecret(kdf, early, 'derived', emptyHash(kdf)), sharedSecret);
+  const constants = constantsOf(kdf);
+  const derived =
+    early === constants.early ? constants.derived : deriveSecret(kdf, early, 'derived', constants.emptyHash);
+  return hkdfExtract(kdf, derived, sharedSecret);
 }
 
 export function masterSecret13(kdf: Kdf, handshake: Uint8Array): Uint8Array {
-  return hkdfExtract(kdf, deriveSecret(kdf, handshake, 'derived', emptyHash(kdf)), undefined);
+  return hkdfExtract(kdf, deriveSecret(kdf, handshake, 'derived', constantsOf(kdf).emptyHash), undefined);
 }
 
 /** §7.3. */
@@ -111,7 +114,7 @@ export function verifyData13(kdf: Kdf, baseKey: Uint8Array, transcriptHash: Uint
 
 /** §4.2.11.2: the PskBinderEntry for a resumption PSK; the transcript ends before the binders. */
 export function pskBinder(kdf: Kdf, psk: Uint8Array, transcriptHash: Uint8Array): Uint8Array {
-  const binderKey = deriveSecret(kdf, earlySecret(kdf, psk), 'res binder', emptyHash(kdf));
+  const binderKey = deriveSecret(kdf, earlySecret(kdf, psk), 'res binder', constantsOf(kdf).emptyHash);
   return verifyData13(kdf, binderKey, transcriptHash);
 }
 
@@ -134,6 +137,24 @@ export function certificateVerifyContent(signer: 'server' | 'client', transcript
   return content;
 }
 
-function emptyHash({ crypto, hash }: Kdf): Uint8Array {
-  return crypto.createHash(hash).digest();
+/** What §7.1's figure begins with when there is no PSK: the same for all connections of a hash. Nobody writes to these. */
+interface Constants {
+  /** Transcript-Hash(""). */
+  readonly emptyHash: Uint8Array;
+  readonly early: Uint8Array;
+  readonly derived: Uint8Array;
+}
+
+const known = new WeakMap<Crypto, Map<HashName, Constants>>();
+
+function constantsOf(kdf: Kdf): Constants {
+  const { crypto, hash } = kdf;
+  const ofCrypto = known.get(crypto) ?? new Map<HashName, Constants>();
+  const found = ofCrypto.get(hash);
+  if (found !== undefined) return found;
+  const emptyHash = crypto.createHash(hash).digest();
+  const early = hkdfExtract(kdf, undefined, undefined);
+  const constants = { emptyHash, early, derived: deriveSecret(kdf, early, 'derived', emptyHash) };
+  known.set(crypto, ofCrypto.set(hash, constants));
+  return constants;
 }

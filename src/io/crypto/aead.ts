@@ -1,7 +1,7 @@
 // Symmetric protection over node:crypto: AES-GCM (NIST SP 800-38D, RFC 5116 §5), ChaCha20-Poly1305 (RFC 8439 §2.8) and
 // AES-CBC (NIST SP 800-38A). Nonces, MACs and padding are the record layer's.
 
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { Aead, AeadName, Cbc, CbcName } from '../../core/crypto.js';
 
 const TAG_BYTES = 16;
@@ -10,11 +10,12 @@ const OPTIONS = { authTagLength: TAG_BYTES } as const;
 
 export class NodeAead implements Aead {
   readonly #name: AeadName;
-  readonly #key: KeyObject;
+  /** As bytes: a KeyObject saves little for each record, and handshake keys seal one or two. */
+  readonly #key: Uint8Array;
 
   constructor(name: AeadName, key: Uint8Array) {
     this.#name = name;
-    this.#key = createSecretKey(key);
+    this.#key = key.slice();
   }
 
   seal(
@@ -58,11 +59,11 @@ export class NodeAead implements Aead {
 
 export class NodeCbc implements Cbc {
   readonly #name: CbcName;
-  readonly #key: KeyObject;
+  readonly #key: Uint8Array;
 
   constructor(name: CbcName, key: Uint8Array) {
     this.#name = name;
-    this.#key = createSecretKey(key);
+    this.#key = key.slice();
   }
 
   encrypt(iv: Uint8Array, plaintext: Uint8Array, target: Uint8Array, targetOffset: number): number {
