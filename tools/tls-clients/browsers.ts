@@ -46,7 +46,7 @@ function rows(
   );
 }
 
-/** It waits for a name service otherwise, which is not there inside of a namespace. */
+/** As root, without a screen, and without asking hosts of its maker. */
 const CHROMIUM = [
   '--headless',
   '--no-sandbox',

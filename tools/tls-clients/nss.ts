@@ -31,21 +31,8 @@ export const nss: Client = {
     makeDatabase(files, files.path('nss-without-keys'));
     const client = files.client('rsa');
     const p12 = files.path('client.p12');
-    tool(
-      'openssl',
-      'pkcs12',
-      '-export',
-      '-in',
-      client.cert,
-      '-inkey',
-      client.key,
-      '-name',
-      NICKNAME,
-      '-out',
-      p12,
-      '-passout',
-      'pass:x',
-    );
+    const pair = ['-in', client.cert, '-inkey', client.key, '-name', NICKNAME];
+    tool('openssl', 'pkcs12', '-export', ...pair, '-out', p12, '-passout', 'pass:x');
     tool('pk12util', '-d', `sql:${files.path('nss')}`, '-i', p12, '-W', 'x');
     return [...matrix(files), ...features(files)];
   },
