@@ -103,7 +103,7 @@ export class Place {
 
   /** Runs a client where the server is, to its end. */
   play(command: string, args: readonly string[], options: PlayOptions = {}): Promise<Played> {
-    const { steps = [], env, timeoutMs = 20_000, endInput = true } = options;
+    const { steps = [], env, timeoutMs = 60_000, endInput = true } = options;
     const argv = [...this.#inside, command, ...args];
     return new Promise((resolve, reject) => {
       const child = spawn(argv[0]!, argv.slice(1), {
