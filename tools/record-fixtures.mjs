@@ -99,7 +99,7 @@ async function record(fixture) {
   const tun = fixture.mode !== 'tcp';
   const serve = [main, 'serve', '--log', 'none', '--seed', fixture.seed ?? `fixture ${fixture.name}`, '--record', file];
   const argv = tun
-    ? ['unshare', '--net', process.execPath, ...serve, '--dev', DEVICE]
+    ? ['unshare', '--net', process.execPath, ...serve, '--dev', DEVICE, '--no-offload']
     : [process.execPath, ...serve, '--mode', 'tcp', '--port', '18843'];
   const server = spawn(argv[0], argv.slice(1), { stdio: ['ignore', 'ignore', 'pipe'], cwd: root });
   let stderr = '';

@@ -16,6 +16,7 @@ import {
   SYN,
 } from './dissect-packet.js';
 import { type FlowKnowledge, type Side, StreamComparison } from './dissect-stream.js';
+import type { SecretLabel } from './dissect-tls.js';
 import { keyLogLine } from './recorders.js';
 import { type Mismatch, type OutboundPacket, replayRecording } from './replay.js';
 import { ruleOf } from './rules.js';
@@ -343,9 +344,11 @@ class WatchedFlow implements FlowKnowledge {
 
   secrets(side: Side, text: string): void {
     const known = this.#secrets[side];
-    for (const [, random, secret] of text.matchAll(/^CLIENT_RANDOM ([0-9a-f]{64}) ([0-9a-f]{96})\s*$/gim)) {
+    for (const [, label, random, secret] of text.matchAll(
+      /^([A-Z0-9_]{1,40}) ([0-9a-f]{64}) ([0-9a-f]{64,128})\s*$/gim,
+    )) {
       if (known.size >= compareLimits.secrets) known.delete(known.keys().next().value!);
-      known.set(random!.toLowerCase(), secret!);
+      known.set(`${label} ${random!.toLowerCase()}`, secret!);
     }
   }
 
@@ -353,8 +356,8 @@ class WatchedFlow implements FlowKnowledge {
     return this.#clientRandom === undefined ? undefined : Buffer.from(this.#clientRandom, 'hex');
   }
 
-  masterSecret(side: Side): Uint8Array | undefined {
-    const secret = this.#secrets[side].get(this.#clientRandom ?? '');
+  secret(side: Side, label: SecretLabel): Uint8Array | undefined {
+    const secret = this.#secrets[side].get(`${label} ${this.#clientRandom ?? ''}`);
     return secret === undefined ? undefined : Buffer.from(secret, 'hex');
   }
 

@@ -17,7 +17,7 @@ import {
 } from './difference.js';
 import { Http1Dissector } from './dissect-http1.js';
 import { Http2Dissector } from './dissect-http2.js';
-import { recordName, TlsDissector, type TlsRecord } from './dissect-tls.js';
+import { recordName, type SecretLabel, TlsDissector, type TlsRecord } from './dissect-tls.js';
 import type { ApplicationDissector } from './pending.js';
 
 export type Side = 'recorded' | 'now';
@@ -25,7 +25,7 @@ export type Side = 'recorded' | 'now';
 /** What is known of a connection beside its outbound bytes. */
 export interface FlowKnowledge {
   clientRandom(): Uint8Array | undefined;
-  masterSecret(side: Side): Uint8Array | undefined;
+  secret(side: Side, label: SecretLabel): Uint8Array | undefined;
   /** Of the request that the n-th final response answers, from 0; undefined when it is not known. */
   method(n: number): string | undefined;
 }
@@ -125,7 +125,7 @@ class StreamSide {
     }
     const knowledge = {
       clientRandom: () => this.#knowledge.clientRandom(),
-      masterSecret: () => this.#knowledge.masterSecret(this.#side),
+      secret: (label: SecretLabel) => this.#knowledge.secret(this.#side, label),
       application: (alpn: string | undefined) => (alpn === 'h2' ? new Http2Dissector(emit) : http1()),
     };
     this.#tls = new TlsDissector(knowledge, emit, (record) => {

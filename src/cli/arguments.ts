@@ -6,12 +6,14 @@ import { type CAC, cac } from 'cac';
 import type { FaultPlan } from '../core/faults.js';
 import { IPV6_MIN_MTU } from '../core/ip/packet6.js';
 import { limits } from '../core/limits.js';
+import type { TcpConfig } from '../core/tcp/config.js';
 import type { Layer } from '../core/trace.js';
 import { type CertOptions, certOptions } from './cert-options.js';
 import type { ColorFlag } from './colors.js';
 import { COMMANDS, type CommandName, type CommandSpec, GLOBAL_OPTIONS, type OptionSpec } from './commands.js';
 import { faultPlan } from './fault.js';
 import { helpText } from './help.js';
+import { tcpKnobs } from './tcp-knobs.js';
 import { type TlsServeOptions, tlsServeOptions } from './tls-options.js';
 import {
   checkTunAddresses,
@@ -63,6 +65,10 @@ export interface ServeOptions extends DisplayOptions {
   /** The same two for IPv6, in a /64 network; undefined: IPv4 only. `required`: it was asked for, and is not left out in silence. */
   readonly ip6: { readonly localIp: string; readonly remoteIp: string; readonly required: boolean } | undefined;
   readonly mtu: number;
+  /** Mode tun: segments of one flow leave the process together. */
+  readonly offload: boolean;
+  /** Mode tun; undefined: the defaults of core/tcp/config.ts. */
+  readonly tcp: TcpConfig | undefined;
   /** Mode tun; undefined: a perfect wire. */
   readonly faults: FaultPlan | undefined;
   /** 32 bytes; undefined: fresh ones are to be drawn. */
@@ -124,7 +130,19 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
 }
 
 /** Options that only matter in some modes; elsewhere they are named in a notice and otherwise ignored, as in the original. */
-const TUN_ONLY = ['dev', 'local-ip', 'remote-ip', 'subnet', 'local-ip6', 'remote-ip6', 'ip6', 'mtu', 'fault'];
+const TUN_ONLY = [
+  'dev',
+  'local-ip',
+  'remote-ip',
+  'subnet',
+  'local-ip6',
+  'remote-ip6',
+  'ip6',
+  'mtu',
+  'offload',
+  'tcp',
+  'fault',
+];
 const NOT_IN_STD = ['seed', 'keylog', 'strict-sni', 'alpn', 'log', 'layers', 'pause', 'verbose', 'debug', 'color'];
 
 function serveOptions(given: Given, env: Env): { options: ServeOptions; notices: string[] } {
@@ -151,6 +169,8 @@ function serveOptions(given: Given, env: Env): { options: ServeOptions; notices:
     prefixLength: given.value('subnet', prefixLength) ?? 24,
     ip6: ip6Options(given, mtu, inTun ? notices : undefined),
     mtu,
+    offload: !given.has('offload') || given.on('offload'),
+    tcp: given.value('tcp', tcpKnobs),
     faults: given.has('fault') ? faultPlan('--fault', given.texts('fault')) : undefined,
     seed: given.value('seed', seedBytes),
     record: given.value('record', fileName),
@@ -205,6 +225,7 @@ interface Words {
 const NEGATED: ReadonlyMap<string, { readonly option: string; readonly means: string }> = new Map([
   ['no-color', { option: 'color', means: '--color==never' }],
   ['no-ip6', { option: 'ip6', means: '--ip6=false' }],
+  ['no-offload', { option: 'offload', means: '--offload=false' }],
   ['no-resumption', { option: 'resumption', means: '--resumption=false' }],
 ]);
 

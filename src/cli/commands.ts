@@ -143,12 +143,28 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: 'ip6', description: 'answer over IPv6 as well; --no-ip6: IPv4 only', defaultText: 'when the host can' },
       { name: 'mtu', value: 'BYTES', description: 'MTU of the TUN device', defaultText: '1500' },
       {
+        name: 'offload',
+        description:
+          'hand the kernel the segments of one flow together (TSO), which is faster; --no-offload: one by one, as a ' +
+          'capture on the device is to show them',
+        defaultText: 'on, off with --fault',
+      },
+      {
         name: 'fault',
         value: 'LIST',
         description:
           'a bad wire between device and stack, any of: drop=2%, dup=1%, reorder=5%, corrupt=0.5%, delay=20ms, ' +
           'jitter=5ms, rate=10mbit, in|out|both; joined by commas; once more for the other direction',
         defaultText: 'none',
+      },
+      {
+        name: 'tcp',
+        value: 'LIST',
+        description:
+          'knobs of TCP: congestion=cubic|reno, recovery=rack|newreno, sack, timestamps, ecn, syncookies=on|off, ' +
+          'window=BYTES, scale=0..14|off, keepalive=60s|off, keepalive-interval=75s, keepalive-probes=9, ' +
+          'user-timeout=30s|off, linger=BYTES; joined by commas',
+        defaultText: 'as Linux has them',
       },
       {
         name: 'seed',

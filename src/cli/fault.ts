@@ -2,7 +2,7 @@
 // of core/faults.ts out, or UsageError that says which word is wrong and what it may be.
 
 import { type FaultPlan, type FaultSettings, NO_FAULTS } from '../core/faults.js';
-import { nearest, quoted, UsageError } from './values.js';
+import { amount, nearest, quoted, TIME_UNITS, UsageError } from './values.js';
 
 const DIRECTIONS = ['in', 'out', 'both'] as const;
 type Direction = (typeof DIRECTIONS)[number];
@@ -21,7 +21,6 @@ const FORM = `drop=2%,delay=20ms,both: any of ${Object.keys(KEYS).join(', ')}, a
 const LONGEST_DELAY_US = 60_000_000;
 const SLOWEST_RATE = 1_000;
 const FASTEST_RATE = 100_000_000_000;
-const TIME_UNITS: Readonly<Record<string, number>> = { us: 1, ms: 1_000, s: 1_000_000 };
 const RATE_UNITS: Readonly<Record<string, number>> = {
   bit: 1,
   kbit: 1_000,
@@ -105,13 +104,4 @@ function rate(what: string, text: string): number {
     throw new UsageError(`${what}: ${text} is out of range (1kbit to 100gbit)`);
   }
   return bits;
-}
-
-/** A number of at most three decimals with a unit; undefined when it is not one, or no whole number of the smallest unit. */
-function amount(text: string, units: Readonly<Record<string, number>>): number | undefined {
-  const match = /^([0-9]{1,9})(?:\.([0-9]{1,3}))?([a-z]+)$/.exec(text);
-  const unit = match !== null && Object.hasOwn(units, match[3]!) ? units[match[3]!] : undefined;
-  if (match === null || unit === undefined) return undefined;
-  const thousandths = (Number(match[1]) * 1_000 + Number((match[2] ?? '').padEnd(3, '0'))) * unit;
-  return thousandths % 1_000 === 0 ? thousandths / 1_000 : undefined;
 }

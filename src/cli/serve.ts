@@ -112,6 +112,8 @@ async function openPlace(options: ServeOptions): Promise<Place> {
       hostAddress: options.localIp,
       prefixLength: options.prefixLength,
       mtu: options.mtu,
+      // The kernel would sum up a merged packet anew, and flipped bits would arrive as if they were right.
+      offload: options.offload && options.faults === undefined,
       ...(options.ip6 && { hostAddress6: options.ip6.localIp, requireIp6: options.ip6.required }),
     });
     if (options.ip6 && !device.ip6) say(`${device.name} takes no IPv6 address; --no-ip6 leaves it out`);
@@ -127,7 +129,11 @@ function configOf(place: Place, options: ServeOptions, texts: TlsTexts): RunConf
   const [tlsPort, ...plainPorts] = place.mode === 'tcp' ? place.listeners.ports : asked;
   return {
     mode: place.mode,
-    ...(place.mode === 'tun' && { address: options.remoteIp, mtu: options.mtu }),
+    ...(place.mode === 'tun' && {
+      address: options.remoteIp,
+      mtu: options.mtu,
+      ...(options.tcp && { tcp: options.tcp }),
+    }),
     ...(place.mode === 'tun' && options.ip6 && { address6: options.ip6.remoteIp }),
     plainPorts,
     tlsPorts: [tlsPort!],

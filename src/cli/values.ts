@@ -193,3 +193,15 @@ function ipv4Number(text: string): number {
 function maskOf(length: number): number {
   return -1 << (32 - length);
 }
+
+/** In microseconds. */
+export const TIME_UNITS: Readonly<Record<string, number>> = { us: 1, ms: 1_000, s: 1_000_000 };
+
+/** A number of at most three decimals with a unit; undefined when it is not one, or no whole number of the smallest unit. */
+export function amount(text: string, units: Readonly<Record<string, number>>): number | undefined {
+  const match = /^([0-9]{1,9})(?:\.([0-9]{1,3}))?([a-z]+)$/.exec(text);
+  const unit = match !== null && Object.hasOwn(units, match[3]!) ? units[match[3]!] : undefined;
+  if (match === null || unit === undefined) return undefined;
+  const thousandths = (Number(match[1]) * 1_000 + Number((match[2] ?? '').padEnd(3, '0'))) * unit;
+  return thousandths % 1_000 === 0 ? thousandths / 1_000 : undefined;
+}

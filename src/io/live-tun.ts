@@ -37,7 +37,6 @@ export interface TunRun {
 
 /** Frames read in one go before outputs, timers and the rest of the process get their turn. */
 const FRAMES_PER_TURN = 256;
-const LARGEST_FRAME_BYTES = 65_536;
 
 export function runTun(options: TunRunOptions): TunRun {
   const { device, clock, recorder, presenter, faults } = options;
@@ -49,8 +48,6 @@ export function runTun(options: TunRunOptions): TunRun {
   const stack = wire ?? options.stack;
   /** Where frames are recorded that pass between device and stack as they are. */
   const passing = wire === undefined ? recorder : undefined;
-  const buffer = new Uint8Array(LARGEST_FRAME_BYTES);
-  let view = buffer;
 
   const loop = new Loop(
     stack,
@@ -61,6 +58,7 @@ export function runTun(options: TunRunOptions): TunRun {
           passing?.packet(out.atUs, 'out', out.frame);
           device.write(out.frame);
         }
+        device.flush();
       },
       stopInput: () => device.stopReading(),
       startInput: () => device.startReading(onReadable),
@@ -76,12 +74,11 @@ export function runTun(options: TunRunOptions): TunRun {
   function onReadable(): void {
     try {
       for (let count = 0; count < FRAMES_PER_TURN && !loop.paused && !loop.ended; count++) {
-        const length = device.read(buffer);
-        if (length === 0) break;
-        if (view.length !== length) view = buffer.subarray(0, length);
+        const packet = device.read();
+        if (packet === undefined) break;
         const atUs = loop.begin();
-        passing?.packet(atUs, 'in', view);
-        stack.receive(atUs, view);
+        passing?.packet(atUs, 'in', packet);
+        stack.receive(atUs, packet);
         loop.finish();
       }
       loop.catchUp();

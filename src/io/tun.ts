@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { promisify } from 'node:util';
 import { DeviceError } from './errors.js';
+import { SegmentMerger, VNET_HEADER_BYTES } from './segmentation.js';
 
 export interface TunDevice {
   /** The kernel's name of the interface. */
@@ -13,10 +14,14 @@ export interface TunDevice {
   readonly mtu: number;
   /** Whether the host has its IPv6 address on it. */
   readonly ip6: boolean;
-  /** One packet into `buffer`; gives its length, 0 when none is waiting. Throws DeviceError when the device is gone. */
-  read(buffer: Uint8Array): number;
-  /** One packet out. False when the kernel did not take it (queue full): as lost as on any wire. */
-  write(packet: Uint8Array): boolean;
+  /** Whether segments of one flow leave together (TCP segmentation offload). */
+  readonly offload: boolean;
+  /** The next packet, valid until the next call; undefined when none is waiting. Throws DeviceError when the device is gone. */
+  read(): Uint8Array | undefined;
+  /** One packet out, at the next `flush` at the latest. What the kernel does not take (queue full) is as lost as on any wire. */
+  write(packet: Uint8Array): void;
+  /** What was written is with the kernel then. */
+  flush(): void;
   /** Calls back whenever packets may be waiting, on Node's event loop; it never busy-waits. */
   startReading(callback: () => void): void;
   /** No calls until `startReading` is called again. */
@@ -34,6 +39,8 @@ export interface TunOptions {
   /** A host that cannot have one is an error. */
   readonly requireIp6?: boolean;
   readonly mtu: number;
+  /** False: every packet is a write of its own, so that tcpdump on the device shows what a recording shows. */
+  readonly offload: boolean;
   /** uv: uv_poll through koffi (the default). thread: poll(2) on a worker thread, should koffi drop its poll API. */
   readonly wait?: 'uv' | 'thread';
 }
@@ -41,6 +48,11 @@ export interface TunOptions {
 const TUNSETIFF = 0x4004_54ca;
 const IFF_TUN = 0x0001;
 const IFF_NO_PI = 0x1000;
+/** A virtio-net header stands before each packet, both ways. */
+const IFF_VNET_HDR = 0x4000;
+const TUNSETVNETHDRSZ = 0x4004_54d8;
+/** A packet as it is read: its IP length field says no more than 65,535. */
+const LARGEST_PACKET_BYTES = 65_536;
 const INTERFACE_NAME_BYTES = 16;
 /** A kernel peer can send 500 packets in one burst, the default queue (measured: it fills at full speed). */
 const TRANSMIT_QUEUE_PACKETS = 5000;
@@ -86,7 +98,7 @@ export async function openTun(options: TunOptions): Promise<TunDevice> {
   const fd = libc.open('/dev/net/tun', constants.O_RDWR | constants.O_NONBLOCK);
   if (fd < 0) throw openError(koffi.errno());
   try {
-    const name = attach(koffi, libc, fd, options.name);
+    const name = attach(koffi, libc, fd, options.name, options.offload);
     await configure(name, options);
     const ip6 = await configure6(name, options);
     return makeDevice(koffi, libc, fd, name, options, ip6);
@@ -133,13 +145,18 @@ function openError(errno: number): DeviceError {
   return new DeviceError(`/dev/net/tun cannot be opened (errno ${errno})`, ROOTLESS_ADVICE);
 }
 
-function attach(koffi: Koffi, libc: Libc, fd: number, name: string): string {
+/** Gives the kernel's name of the device. Every Linux since 2.6.27 knows of virtio-net headers. */
+function attach(koffi: Koffi, libc: Libc, fd: number, name: string, offload: boolean): string {
   const request = new Uint8Array(40);
   if (name.length >= INTERFACE_NAME_BYTES || !/^[A-Za-z0-9_.%-]+$/.test(name)) {
     throw new DeviceError(`"${name}" is no interface name`, 'use at most 15 letters, digits, `-`, `_` or `.`');
   }
   for (let i = 0; i < name.length; i++) request[i] = name.charCodeAt(i);
-  new DataView(request.buffer).setUint16(INTERFACE_NAME_BYTES, IFF_TUN | IFF_NO_PI, true);
+  new DataView(request.buffer).setUint16(
+    INTERFACE_NAME_BYTES,
+    IFF_TUN | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0),
+    true,
+  );
   if (libc.ioctl(fd, TUNSETIFF, request) < 0) {
     const errno = koffi.errno();
     if (errno === EPERM || errno === EACCES) {
@@ -158,6 +175,11 @@ function attach(koffi: Koffi, libc: Libc, fd: number, name: string): string {
       );
     }
     throw new DeviceError(`TUNSETIFF failed for ${name} (errno ${errno})`, ROOTLESS_ADVICE);
+  }
+  const headerBytes = new Uint8Array(4);
+  headerBytes[0] = VNET_HEADER_BYTES;
+  if (offload && libc.ioctl(fd, TUNSETVNETHDRSZ, headerBytes) < 0) {
+    throw new DeviceError(`TUNSETVNETHDRSZ failed for ${name} (errno ${koffi.errno()})`, 'pass `--no-offload`');
   }
   let end = 0;
   while (end < INTERFACE_NAME_BYTES && request[end] !== 0) end++;
@@ -210,23 +232,36 @@ async function ip(args: readonly string[]): Promise<string> {
 function makeDevice(koffi: Koffi, libc: Libc, fd: number, name: string, options: TunOptions, ip6: boolean): TunDevice {
   let closed = false;
   let waiter: Waiter | undefined;
+  const headerBytes = options.offload ? VNET_HEADER_BYTES : 0;
+  const buffer = new Uint8Array(headerBytes + LARGEST_PACKET_BYTES);
+  // Made anew only when the length changes.
+  let view = buffer;
+  const merger = options.offload ? new SegmentMerger((bytes, length) => libc.write(fd, bytes, length)) : undefined;
   const uv = options.wait !== 'thread' && typeof koffi.node?.poll === 'function';
   return {
     name,
     mtu: options.mtu,
     ip6,
-    read(buffer) {
+    offload: options.offload,
+    read() {
       const length = libc.read(fd, buffer, buffer.length);
-      if (length >= 0) return length;
-      const errno = koffi.errno();
-      if (errno === EAGAIN || errno === EINTR) return 0;
+      if (length > headerBytes) {
+        if (view.length !== length - headerBytes) view = buffer.subarray(headerBytes, length);
+        return view;
+      }
+      const errno = length < 0 ? koffi.errno() : EAGAIN;
+      if (errno === EAGAIN || errno === EINTR) return undefined;
       throw new DeviceError(
         `the TUN device ${name} is gone (errno ${errno})`,
         'was it deleted or set down? Start again',
       );
     },
     write(packet) {
-      return libc.write(fd, packet, packet.length) === packet.length;
+      if (merger !== undefined) merger.add(packet);
+      else libc.write(fd, packet, packet.length);
+    },
+    flush() {
+      merger?.flush();
     },
     startReading(callback) {
       waiter ??= uv ? waitByUv(koffi, fd) : waitByThread(libc, fd);

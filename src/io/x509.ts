@@ -90,7 +90,7 @@ export async function makeEndEntity(ca: Issuer, type: KeyType, subject: Subject,
     signingKey: ca.key,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.KeyUsagesExtension(keyUsage(type, subject), true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage[isServer ? 'serverAuth' : 'clientAuth']]),
       new x509.SubjectKeyIdentifierExtension(keyIdentifier(publicKey)),
       new x509.AuthorityKeyIdentifierExtension(caKeyIdentifier(ca)),
@@ -105,6 +105,15 @@ export async function makeEndEntity(ca: Issuer, type: KeyType, subject: Subject,
     ],
   });
   return { certificate, key: privateKey };
+}
+
+/**
+ * RFC 5280 §4.2.1.3: signatures are all that our suites take the key for. NSS's own verification wants keyEncipherment of
+ * every RSA server besides, whatever was negotiated.
+ */
+function keyUsage(type: KeyType, { use }: Subject): number {
+  const { digitalSignature, keyEncipherment } = x509.KeyUsageFlags;
+  return type === 'rsa' && use === 'server' ? digitalSignature | keyEncipherment : digitalSignature;
 }
 
 /** DER of an OCSPResponse that says of a certificate of this CA that it is good, as long as it is valid. */

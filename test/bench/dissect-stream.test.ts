@@ -9,7 +9,7 @@ import type { Extension } from '../../src/core/tls/extensions.js';
 import { ascii, concat } from '../support/bytes.js';
 import { handshakeBytes, record } from '../support/tls-client.js';
 
-const nothingKnown = { clientRandom: () => undefined, masterSecret: () => undefined, method: () => undefined };
+const nothingKnown = { clientRandom: () => undefined, secret: () => undefined, method: () => undefined };
 
 /** Both streams from sequence number 1 on, in segments of `size`; what is said of all that begins before `end`. */
 function compared(recorded: Uint8Array, now: Uint8Array, size = 1460, methods: readonly string[] = []) {

@@ -111,7 +111,8 @@ testWith(test, [...tunNeeds, ...needCommands('tcpdump')], 'the recording is what
   await withFolder(async (folder) => {
     const file = join(folder, 'r.pcapng');
     const wire = join(folder, 'wire.pcap');
-    await withServer(['--record', file, '--log', 'none', '--dev', 'wbtap0'], { namespace: true }, async (server) => {
+    const args = ['--record', file, '--log', 'none', '--dev', 'wbtap0', '--no-offload'];
+    await withServer(args, { namespace: true }, async (server) => {
       const dump = server.client('timeout', ['-s', 'INT', '4', 'tcpdump', '-i', 'wbtap0', '-U', '-w', wire], {});
       await new Promise((resolve) => setTimeout(resolve, 1500));
       const out = await server.client('curl', ['-sS', ...CA, '-o', '/dev/null', 'https://10.0.0.2/bytes/50000']);

@@ -56,22 +56,33 @@ for (const [flag, version] of [
   });
 }
 
-testWith(
-  test,
-  [...needs, ...needCommands('openssl')],
-  'completes a handshake with openssl s_client, verified',
-  async () => {
-    const { stdout, code } = await server.client('openssl', [
-      ...['s_client', '-connect', '10.0.0.2:443', '-alpn', 'h2', '-CAfile', certificateFile, '-verify_return_error'],
-    ]);
-    assert.is(code, 0, stdout);
-    assert.match(stdout, /ALPN protocol: h2/);
-    assert.match(stdout, /Cipher is ECDHE-RSA-AES128-GCM-SHA256/);
-    assert.match(stdout, /Secure Renegotiation IS supported/);
-    assert.match(stdout, /Verify return code: 0 \(ok\)/);
-    assert.match(stdout, /Extended master secret: yes/);
-  },
-);
+for (const [flag, lines] of [
+  [
+    '-tls1_2',
+    [
+      /Cipher is ECDHE-RSA-AES128-GCM-SHA256/,
+      /Secure Renegotiation IS supported/,
+      /Verify return code: 0 \(ok\)/,
+      /Extended master secret: yes/,
+    ],
+  ],
+  ['-tls1_3', [/Cipher is TLS_AES_128_GCM_SHA256/, /Verify return code: 0 \(ok\)/]],
+] as const) {
+  testWith(
+    test,
+    [...needs, ...needCommands('openssl')],
+    `completes a handshake with openssl s_client ${flag}`,
+    async () => {
+      const { stdout, code } = await server.client('openssl', [
+        ...['s_client', flag, '-connect', '10.0.0.2:443', '-alpn', 'h2', '-CAfile', certificateFile],
+        '-verify_return_error',
+      ]);
+      assert.is(code, 0, stdout);
+      assert.match(stdout, /ALPN protocol: h2/);
+      for (const line of lines) assert.match(stdout, line);
+    },
+  );
+}
 
 testWith(test, [...needs, ...needCommands('nghttp')], 'answers 20 requests of nghttp on one connection', async () => {
   const urls = Array.from({ length: 20 }, (_, i) => `https://10.0.0.2/bytes/${i + 1}`);

@@ -73,12 +73,25 @@ const SUMMARY_FIELDS = new Set(SUMMARY.map(([field]) => field));
 
 function handshakeSummary(fields: { readonly [name: string]: TlsFieldValue }): string {
   let text = '';
+  const spoken = spokenVersions(fields);
+  if (spoken !== undefined) text += ` ${spoken}`;
   for (const [field, label] of SUMMARY) {
+    if (field === 'version' && spoken !== undefined) continue;
     const value = Object.hasOwn(fields, field) ? fields[field] : undefined;
     if (value === undefined || value === '') continue;
     text += ` ${label}${field === 'version' ? versionText(value) : valueText(value, ',', token)}`;
   }
   return text;
+}
+
+/** RFC 8446 §4.2.1: where supported_versions is there, `version` says 1.2 whatever is meant. GREASE is left out. */
+function spokenVersions(fields: { readonly [name: string]: TlsFieldValue }): string | undefined {
+  const value = fields.selectedVersion ?? fields.supportedVersions;
+  if (value === undefined) return undefined;
+  const names = (Array.isArray(value) ? value : [value])
+    .map(versionText)
+    .filter((name) => /^(TLS|SSL)[0-9]/.test(name));
+  return names.length === 0 ? undefined : names.slice(0, LONGEST_LIST).join(',');
 }
 
 function handshakeDetails(length: number, fields: { readonly [name: string]: TlsFieldValue }): string[] {

@@ -4,7 +4,7 @@
 import { limits } from '../limits.js';
 import type { Micros } from '../types.js';
 
-/** Every knob is optional. Integers; anything else or out of range raises RangeError when the stack is made. */
+/** Every knob is optional. Numbers are integers; anything else or out of range raises RangeError when the stack is made. */
 export interface TcpConfig {
   /** Selective acknowledgments (RFC 2018, RFC 2883), when the peer offers them. Default true. */
   readonly sack?: boolean;
@@ -67,6 +67,8 @@ export function resolveTcpConfig(config: TcpConfig = {}): TcpSettings {
   check('keepAliveProbes', settings.keepAliveProbes, 1, limits.tcp.keepAliveProbes);
   check('userTimeoutUs', settings.userTimeoutUs, 0, 365 * DAY_US);
   check('lingerBytes', settings.lingerBytes, 0, limits.tcp.discardAfterCloseBytes);
+  checkName('congestion', settings.congestion, ['cubic', 'reno']);
+  checkName('recovery', settings.recovery, ['rack', 'newreno']);
   return settings;
 }
 
@@ -81,4 +83,9 @@ function check(name: string, value: number, least: number, most: number): void {
   if (!Number.isInteger(value) || value < least || value > most) {
     throw new RangeError(`tcp.${name}: ${value} is not an integer between ${least} and ${most}`);
   }
+}
+
+/** A recording's config comes from a file: what its types promise is not certain. */
+function checkName(name: string, value: string, names: readonly string[]): void {
+  if (!names.includes(value)) throw new RangeError(`tcp.${name}: ${value} is none of ${names.join(', ')}`);
 }

@@ -61,7 +61,9 @@ export class RecordLayer {
     const typeBytes = this.#input.version === TLS_1_3 ? 1 : 0;
     this.#input.limitRecordSize(ours);
     // RFC 8449 §4: a limit above the protocol's own changes nothing.
-    this.#output.limit(MAX_PLAINTEXT_BYTES, Math.min(theirs - typeBytes, MAX_PLAINTEXT_BYTES));
+    const bytes = Math.min(theirs - typeBytes, MAX_PLAINTEXT_BYTES);
+    // It is about protected records only. GnuTLS 3.7 holds the clear ones of TLS 1.2 to it, too, and short ones are always right.
+    this.#output.limit(typeBytes === 1 ? MAX_PLAINTEXT_BYTES : bytes, bytes);
   }
 
   /** max_fragment_length was agreed on (RFC 6066 §4): both ways, and for records in clear, too. When as above. */

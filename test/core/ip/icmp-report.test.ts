@@ -155,6 +155,26 @@ for (const version of [4, 6] as const) {
     assert.is(later[0]!.payload.length, 1500 - HEADERS[version]);
   });
 
+  test(`IPv${version}: RFC 1191 §6.3: a connection that lasts tries the wider path again after ten minutes`, () => {
+    const d = new Download(version);
+    d.connect();
+    d.tooBig(1300, d.flight[0]!.seq, 2000);
+    const sizes: { atUs: number; length: number }[] = [];
+    let end = d.flight.reduce((sum, { payload }) => sum + payload.length, d.iss + 1);
+    // A slow reader: each minute all that was sent is acknowledged.
+    for (let atUs = 1_000_000; atUs < limits.ip.pathUs + 120_000_000; atUs += 60_000_000) {
+      for (const { seq, payload } of d.segment(ACK, 2, end, atUs)) {
+        end = Math.max(end, seq + payload.length);
+        sizes.push({ atUs, length: payload.length });
+      }
+    }
+    const narrow = sizes.filter(({ atUs }) => atUs < 2000 + limits.ip.pathUs);
+    const wide = sizes.filter(({ atUs }) => atUs >= 2000 + limits.ip.pathUs);
+    assert.ok(narrow.length > 5 && wide.length > 1, `${narrow.length} and ${wide.length} segments`);
+    assert.is(Math.max(...narrow.map(({ length }) => length)), 1300 - HEADERS[version]);
+    assert.is(Math.max(...wide.map(({ length }) => length)), 1500 - HEADERS[version]);
+  });
+
   test(`IPv${version}: RFC 5927: what is not in flight, not ours, not TCP or would have fitted is not believed`, () => {
     const d = new Download(version);
     d.connect();
