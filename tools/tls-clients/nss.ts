@@ -83,7 +83,10 @@ function features(files: Files): Row[] {
     serve: files.credential('rsa'),
     run: async (place) => {
       // -Q: it ends behind the last handshake.
-      const played = await client(place, files, version, ['-L', '2', '-Q', '-G', ...args], { input: false });
+      const play = () => client(place, files, version, ['-L', '2', '-Q', '-G', ...args], { input: false });
+      let played = await play();
+      // Seen now and then, and not understood: it stays behind its first connection until it is ended. Once more, then.
+      if (played.code === null) played = await play();
       checkPlayed(played, /^1 cache hits/m);
       await checkEstablished(place, { resumed: undefined }, { resumed });
     },
