@@ -1,0 +1,135 @@
+// What inspecting a capture gives, packet by packet: the trace events that the live log shows, the fields of each layer under
+// the names that Wireshark gives them, verdicts, and the HTTP exchanges of each conversation. `packets.ts` drives it,
+// `conversation.ts` reads what is above TCP.
+
+import type { Direction, Field, TraceEvent } from '../../core/trace.js';
+
+/**
+ * A field under Wireshark's name (`tcp.seq`, `http2.headers.path`). The value is what Wireshark shows: numbers and booleans as
+ * they are, addresses and text as strings, bytes as bytes. `text` is the symbolic name of a number, where it has one
+ * (`HEADERS` for `http2.type` 1), so that a filter may use either.
+ */
+export interface InspectedField {
+  readonly name: string;
+  readonly value: number | boolean | string | Uint8Array | bigint;
+  readonly text?: string;
+}
+
+/** One layer of a packet; `http2` comes once a frame, `tls` once a record, as in Wireshark. */
+export interface InspectedLayer {
+  readonly name: 'frame' | 'eth' | 'ip' | 'ipv6' | 'icmp' | 'icmpv6' | 'tcp' | 'udp' | 'tls' | 'http' | 'http2';
+  readonly fields: readonly InspectedField[];
+}
+
+/** What a reader of the capture should know about a packet. */
+export interface Verdict {
+  /** note: worth knowing (a retransmission). warning: a problem of the network or of the capture. error: a rule is broken. */
+  readonly severity: 'note' | 'warning' | 'error';
+  readonly layer: TraceEvent['layer'];
+  /** Short and fixed, for filters and counts: `retransmission`, `out-of-order`, `zero-window`, `bad-checksum`, ... */
+  readonly code: string;
+  /** A sentence part for the log. */
+  readonly text: string;
+  /** `RFC 9113 §6.5`, where a rule is broken. */
+  readonly rule?: string;
+}
+
+/** One packet of a capture, as far as it can be understood. */
+export interface InspectedPacket {
+  /** `frame.number`: 1 is the first packet of the file. */
+  readonly number: number;
+  /** Since 1970-01-01 UTC. */
+  readonly timeNs: bigint | undefined;
+  /** Microseconds since the first packet; what events and the log call time. */
+  readonly atUs: number;
+  readonly linkType: number;
+  /** As captured, link-layer header included. */
+  readonly bytes: Uint8Array;
+  readonly originalLength: number;
+  readonly fileOffset: number;
+  /** Conversation that it belongs to: the flow name. */
+  readonly flow: string | undefined;
+  /** Empty unless fields are wanted. The first is `frame`. */
+  readonly layers: readonly InspectedLayer[];
+  readonly events: readonly TraceEvent[];
+  readonly verdicts: readonly Verdict[];
+}
+
+/** Where the parts of the inspector put what they find in the packet at hand. */
+export interface PacketSink {
+  /** Fields cost time: they are made only when somebody wants them. */
+  readonly wantsFields: boolean;
+  readonly wantsEvents: boolean;
+  event(event: TraceEvent): void;
+  layer(layer: InspectedLayer): void;
+  verdict(verdict: Verdict): void;
+}
+
+/**
+ * What is above TCP in one connection, both directions. Bytes come in order, each exactly once, and belong to the packet whose
+ * arrival made them deliverable; the sink is that packet's and valid during the call. `in` is from the client to the server.
+ */
+export interface ConversationReader {
+  push(dir: Direction, bytes: Uint8Array, sink: PacketSink): void;
+  /** `length` bytes that the capture does not hold, at this place of the stream. */
+  gap(dir: Direction, length: number, sink: PacketSink): void;
+  /** FIN, RST or the end of the capture. */
+  end(dir: Direction, sink: PacketSink): void;
+}
+
+export interface ConversationOptions {
+  /** Flow name as in a trace: `10.0.0.1:49152>10.0.0.2:443#0`. */
+  readonly flow: string;
+  /** The capture begins in the middle of the connection: its first bytes may be the middle of anything. */
+  readonly midstream: boolean;
+  readonly keys: KeyStore;
+  /** Content is kept up to a bound only when somebody asks for exchanges. */
+  readonly onExchange?: (exchange: RecordedExchange) => void;
+}
+
+/** Secrets of key logs and Decryption Secrets blocks; grows while a capture is read. */
+export interface KeyStore {
+  /** `clientRandom`: 64 lower-case hex digits. `label`: as in an NSS key log. */
+  secret(label: string, clientRandom: string): Uint8Array | undefined;
+  /** Key log text; lines that are none are counted, not thrown about. */
+  add(text: string): void;
+  readonly count: number;
+}
+
+/** A request of a capture and the answer it got. */
+export interface RecordedExchange {
+  readonly flow: string;
+  /** Number of the packet that completed the request's header section. */
+  readonly packet: number;
+  readonly protocol: 'http/1.0' | 'http/1.1' | 'h2';
+  readonly secure: boolean;
+  /** What the TLS connection negotiated, where there is one. */
+  readonly tls?: {
+    readonly version: string;
+    readonly cipherSuite: string;
+    readonly alpn?: string;
+    readonly serverName?: string;
+  };
+  /** HTTP/2 only. */
+  readonly streamId?: number;
+  readonly request: RecordedMessage & {
+    readonly method: string;
+    /** The request target as it was sent; HTTP/2: `:path`. */
+    readonly target: string;
+    readonly authority: string;
+  };
+  /** Absent when the capture ends before it, or lacks it. */
+  readonly response?: RecordedMessage & { readonly status: number };
+}
+
+export interface RecordedMessage {
+  /** Without pseudo-header fields; names in lower case, in the order in which they came. */
+  readonly headers: readonly Field[];
+  readonly trailers: readonly Field[];
+  /** Content without transfer coding; at most `inspectLimits.contentBytes` of it is kept. */
+  readonly content: Uint8Array;
+  /** All of the content, kept or not. */
+  readonly contentLength: number;
+  /** The end of the message is in the capture. */
+  readonly complete: boolean;
+}
