@@ -75,8 +75,6 @@ export const limits = {
     keepAliveProbes: 127,
     /** Challenge ACKs of one connection in one second (RFC 5961 §7). No count is shared: one told strangers who sends (CVE-2016-5696). */
     challengeAcksPerSecond: 10,
-    /** Bytes that are acknowledged and thrown away after our side was closed in full; more is answered by a reset (RFC 9293 §3.6.1). */
-    discardAfterCloseBytes: 65_536,
   },
   tls: {
     /**

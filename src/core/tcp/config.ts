@@ -25,7 +25,10 @@ export interface TcpConfig {
   readonly keepAliveProbes?: number;
   /** How long data may wait for its acknowledgment (RFC 5482 §2); 0, the default: as long as the retransmissions last. */
   readonly userTimeoutUs?: Micros;
-  /** Bytes that may come unread after our side was closed in full before a reset (RFC 9293 §3.6.1). Default 65,536; 0 as Linux. */
+  /**
+   * Bytes that may come unread after our side was closed in full before a reset (RFC 9293 §3.6.1). Default: all that the
+   * window can offer, so that a peer within it is never reset; 0 as Linux.
+   */
   readonly lingerBytes?: number;
   /** Congestion control: RFC 9438, or RFC 5681. Default cubic. */
   readonly congestion?: 'cubic' | 'reno';
@@ -57,7 +60,7 @@ export function resolveTcpConfig(config: TcpConfig = {}): TcpSettings {
     keepAliveIntervalUs: config.keepAliveIntervalUs ?? 75_000_000,
     keepAliveProbes: config.keepAliveProbes ?? 9,
     userTimeoutUs: config.userTimeoutUs ?? 0,
-    lingerBytes: config.lingerBytes ?? limits.tcp.discardAfterCloseBytes,
+    lingerBytes: config.lingerBytes ?? receiveWindowBytes + limits.tcp.receiveQueueSlackBytes,
     congestion: config.congestion ?? 'cubic',
     recovery: config.recovery ?? 'rack',
   };
@@ -66,7 +69,7 @@ export function resolveTcpConfig(config: TcpConfig = {}): TcpSettings {
   check('keepAliveIntervalUs', settings.keepAliveIntervalUs, 1, 365 * DAY_US);
   check('keepAliveProbes', settings.keepAliveProbes, 1, limits.tcp.keepAliveProbes);
   check('userTimeoutUs', settings.userTimeoutUs, 0, 365 * DAY_US);
-  check('lingerBytes', settings.lingerBytes, 0, limits.tcp.discardAfterCloseBytes);
+  check('lingerBytes', settings.lingerBytes, 0, largest + limits.tcp.receiveQueueSlackBytes);
   checkName('congestion', settings.congestion, ['cubic', 'reno']);
   checkName('recovery', settings.recovery, ['rack', 'newreno']);
   return settings;

@@ -340,8 +340,9 @@ export class Connection implements HeapEntry, SegmentWriter {
     }
     if (this.#sender.finQueued) {
       // §3.6.1 (SHLD-3) resets a peer that sends on after a full close. What it sent before it saw our FIN must not cost
-      // it the data that it has not read yet, so an amount of it is thrown away in peace, as HTTP servers do above their
-      // TCP (RFC 9112 §9.6). Linux resets at once (RFC 2525 §2.17): `lingerBytes` of 0.
+      // it the data that it has not read yet, so that is thrown away in peace, as HTTP servers do above their TCP (RFC
+      // 9112 §9.6): one whole window, which is not opened any further. Linux resets at once (RFC 2525 §2.17):
+      // `lingerBytes` of 0.
       this.#discardedBytes += segment.payloadLength;
       if (this.#discardedBytes > this.config.settings.lingerBytes) {
         this.abort(nowUs, 'data after close');
@@ -417,6 +418,7 @@ export class Connection implements HeapEntry, SegmentWriter {
   /** The session has ended in order: our FIN follows the last byte (§3.10.4). */
   #queueFin(nowUs: Micros): void {
     this.#sender.finQueued = true;
+    this.#receiver.seal();
     this.#application = undefined;
     this.timers.clear(TIMER_SESSION);
     this.#enter(nowUs, this.#state === 'CLOSE-WAIT' ? 'LAST-ACK' : 'FIN-WAIT-1');

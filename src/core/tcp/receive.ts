@@ -31,6 +31,8 @@ export class Receiver {
   finished = false;
   /** Nobody reads any more: text is acknowledged and thrown away (§3.6.1). */
   discarding = false;
+  /** Once our side is closed in full: where what is offered ends for good. */
+  #lastEdge: number | undefined;
   /** What a session that closed had not read. */
   unreadBytes = 0;
   /** What is to be said of the pieces; undefined when SACK was not agreed on. */
@@ -173,6 +175,11 @@ export class Receiver {
     this.sack?.clear();
   }
 
+  /** One more window is offered and no other: who sends on and does not read finds it closed, and not the connection reset. */
+  seal(): void {
+    this.#lastEdge = seqAdd(this.nxt, this.#limit);
+  }
+
   /**
    * Considers moving the right edge for a session that has `room`, by the rule against silly windows (RFC 9293
    * §3.8.6.2.2): by a segment or half the buffer at least. `anyStep` lifts the rule; a probe of a closed window does, or
@@ -182,7 +189,8 @@ export class Receiver {
     const available = this.discarding ? this.#limit : Math.min(this.#limit, Math.max(0, room - this.queue.length));
     if (available > this.#bufferBytes) this.#bufferBytes = available;
     if (available * 2 < this.#bufferBytes) this.#starved = true;
-    const edge = seqAdd(this.nxt, available);
+    let edge = seqAdd(this.nxt, available);
+    if (this.#lastEdge !== undefined && seqGt(edge, this.#lastEdge)) edge = this.#lastEdge;
     const step = seqDiff(edge, this.edge);
     const enough = anyStep ? 1 : Math.min(this.#bufferBytes >>> 1, this.#ownMss);
     this.#candidateEdge = step >= Math.max(1, enough) ? edge : this.edge;

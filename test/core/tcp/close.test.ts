@@ -115,13 +115,15 @@ test('a peer that never closes is forgotten after 60 s in FIN-WAIT-2', () => {
 });
 
 test('data after a full close is thrown away up to a bound, then answered by a reset', () => {
+  const lingerBytes = 32_768;
   const lines: string[] = [];
   let seq = 1;
-  for (; seq + 2 * 8192 <= limits.tcp.discardAfterCloseBytes + 1; seq += 2 * 8192) {
+  for (; seq + 2 * 8192 <= lingerBytes + 1; seq += 2 * 8192) {
     lines.push(`0.200 < . ${seq}:${seq + 8192}(8192) ack 2 win 65535`, `0.200 > . 2:2(0) ack ${seq + 8192}`);
     lines.push(`0.200 < . ${seq + 8192}:${seq + 16384}(8192) ack 2 win 65535`, `0.200 > . 2:2(0) ack ${seq + 16384}`);
   }
-  runScript(`${HANDSHAKE}
+  runScript(
+    `${HANDSHAKE}
     0.100 session close
     0.100 > F. 1:1(0) ack 1
     0.110 < . 1:1(0) ack 2 win 65535
@@ -131,6 +133,29 @@ test('data after a full close is thrown away up to a bound, then answered by a r
     0.300 > R 2:2(0)
     0.300 says data after close
     0.300 state CLOSED
+  `,
+    { tcp: { lingerBytes } },
+  );
+});
+
+test('after a full close one more window is thrown away in peace, and it is not opened again', () => {
+  const end = limits.tcp.receiveWindowBytes + 1;
+  const lines: string[] = [];
+  for (let seq = 1; seq < end; ) {
+    const next = Math.min(seq + 8192, end);
+    lines.push(`0.200 < . ${seq}:${next}(${next - seq}) ack 2 win 65535`, `0.200 > . 2:2(0) ack ${next}`);
+    seq = next;
+  }
+  runScript(`${HANDSHAKE}
+    0.100 session close
+    0.100 > F. 1:1(0) ack 1
+    0.110 < . 1:1(0) ack 2 win 65535
+    ${lines.join('\n')}
+    0.200 got 0
+    0.300 < . ${end}:${end + 1}(1) ack 2 win 65535
+    0.300 > . 2:2(0) ack ${end} win 0
+    0.300 state FIN-WAIT-2
+    60.110 state CLOSED
   `);
 });
 

@@ -165,7 +165,7 @@ test('knobs are integers in their ranges', () => {
     { keepAliveIntervalUs: 0 },
     { keepAliveProbes: limits.tcp.keepAliveProbes + 1 },
     { userTimeoutUs: Number.NaN },
-    { lingerBytes: limits.tcp.discardAfterCloseBytes + 1 },
+    { lingerBytes: 65_535 * 2 ** 14 + limits.tcp.receiveQueueSlackBytes + 1 },
   ];
   for (const config of wrong) {
     assert.throws(
