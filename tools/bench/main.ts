@@ -7,7 +7,7 @@
 // latency. Loads are counted, not timed. tun mode runs in a network namespace of its own.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { arch, cpus, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,11 +23,25 @@ interface Load {
   readonly name: string;
   readonly unit: string;
   readonly sameCore: boolean;
-  readonly args: (base: string) => string[];
+  /** `content`: a file of `UPLOAD_BYTES`. */
+  readonly args: (base: string, content: string) => string[];
+  /** For the server. */
+  readonly options?: readonly string[];
   /** What one operation is for the CPU column, and how many there are. */
   readonly operations: number;
   readonly operation: string;
 }
+
+const UPLOAD_BYTES = 100_000_000;
+
+const DOWNLOAD: Load = {
+  name: '100 MB download',
+  unit: 'MB/s',
+  sameCore: false,
+  args: (base) => ['-n', '4', '-c', '1', '-m', '1', `${base}/bytes/100000000`],
+  operations: 400,
+  operation: 'MB',
+};
 
 const LOADS: readonly Load[] = [
   {
@@ -46,19 +60,35 @@ const LOADS: readonly Load[] = [
     operations: 50_000,
     operation: 'request',
   },
+  DOWNLOAD,
   {
-    name: '100 MB download',
+    name: '100 MB upload, counted by an app',
     unit: 'MB/s',
     sameCore: false,
-    args: (base) => ['-n', '4', '-c', '1', '-m', '1', `${base}/bytes/100000000`],
+    args: (base, content) => ['-n', '4', '-c', '1', '-m', '1', '-d', content, `${base}/digest`],
+    options: ['--app', join(root, 'examples/app.mjs')],
     operations: 400,
+    operation: 'MB',
+  },
+  {
+    name: '100 MB up and down at once (/echo)',
+    unit: 'MB/s',
+    sameCore: false,
+    args: (base, content) => ['-n', '2', '-c', '1', '-m', '1', '-d', content, `${base}/echo`],
+    operations: 200,
     operation: 'MB',
   },
 ];
 
 /** One load on one server: the figure of its unit, and the server's CPU microseconds per operation. */
-function measure(running: Running, load: Load): { figure: number; cpuUs: number } {
-  const client = running.wrap(['taskset', '-c', load.sameCore ? '0' : '1', 'h2load', ...load.args(running.base)]);
+function measure(running: Running, load: Load, content: string): { figure: number; cpuUs: number } {
+  const client = running.wrap([
+    'taskset',
+    '-c',
+    load.sameCore ? '0' : '1',
+    'h2load',
+    ...load.args(running.base, content),
+  ]);
   const before = cpuSeconds(running.pid);
   const result = spawnSync(client[0]!, client.slice(1), { encoding: 'utf8', timeout: 120_000 });
   const cpuUs = ((cpuSeconds(running.pid) - before) * 1e6) / load.operations;
@@ -71,17 +101,17 @@ function measure(running: Running, load: Load): { figure: number; cpuUs: number 
   return { figure: load.unit === 'req/s' ? Number(finished[3]) : load.operations / seconds, cpuUs };
 }
 
-async function benchServers(rounds: number): Promise<string[]> {
+async function benchServers(rounds: number, content: string): Promise<string[]> {
   const figures = new Map<string, { figure: number[]; cpuUs: number[] }>();
   for (let round = 0; round < rounds; round++) {
     for (const load of LOADS) {
       for (const mode of MODES) {
         process.stderr.write(`round ${round + 1} of ${rounds}: ${load.name}, ${mode}\n`);
-        const running = await start(mode, 18_443);
+        const running = await start(mode, 18_443, load.options);
         try {
           // A warm-up of the same kind, so that the compiler's work is not measured.
-          measure(running, load);
-          const { figure, cpuUs } = measure(running, load);
+          measure(running, load, content);
+          const { figure, cpuUs } = measure(running, load, content);
           const key = `${load.name} ${mode}`;
           const row = figures.get(key) ?? { figure: [], cpuUs: [] };
           row.figure.push(figure);
@@ -116,7 +146,7 @@ async function benchReplay(rounds: number): Promise<string[]> {
     const long = join(folder, 'download.pcapng');
     const running = await start('tun', 0, ['--record', long]);
     try {
-      measure(running, LOADS.at(-1)!);
+      measure(running, DOWNLOAD, '');
     } finally {
       await stop(running);
     }
@@ -165,7 +195,14 @@ const onlyHandshakes = process.argv.includes('--handshakes');
 const tables = [await benchHandshakes(rounds)];
 if (!onlyHandshakes) {
   tables.push(await benchReplay(rounds));
-  tables.unshift(await benchServers(rounds));
+  const folder = mkdtempSync(join(tmpdir(), 'wirebench-bench-'));
+  try {
+    const content = join(folder, 'content');
+    writeFileSync(content, Buffer.alloc(UPLOAD_BYTES, 'wirebench'));
+    tables.unshift(await benchServers(rounds, content));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 const cpu = cpus()[0]?.model ?? 'unknown processor';
 process.stdout.write(
