@@ -1,4 +1,4 @@
-// Opens capture files of any kind: tells classic and pcapng apart by their first bytes, and says what other files are.
+// Opens captures of any kind: tells classic and pcapng apart by their first bytes, unpacks gzip, and says what other files are.
 // Nothing is lost silently: what is whole comes first, then a CaptureError says where and why reading ended.
 
 import { CaptureError, type CaptureItem, captureLimits, type Interface, type Packet } from './capture-types.js';
@@ -8,13 +8,16 @@ import { BLOCK, readPcapng } from './pcapng.js';
 
 export * from './capture-types.js';
 
+const GZIP_MAGIC = 0x1f8b;
+
 /**
  * The items of a capture in file order, one at a time, in bounded memory. Raises CaptureError where reading ends early,
  * after all items before that place. Ending the iteration early closes the file.
  */
 export async function* openCapture(file: string): AsyncGenerator<CaptureItem, void, undefined> {
-  const window = await FileWindow.open(file);
+  let window = await FileWindow.open(file);
   try {
+    if ((await window.want(2)) && window.u16(0, false) === GZIP_MAGIC) window = window.gunzip();
     if (!(await window.want(4))) throw tooShort(window);
     const magic = window.u32(0, false);
     if (magic === BLOCK.SECTION_HEADER) yield* readPcapng(window);
@@ -74,7 +77,7 @@ function otherFile(file: string, magic: number): CaptureError {
 
 const CONVERT = 'Convert it with `editcap -F pcapng FILE NEWFILE`';
 const OTHER_FILES: readonly (readonly [prefix: number, bits: number, what: string, advice: string])[] = [
-  [0x1f8b, 16, 'compressed with gzip', 'Unpack it with `gunzip` first'],
+  [0x1f8b, 16, 'compressed with gzip twice', 'Unpack it with `gunzip` first'],
   [0x28b5_2ffd, 32, 'compressed with zstd', 'Unpack it with `unzstd` first'],
   [0xfd37_7a58, 32, 'compressed with xz', 'Unpack it with `unxz` first'],
   [0x425a_68, 24, 'compressed with bzip2', 'Unpack it with `bunzip2` first'],

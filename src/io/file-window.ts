@@ -1,12 +1,12 @@
-// A forward view of a file in bounded chunks, for readers of captures. Works on regular files and on pipes. Chunks are
-// never reused, so what was taken stays valid; a chunk is freed when nothing taken from it is held any more.
+// A forward view of a source of bytes in bounded chunks, for readers of captures. Chunks are never reused, so what was taken
+// stays valid; a chunk is freed when nothing taken from it is held any more.
 
-import { type FileHandle, open } from 'node:fs/promises';
-import { CaptureError, captureLimits } from './capture-types.js';
+import { type ByteSource, gunzipSource, openSource } from './byte-source.js';
+import { captureLimits } from './capture-types.js';
 
 export class FileWindow {
   readonly file: string;
-  readonly #handle: FileHandle;
+  readonly #source: ByteSource;
   #bytes = new Uint8Array(0);
   #view = new DataView(this.#bytes.buffer);
   /** What is read and not yet taken: #bytes from #at to #end. */
@@ -15,17 +15,19 @@ export class FileWindow {
   #offset = 0;
   #ended = false;
 
-  private constructor(file: string, handle: FileHandle) {
+  private constructor(file: string, source: ByteSource) {
     this.file = file;
-    this.#handle = handle;
+    this.#source = source;
   }
 
+  /** `-` is standard input. Raises CaptureError. */
   static async open(file: string): Promise<FileWindow> {
-    try {
-      return new FileWindow(file, await open(file, 'r'));
-    } catch (error) {
-      throw unreadable(file, 0, error);
-    }
+    return new FileWindow(file, await openSource(file));
+  }
+
+  /** What is packed in the gzip stream that begins here. This window is not to be used any more; closing the new one is enough. */
+  gunzip(): FileWindow {
+    return new FileWindow(this.file, gunzipSource(this.file, this.take(this.available), this.#source));
   }
 
   /** File offset of the first byte not yet taken. */
@@ -62,18 +64,15 @@ export class FileWindow {
   }
 
   async close(): Promise<void> {
-    await this.#handle.close();
+    await this.#source.close();
   }
 
   async #readMore(count: number): Promise<void> {
     if (this.#bytes.length - this.#at < count || this.#end === this.#bytes.length) this.#newChunk(count);
-    try {
-      const { bytesRead } = await this.#handle.read(this.#bytes, this.#end, this.#bytes.length - this.#end, null);
-      this.#end += bytesRead;
-      if (bytesRead === 0) this.#ended = true;
-    } catch (error) {
-      throw unreadable(this.file, this.#offset + this.available, error);
-    }
+    const room = this.#bytes.length - this.#end;
+    const bytesRead = await this.#source.read(this.#bytes, this.#end, room, this.#offset + this.available);
+    this.#end += bytesRead;
+    if (bytesRead === 0) this.#ended = true;
   }
 
   /** Doubles towards `count`, so that a length the file does not hold never takes more than twice the file. */
@@ -88,23 +87,3 @@ export class FileWindow {
     this.#end = left;
   }
 }
-
-function unreadable(file: string, offset: number, error: unknown): CaptureError {
-  const code = (error as NodeJS.ErrnoException).code ?? String(error);
-  const known = REASONS.get(code);
-  return new CaptureError(
-    'unreadable',
-    file,
-    offset,
-    known?.[0] ?? `the file cannot be read (${code})`,
-    known?.[1] ?? 'Copy the file to another disk and try again',
-  );
-}
-
-const REASONS = new Map<string, readonly [what: string, advice: string]>([
-  ['ENOENT', ['there is no such file', 'Check the path']],
-  ['ENOTDIR', ['a part of the path is no directory', 'Check the path']],
-  ['EACCES', ['no permission to read the file', 'Ask its owner, or copy it to where you may read it']],
-  ['EPERM', ['no permission to read the file', 'Ask its owner, or copy it to where you may read it']],
-  ['EISDIR', ['this is a directory', 'Name a capture file in it']],
-]);

@@ -1,0 +1,239 @@
+// The fields of a packet below TLS and HTTP under Wireshark's names, with its values: what filters, JSON and comparisons see. Made
+// only when somebody asks.
+
+import { ACK, CWR, ECE, FIN, PSH, RST, SYN, type Segment, URG } from '../../core/tcp/segment.js';
+import { formatAddress } from '../addresses.js';
+import { type ChecksumState, type PacketView, PROTOCOL, u16, u32 } from './packet-view.js';
+import type { TcpHalf } from './tcp-half.js';
+import type { InspectedField, InspectedLayer, LayerName } from './types.js';
+
+/** Collects the fields of one layer. */
+export class FieldList {
+  readonly fields: InspectedField[] = [];
+
+  put(name: string, value: InspectedField['value'], text?: string): this {
+    this.fields.push(text === undefined ? { name, value } : { name, value, text });
+    return this;
+  }
+
+  layer(name: LayerName): InspectedLayer {
+    return { name, fields: this.fields };
+  }
+}
+
+const CHECKSUM_STATUS: Readonly<Record<ChecksumState, readonly [number, string]>> = {
+  bad: [0, 'Bad'],
+  good: [1, 'Good'],
+  unverified: [2, 'Unverified'],
+  offloaded: [2, 'Unverified'],
+};
+
+export interface FrameFacts {
+  readonly number: number;
+  readonly timeNs: bigint | undefined;
+  readonly atUs: number;
+  readonly originalLength: number;
+  readonly capturedLength: number;
+}
+
+export function frameLayer(facts: FrameFacts): InspectedLayer {
+  const list = new FieldList()
+    .put('frame.number', facts.number)
+    .put('frame.time_relative', facts.atUs / 1e6)
+    .put('frame.len', facts.originalLength)
+    .put('frame.cap_len', facts.capturedLength);
+  if (facts.timeNs !== undefined) list.put('frame.time_epoch', Number(facts.timeNs) / 1e9);
+  return list.layer('frame');
+}
+
+export function ethernetLayer(view: PacketView): InspectedLayer {
+  const { bytes, ethernetAt: at } = view;
+  const list = new FieldList();
+  const destination = macText(bytes.subarray(at, at + 6));
+  const source = macText(bytes.subarray(at + 6, at + 12));
+  list.put('eth.dst', destination).put('eth.src', source).put('eth.addr', destination).put('eth.addr', source);
+  return list.put('eth.type', u16(bytes, at + 12)).layer('eth');
+}
+
+function macText(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
+}
+
+export function ipLayer(view: PacketView): InspectedLayer {
+  return view.version === 4 ? ipv4Layer(view) : ipv6Layer(view);
+}
+
+function ipv4Layer(view: PacketView): InspectedLayer {
+  const { bytes, ipAt: at } = view;
+  const list = new FieldList().put('ip.version', 4);
+  if (bytes.length - at < 20) return list.layer('ip');
+  const source = formatAddress(bytes.subarray(at + 12, at + 16));
+  const destination = formatAddress(bytes.subarray(at + 16, at + 20));
+  const fragment = u16(bytes, at + 6);
+  list
+    .put('ip.hdr_len', (bytes[at]! & 0x0f) * 4)
+    .put('ip.dsfield', bytes[at + 1]!)
+    .put('ip.dsfield.dscp', bytes[at + 1]! >>> 2)
+    .put('ip.dsfield.ecn', bytes[at + 1]! & 3)
+    .put('ip.len', view.ipLength)
+    .put('ip.id', u16(bytes, at + 4))
+    .put('ip.flags.df', (fragment & 0x4000) !== 0)
+    .put('ip.flags.mf', (fragment & 0x2000) !== 0)
+    .put('ip.frag_offset', view.fragmentOffset)
+    .put('ip.ttl', bytes[at + 8]!)
+    .put('ip.proto', bytes[at + 9]!)
+    .put('ip.checksum', u16(bytes, at + 10))
+    .put('ip.checksum.status', ...CHECKSUM_STATUS[view.ipChecksum]);
+  return list
+    .put('ip.src', source)
+    .put('ip.addr', source)
+    .put('ip.dst', destination)
+    .put('ip.addr', destination)
+    .layer('ip');
+}
+
+function ipv6Layer(view: PacketView): InspectedLayer {
+  const { bytes, ipAt: at } = view;
+  const list = new FieldList().put('ipv6.version', 6);
+  if (bytes.length - at < 40) return list.layer('ipv6');
+  const source = formatAddress(bytes.subarray(at + 8, at + 24));
+  const destination = formatAddress(bytes.subarray(at + 24, at + 40));
+  const word = u32(bytes, at);
+  list
+    .put('ipv6.tclass', (word >>> 20) & 0xff)
+    .put('ipv6.tclass.dscp', (word >>> 22) & 0x3f)
+    .put('ipv6.tclass.ecn', (word >>> 20) & 3)
+    .put('ipv6.flow', word & 0xf_ffff)
+    .put('ipv6.plen', u16(bytes, at + 4))
+    .put('ipv6.nxt', bytes[at + 6]!)
+    .put('ipv6.hlim', bytes[at + 7]!)
+    .put('ipv6.src', source)
+    .put('ipv6.addr', source)
+    .put('ipv6.dst', destination)
+    .put('ipv6.addr', destination);
+  if (view.isFragment) {
+    list
+      .put('ipv6.fraghdr.offset', view.fragmentOffset)
+      .put('ipv6.fraghdr.more', view.moreFragments)
+      .put('ipv6.fraghdr.ident', view.fragmentId);
+  }
+  return list.layer('ipv6');
+}
+
+export function icmpLayer(view: PacketView, checksum: ChecksumState): InspectedLayer {
+  const { upper, upperAt: at, upperEnd: end } = view;
+  const isV6 = view.protocol === PROTOCOL.ICMPV6;
+  const name = isV6 ? 'icmpv6' : 'icmp';
+  const list = new FieldList();
+  if (end - at < 4) return list.layer(name);
+  const type = upper[at]!;
+  list.put(`${name}.type`, type).put(`${name}.code`, upper[at + 1]!).put(`${name}.checksum`, u16(upper, at + 2));
+  list.put(`${name}.checksum.status`, ...CHECKSUM_STATUS[checksum]);
+  if (end - at < 8) return list.layer(name);
+  if (isV6 ? type === 128 || type === 129 : type === 0 || type === 8) {
+    list.put(isV6 ? 'icmpv6.echo.identifier' : 'icmp.ident', u16(upper, at + 4));
+    list.put(isV6 ? 'icmpv6.echo.sequence_number' : 'icmp.seq', u16(upper, at + 6));
+  } else if (!isV6 && type === 3 && upper[at + 1] === 4) list.put('icmp.mtu', u16(upper, at + 6));
+  else if (isV6 && type === 2) list.put('icmpv6.mtu', u32(upper, at + 4));
+  return list.layer(name);
+}
+
+export function udpLayer(view: PacketView, checksum: ChecksumState): InspectedLayer {
+  const { upper, upperAt: at, upperEnd: end } = view;
+  const list = new FieldList();
+  if (end - at < 8) return list.layer('udp');
+  return list
+    .put('udp.srcport', u16(upper, at))
+    .put('udp.dstport', u16(upper, at + 2))
+    .put('udp.port', u16(upper, at))
+    .put('udp.port', u16(upper, at + 2))
+    .put('udp.length', u16(upper, at + 4))
+    .put('udp.checksum', u16(upper, at + 6))
+    .put('udp.checksum.status', ...CHECKSUM_STATUS[checksum])
+    .layer('udp');
+}
+
+const FLAGS = [
+  ['fin', FIN],
+  ['syn', SYN],
+  ['reset', RST],
+  ['push', PSH],
+  ['ack', ACK],
+  ['urg', URG],
+  ['ece', ECE],
+  ['cwr', CWR],
+] as const;
+
+const ANALYSIS = new Map([
+  ['retransmission', ['tcp.analysis.retransmission']],
+  ['fast-retransmission', ['tcp.analysis.fast_retransmission', 'tcp.analysis.retransmission']],
+  ['spurious-retransmission', ['tcp.analysis.spurious_retransmission', 'tcp.analysis.retransmission']],
+  ['out-of-order', ['tcp.analysis.out_of_order']],
+  ['previous-segment-lost', ['tcp.analysis.lost_segment']],
+  ['acked-unseen', ['tcp.analysis.ack_lost_segment']],
+  ['duplicate-ack', ['tcp.analysis.duplicate_ack']],
+  ['zero-window', ['tcp.analysis.zero_window']],
+  ['zero-window-probe', ['tcp.analysis.zero_window_probe']],
+  ['zero-window-probe-ack', ['tcp.analysis.zero_window_probe_ack']],
+  ['window-full', ['tcp.analysis.window_full']],
+  ['window-update', ['tcp.analysis.window_update']],
+  ['keep-alive', ['tcp.analysis.keep_alive']],
+  ['keep-alive-ack', ['tcp.analysis.keep_alive_ack']],
+  ['port-reused', ['tcp.analysis.reused_ports']],
+]);
+
+/** Names of Wireshark's for our verdict; none: it has no such. */
+export function analysisFields(code: string): readonly string[] {
+  return ANALYSIS.get(code) ?? [];
+}
+
+/** `own` is the sender's half, as it was before or after this segment alike. */
+export function tcpLayer(
+  view: PacketView,
+  segment: Segment,
+  stream: number,
+  own: TcpHalf | undefined,
+  peer: TcpHalf | undefined,
+  checksum: ChecksumState,
+): FieldList {
+  const { sourcePort, destinationPort, seq, ack, flags } = segment;
+  const list = new FieldList()
+    .put('tcp.srcport', sourcePort)
+    .put('tcp.dstport', destinationPort)
+    .put('tcp.port', sourcePort)
+    .put('tcp.port', destinationPort)
+    .put('tcp.stream', stream)
+    .put('tcp.len', segment.payloadLength)
+    .put('tcp.seq', (seq - (own?.baseSeq ?? 0)) >>> 0)
+    .put('tcp.seq_raw', seq);
+  // RFC 9293 §3.1: without ACK the field says nothing.
+  const relativeAck = (flags & ACK) === 0 ? ack : (ack - (peer?.baseSeq ?? 0)) >>> 0;
+  list.put('tcp.ack', relativeAck).put('tcp.ack_raw', ack);
+  list.put('tcp.hdr_len', segment.payloadStart - view.upperAt).put('tcp.flags', (reserved(view) << 8) | flags);
+  for (const [name, bit] of FLAGS) list.put(`tcp.flags.${name}`, (flags & bit) !== 0);
+  const scaled = own !== undefined && own.windowShift >= 0 && (flags & SYN) === 0;
+  list
+    .put('tcp.window_size_value', segment.window)
+    .put('tcp.window_size', scaled ? segment.window * 2 ** own.windowShift : segment.window)
+    .put('tcp.checksum', u16(view.upper, view.upperAt + 16))
+    .put('tcp.checksum.status', ...CHECKSUM_STATUS[checksum])
+    .put('tcp.urgent_pointer', u16(view.upper, view.upperAt + 18));
+  if (segment.mss >= 0) list.put('tcp.options.mss_val', segment.mss);
+  if (segment.windowScale >= 0) list.put('tcp.options.wscale.shift', segment.windowScale);
+  if (segment.sackPermitted) list.put('tcp.options.sack_perm', true);
+  for (let block = 0; block < segment.sackBlocks; block++) {
+    const base = peer?.baseSeq ?? 0;
+    list
+      .put('tcp.options.sack_le', (segment.sackEdges[2 * block]! - base) >>> 0)
+      .put('tcp.options.sack_re', (segment.sackEdges[2 * block + 1]! - base) >>> 0);
+  }
+  if (segment.hasTimestamps) {
+    list.put('tcp.options.timestamp.tsval', segment.tsVal).put('tcp.options.timestamp.tsecr', segment.tsEcr);
+  }
+  return list;
+}
+
+/** RFC 9293 §3.1: the four bits before the flags. */
+function reserved({ upper, upperAt }: PacketView): number {
+  return upper[upperAt + 12]! & 0x0f;
+}

@@ -1,0 +1,156 @@
+// One direction of a TCP connection as an observer sees it: relative sequence numbers, what was sent and acknowledged, and its
+// byte stream put in order (RFC 9293 §3.4, §3.10.7.4). The first copy of a byte counts. What the numbers mean as verdicts is in
+// tcp-verdicts.ts.
+
+import { seqDiff } from '../../core/tcp/seq.js';
+import { inspectLimits } from './limits.js';
+
+interface Piece {
+  /** In the stream; 0 is the first byte behind the SYN. */
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Out-of-order bytes of all connections together. */
+export interface Held {
+  bytes: number;
+}
+
+export class TcpHalf {
+  /** What relative sequence numbers are counted from; undefined before the first segment. */
+  baseSeq: number | undefined;
+  /** A SYN was seen: the stream's beginning is known. */
+  sawSyn = false;
+  /** Absolute sequence number behind the furthest byte seen. */
+  nextSeq: number | undefined;
+  lastAck: number | undefined;
+  /** Not scaled. */
+  window = 0;
+  /** -1: the option was not seen. */
+  windowShift = -1;
+  dupAcks = 0;
+  /** The last segment of this direction was a keep-alive or a zero-window probe. */
+  lastWasProbe = false;
+  /** Behind the last byte that the other side's acknowledgments speak of. */
+  maxAcked: number | undefined;
+  lastSegmentNs = 0;
+  finished = false;
+  /** Where the FIN stands, absolute. */
+  finSeq: number | undefined;
+  /** Bytes of payload, retransmissions included. */
+  payloadBytes = 0;
+  /** Bytes that were delivered in order or passed over as gaps. */
+  #delivered = 0;
+  /** Absolute sequence number of `#delivered`. */
+  #streamSeq: number | undefined;
+  #pieces: Piece[] = [];
+  #pieceBytes = 0;
+  readonly #held: Held;
+
+  constructor(held: Held) {
+    this.#held = held;
+  }
+
+  /** Bytes wait for others before them. */
+  get hasHole(): boolean {
+    return this.#pieces.length > 0;
+  }
+
+  get delivered(): number {
+    return this.#delivered;
+  }
+
+  get heldBytes(): number {
+    return this.#pieceBytes;
+  }
+
+  /** The stream begins behind `seq`, that of a SYN, or at it. */
+  begin(seq: number): void {
+    this.#streamSeq = seq >>> 0;
+  }
+
+  get begun(): boolean {
+    return this.#streamSeq !== undefined;
+  }
+
+  /** Takes a segment's text; gives what is in order now, as a view of it, or undefined. What waits is fetched by `next`. */
+  accept(seq: number, bytes: Uint8Array, start: number, end: number): Uint8Array | undefined {
+    this.#streamSeq ??= seq;
+    const ahead = seqDiff(seq, this.#streamSeq);
+    if (ahead > 0) {
+      this.#hold(ahead, bytes, start, end);
+      return undefined;
+    }
+    const fresh = start - ahead;
+    if (fresh >= end) return undefined;
+    this.#advance(end - fresh);
+    return bytes.subarray(fresh, end);
+  }
+
+  /** The next bytes that waited and are in order now. */
+  next(): Uint8Array | undefined {
+    for (;;) {
+      const piece = this.#pieces[0];
+      if (piece === undefined || piece.at > this.#delivered) return undefined;
+      this.#pieces.shift();
+      this.#release(piece.bytes.length);
+      const fresh = piece.bytes.subarray(this.#delivered - piece.at);
+      if (fresh.length === 0) continue;
+      this.#advance(fresh.length);
+      return fresh;
+    }
+  }
+
+  /** Passes over the hole before the first bytes that wait, or up to `ackSeq`; how long it was, 0: there is none. */
+  skipHole(): number {
+    const piece = this.#pieces[0];
+    if (piece === undefined || piece.at <= this.#delivered) return 0;
+    const length = piece.at - this.#delivered;
+    this.#advance(length);
+    return length;
+  }
+
+  /** Whether the other side has acknowledged all of the hole before what waits: then the capture lacks it for good. */
+  holeAcknowledged(ack: number): boolean {
+    const piece = this.#pieces[0];
+    if (piece === undefined || this.#streamSeq === undefined) return false;
+    return this.#delivered + seqDiff(ack, this.#streamSeq) >= piece.at;
+  }
+
+  /** Too much waits: the hole will not be filled. */
+  get overfull(): boolean {
+    return (
+      this.#pieceBytes > inspectLimits.outOfOrderBytes ||
+      this.#pieces.length > inspectLimits.outOfOrderPieces ||
+      (this.#held.bytes > inspectLimits.outOfOrderBytesInAll && this.#pieceBytes > 0)
+    );
+  }
+
+  /** The connection is over or forgotten. */
+  drop(): void {
+    for (const piece of this.#pieces) this.#release(piece.bytes.length);
+    this.#pieces = [];
+  }
+
+  #advance(count: number): void {
+    this.#delivered += count;
+    this.#streamSeq = (this.#streamSeq! + count) >>> 0;
+  }
+
+  #hold(ahead: number, bytes: Uint8Array, start: number, end: number): void {
+    const at = this.#delivered + ahead;
+    let place = this.#pieces.length;
+    while (place > 0 && this.#pieces[place - 1]!.at > at) place--;
+    const before = this.#pieces[place - 1];
+    if (before !== undefined && before.at + before.bytes.length >= at + (end - start)) return;
+    const copy = bytes.slice(start, end);
+    this.#pieces.splice(place, 0, { at, bytes: copy });
+    this.#pieceBytes += copy.length;
+    this.#held.bytes += copy.length;
+  }
+
+  #release(count: number): void {
+    this.#pieceBytes -= count;
+    this.#held.bytes -= count;
+  }
+}
