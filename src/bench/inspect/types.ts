@@ -62,6 +62,8 @@ export interface PacketSink {
   /** Fields cost time: they are made only when somebody wants them. */
   readonly wantsFields: boolean;
   readonly wantsEvents: boolean;
+  /** `frame.number` of the packet; what `RecordedExchange.packet` says. */
+  readonly packet?: number;
   event(event: TraceEvent): void;
   layer(layer: InspectedLayer): void;
   verdict(verdict: Verdict): void;
@@ -93,6 +95,8 @@ export interface ConversationOptions {
 export interface KeyStore {
   /** `clientRandom`: 64 lower-case hex digits. `label`: as in an NSS key log. */
   secret(label: string, clientRandom: string): Uint8Array | undefined;
+  /** All that there is a secret of; for captures that lack the ClientHello. */
+  clientRandoms?(): Iterable<string>;
   /** Key log text; lines that are none are counted, not thrown about. */
   add(text: string): void;
   readonly count: number;
