@@ -93,7 +93,13 @@ class GunzipSource implements ByteSource {
     const { code, message } = error as NodeJS.ErrnoException;
     const advice = 'Fetch the file again, or see what `gzip -dc FILE` can save';
     if (code === 'Z_BUF_ERROR') {
-      return new CaptureError('truncated', this.#file, offset, 'the gzip stream ends early (offsets are unpacked)', advice);
+      return new CaptureError(
+        'truncated',
+        this.#file,
+        offset,
+        'the gzip stream ends early (offsets are unpacked)',
+        advice,
+      );
     }
     return new CaptureError('corrupt', this.#file, offset, `the gzip stream is damaged here: ${message}`, advice);
   }

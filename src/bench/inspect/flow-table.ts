@@ -1,6 +1,6 @@
 // The TCP connections of a capture by their addresses and ports. The last one that was met is tried first: packets come in trains.
 
-import { ACK, SYN, type Segment } from '../../core/tcp/segment.js';
+import { ACK, type Segment, SYN } from '../../core/tcp/segment.js';
 import { formatAddress } from '../addresses.js';
 import { inspectLimits } from './limits.js';
 import type { PacketView } from './packet-view.js';
@@ -102,7 +102,8 @@ export class FlowTable {
   #makeRoom(): void {
     const flows = [...this.all()];
     const over = flows.filter((flow) => flow.over);
-    const idle = over.length > 0 ? over : flows.sort((a, b) => a.lastPacket - b.lastPacket).slice(0, flows.length >>> 4);
+    const idle =
+      over.length > 0 ? over : flows.sort((a, b) => a.lastPacket - b.lastPacket).slice(0, flows.length >>> 4);
     if (over.length === 0) this.forgotten += idle.length;
     for (const flow of idle) this.#end(flow);
   }

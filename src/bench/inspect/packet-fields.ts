@@ -1,7 +1,7 @@
 // The fields of a packet below TLS and HTTP under Wireshark's names, with its values: what filters, JSON and comparisons see. Made
 // only when somebody asks.
 
-import { ACK, CWR, ECE, FIN, PSH, RST, SYN, type Segment, URG } from '../../core/tcp/segment.js';
+import { ACK, CWR, ECE, FIN, PSH, RST, type Segment, SYN, URG } from '../../core/tcp/segment.js';
 import { formatAddress } from '../addresses.js';
 import { type ChecksumState, type PacketView, PROTOCOL, u16, u32 } from './packet-view.js';
 import type { TcpHalf } from './tcp-half.js';
@@ -127,7 +127,10 @@ export function icmpLayer(view: PacketView, checksum: ChecksumState): InspectedL
   const list = new FieldList();
   if (end - at < 4) return list.layer(name);
   const type = upper[at]!;
-  list.put(`${name}.type`, type).put(`${name}.code`, upper[at + 1]!).put(`${name}.checksum`, u16(upper, at + 2));
+  list
+    .put(`${name}.type`, type)
+    .put(`${name}.code`, upper[at + 1]!)
+    .put(`${name}.checksum`, u16(upper, at + 2));
   list.put(`${name}.checksum.status`, ...CHECKSUM_STATUS[checksum]);
   if (end - at < 8) return list.layer(name);
   if (isV6 ? type === 128 || type === 129 : type === 0 || type === 8) {

@@ -116,7 +116,8 @@ export class PacketView implements LinkLayer {
     this.isFragment = (fragment & 0x3fff) !== 0;
     this.fragmentId = u16(bytes, ipAt + 4);
     if (headerLength < 20 || headerLength > this.ipLength) {
-      this.ipProblem = headerLength < 20 ? `header length ${headerLength}` : `total length ${this.ipLength} below the header's`;
+      this.ipProblem =
+        headerLength < 20 ? `header length ${headerLength}` : `total length ${this.ipLength} below the header's`;
       this.#cutOff(Math.min(bytes.length, ipAt + 20));
       return;
     }

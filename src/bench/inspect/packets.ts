@@ -5,17 +5,9 @@ import { ParseError } from '../../core/bytes/reader.js';
 import { decodeSegment, emptySegment, type Segment } from '../../core/tcp/segment.js';
 import type { TraceEvent } from '../../core/trace.js';
 import { type CaptureItem, openCapture, type Packet, SECRETS_TLS_KEY_LOG } from '../../io/capture.js';
-import { endText, endsOf, FlowTable } from './flow-table.js';
+import { endsOf, endText, FlowTable } from './flow-table.js';
 import { Fragments } from './fragments.js';
-import {
-  analysisFields,
-  ethernetLayer,
-  frameLayer,
-  icmpLayer,
-  ipLayer,
-  tcpLayer,
-  udpLayer,
-} from './packet-fields.js';
+import { analysisFields, ethernetLayer, frameLayer, icmpLayer, ipLayer, tcpLayer, udpLayer } from './packet-fields.js';
 import { type ChecksumState, PacketView, PROTOCOL, u16 } from './packet-view.js';
 import type { TcpFlow } from './tcp-flow.js';
 import { VERDICTS } from './tcp-verdicts.js';
@@ -225,7 +217,8 @@ export class Inspector implements PacketSink {
 
   #checksum(view: PacketView, fieldAt: number, what: string): ChecksumState {
     const state = view.upperChecksum(fieldAt);
-    if (state === 'bad') this.verdict({ ...BAD_CHECKSUM, layer: what === 'tcp' ? 'tcp' : 'icmp', text: `the ${what} checksum is wrong` });
+    if (state === 'bad')
+      this.verdict({ ...BAD_CHECKSUM, layer: what === 'tcp' ? 'tcp' : 'icmp', text: `the ${what} checksum is wrong` });
     return state;
   }
 
@@ -284,7 +277,8 @@ export class Inspector implements PacketSink {
     if (this.wantsFields) {
       const [own, peer] = fromClient ? [flow.client, flow.server] : [flow.server, flow.client];
       const list = tcpLayer(view, segment, flow.index, own, peer, checksum);
-      for (const { code } of this.#verdicts.slice(before)) for (const name of analysisFields(code)) list.put(name, true);
+      for (const { code } of this.#verdicts.slice(before))
+        for (const name of analysisFields(code)) list.put(name, true);
       this.#layers[place] = list.layer('tcp');
     }
     return flow.names.flow;

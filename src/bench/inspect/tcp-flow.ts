@@ -1,9 +1,9 @@
 // One TCP connection of a capture: both directions, who is the client, the server's state as far as it can be told (RFC 9293
 // §3.3.2), and its byte streams for the reader above.
 
-import type { Direction, TcpState } from '../../core/trace.js';
-import { ACK, FIN, RST, SYN, type Segment } from '../../core/tcp/segment.js';
+import { ACK, FIN, RST, type Segment, SYN } from '../../core/tcp/segment.js';
 import { seqDiff } from '../../core/tcp/seq.js';
+import type { Direction, TcpState } from '../../core/trace.js';
 import { type Held, TcpHalf } from './tcp-half.js';
 import { judge, VERDICTS } from './tcp-verdicts.js';
 import type { ConversationReader, PacketSink, Verdict } from './types.js';
@@ -70,7 +70,8 @@ export class TcpFlow {
     const found: Verdict[] = [];
     this.#base(own, peer, segment);
     if ((flags & (SYN | FIN)) === (SYN | FIN)) found.push(VERDICTS.synFin);
-    if ((flags & RST) !== 0 && this.state === 'SYN-RECEIVED' && dir === 'out' && !own.sawSyn) found.push(VERDICTS.refused);
+    if ((flags & RST) !== 0 && this.state === 'SYN-RECEIVED' && dir === 'out' && !own.sawSyn)
+      found.push(VERDICTS.refused);
     judge(own, peer, segment, atNs, found);
     for (const verdict of found) sink.verdict(verdict);
     this.#states(dir, segment, sink);

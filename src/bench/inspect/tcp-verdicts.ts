@@ -1,7 +1,7 @@
 // What a segment's numbers say about the network and the capture: retransmissions, losses, windows, probes. The rules are those
 // that Wireshark's users know; how long a gap in time may be for each is a matter of judgement there and here.
 
-import { ACK, FIN, RST, SYN, type Segment } from '../../core/tcp/segment.js';
+import { ACK, FIN, RST, type Segment, SYN } from '../../core/tcp/segment.js';
 import { seqDiff } from '../../core/tcp/seq.js';
 import type { TcpHalf } from './tcp-half.js';
 import type { Verdict } from './types.js';
@@ -68,7 +68,7 @@ export function judge(own: TcpHalf, peer: TcpHalf, segment: Segment, atNs: numbe
   }
   if (payloadLength > 0 && isPlain && peer.lastAck !== undefined && peer.windowShift >= 0) {
     const edge = (peer.lastAck + peer.window * 2 ** peer.windowShift) >>> 0;
-    if (((seq + payloadLength) >>> 0) === edge) found.push(VERDICTS.windowFull);
+    if ((seq + payloadLength) >>> 0 === edge) found.push(VERDICTS.windowFull);
   }
   if (payloadLength === 0 && isPlain && hasAck && sameAck) {
     if (window !== own.window && window !== 0) found.push(VERDICTS.windowUpdate);
