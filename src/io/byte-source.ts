@@ -1,6 +1,7 @@
 // Where the bytes of a capture come from: a file or a pipe, standard input, or a gzip stream around either. Each gives bytes in
 // pieces, holds no more than a piece, and raises CaptureError where reading ends early. What the bytes mean is for the readers.
 
+import { fstatSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -17,12 +18,50 @@ export const STANDARD_INPUT = '-';
 
 export async function openSource(file: string): Promise<ByteSource> {
   try {
-    return new HandleSource(file, await open(file === STANDARD_INPUT ? '/dev/stdin' : file, 'r'));
+    if (file === STANDARD_INPUT) return standardInput();
+    const handle = await open(file, 'r');
+    const isFile = (await handle.stat()).isFile();
+    return isFile ? new FileSource(file, handle.fd, () => handle.close()) : new HandleSource(file, handle);
   } catch (error) {
-    throw unreadable(file, 0, error);
+    throw error instanceof CaptureError ? error : unreadable(file, 0, error);
   }
 }
 
+const STANDARD_INPUT_FD = 0;
+
+/** Not by way of /dev/stdin: where it is a socket, as for a child of Node's, that cannot be opened. */
+function standardInput(): ByteSource {
+  if (fstatSync(STANDARD_INPUT_FD).isFile()) return new FileSource(STANDARD_INPUT, STANDARD_INPUT_FD, async () => {});
+  if (process.stdin.isTTY) {
+    const advice = 'Pipe a capture into it: `tcpdump -w - | wirebench inspect -`';
+    throw new CaptureError('unreadable', STANDARD_INPUT, 0, 'the standard input is a terminal', advice);
+  }
+  const close = async (): Promise<void> => void process.stdin.destroy();
+  return new StreamSource(process.stdin, (offset, error) => unreadable(STANDARD_INPUT, offset, error), close);
+}
+
+/** A regular file: what is read is there, and waiting for a thread to fetch it takes longer than fetching it. */
+class FileSource implements ByteSource {
+  readonly #file: string;
+  readonly #fd: number;
+  readonly close: () => Promise<void>;
+
+  constructor(file: string, fd: number, close: () => Promise<void>) {
+    this.#file = file;
+    this.#fd = fd;
+    this.close = close;
+  }
+
+  async read(into: Uint8Array, at: number, length: number, offset: number): Promise<number> {
+    try {
+      return readSync(this.#fd, into, at, length, null);
+    } catch (error) {
+      throw unreadable(this.#file, offset, error);
+    }
+  }
+}
+
+/** A pipe or a device: bytes come when they come. */
 class HandleSource implements ByteSource {
   readonly #file: string;
   readonly #handle: FileHandle;
@@ -47,24 +86,33 @@ class HandleSource implements ByteSource {
 
 /** The content of a gzip stream (RFC 1952), which begins with `head` and goes on in `rest`. Offsets are those of the content. */
 export function gunzipSource(file: string, head: Uint8Array, rest: ByteSource): ByteSource {
-  return new GunzipSource(file, head, rest);
+  const gunzip = createGunzip({ chunkSize: captureLimits.chunkBytes });
+  const packed = Readable.from(packedPieces(head, rest), { objectMode: false });
+  // `pipe` passes no errors on.
+  packed.on('error', (error) => gunzip.destroy(error));
+  packed.pipe(gunzip);
+  const close = async (): Promise<void> => {
+    gunzip.destroy();
+    await rest.close();
+  };
+  return new StreamSource(gunzip, (offset, error) => damaged(file, offset, error), close);
 }
 
-class GunzipSource implements ByteSource {
-  readonly #file: string;
-  readonly #rest: ByteSource;
+/** Takes from a stream as much as is asked for; the stream waits in between. */
+class StreamSource implements ByteSource {
   readonly #pieces: AsyncIterator<Uint8Array>;
-  readonly #gunzip = createGunzip({ chunkSize: captureLimits.chunkBytes });
+  readonly #failure: (offset: number, error: unknown) => CaptureError;
+  readonly close: () => Promise<void>;
   #piece: Uint8Array = new Uint8Array(0);
 
-  constructor(file: string, head: Uint8Array, rest: ByteSource) {
-    this.#file = file;
-    this.#rest = rest;
-    const packed = Readable.from(packedPieces(head, rest), { objectMode: false });
-    // `pipe` passes no errors on.
-    packed.on('error', (error) => this.#gunzip.destroy(error));
-    packed.pipe(this.#gunzip);
-    this.#pieces = this.#gunzip[Symbol.asyncIterator]();
+  constructor(
+    stream: NodeJS.ReadableStream,
+    failure: (offset: number, error: unknown) => CaptureError,
+    close: () => Promise<void>,
+  ) {
+    this.#pieces = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+    this.#failure = failure;
+    this.close = close;
   }
 
   async read(into: Uint8Array, at: number, length: number, offset: number): Promise<number> {
@@ -74,7 +122,7 @@ class GunzipSource implements ByteSource {
         if (next.done) return 0;
         this.#piece = next.value;
       } catch (error) {
-        throw this.#damaged(offset, error);
+        throw this.#failure(offset, error);
       }
     }
     const count = Math.min(length, this.#piece.length);
@@ -82,27 +130,16 @@ class GunzipSource implements ByteSource {
     this.#piece = this.#piece.subarray(count);
     return count;
   }
+}
 
-  async close(): Promise<void> {
-    this.#gunzip.destroy();
-    await this.#rest.close();
+function damaged(file: string, offset: number, error: unknown): CaptureError {
+  if (error instanceof CaptureError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  const advice = 'Fetch the file again, or see what `gzip -dc FILE` can save';
+  if (code === 'Z_BUF_ERROR') {
+    return new CaptureError('truncated', file, offset, 'the gzip stream ends early (offsets are unpacked)', advice);
   }
-
-  #damaged(offset: number, error: unknown): CaptureError {
-    if (error instanceof CaptureError) return error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    const advice = 'Fetch the file again, or see what `gzip -dc FILE` can save';
-    if (code === 'Z_BUF_ERROR') {
-      return new CaptureError(
-        'truncated',
-        this.#file,
-        offset,
-        'the gzip stream ends early (offsets are unpacked)',
-        advice,
-      );
-    }
-    return new CaptureError('corrupt', this.#file, offset, `the gzip stream is damaged here: ${message}`, advice);
-  }
+  return new CaptureError('corrupt', file, offset, `the gzip stream is damaged here: ${message}`, advice);
 }
 
 async function* packedPieces(head: Uint8Array, rest: ByteSource): AsyncGenerator<Uint8Array> {

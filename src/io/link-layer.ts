@@ -47,6 +47,8 @@ export function readLinkLayer(linkType: number, bytes: Uint8Array, into: LinkLay
       if (bytes.length < 20) return;
       into.etherType = u16(bytes, 0);
       if (isIp(into.etherType)) into.ipAt = 20;
+      // The first tag's type is in the header, and what is tagged stands behind it.
+      else if (VLAN_TAGS.has(into.etherType)) byEtherType(bytes, 22, into);
       return;
     default:
   }

@@ -95,6 +95,7 @@ export class Inspector implements PacketSink {
   #events: TraceEvent[] = [];
   #verdicts: Verdict[] = [];
   #number = 0;
+  #customBlocks = 0;
 
   constructor(options: InspectOptions) {
     this.#options = options;
@@ -124,6 +125,8 @@ export class Inspector implements PacketSink {
 
   /** What comes of an item of the capture, in the order of the file. Never throws. */
   take(item: CaptureItem): InspectedPacket | undefined {
+    // Wireshark numbers custom blocks as it numbers packets.
+    if (item.kind === 'custom') this.#customBlocks++;
     if (item.kind === 'secrets' && item.secretsType === SECRETS_TLS_KEY_LOG) {
       this.#options.keys.add(new TextDecoder().decode(item.data));
     }
@@ -142,7 +145,7 @@ export class Inspector implements PacketSink {
     this.#layers = [];
     this.#events = [];
     this.#verdicts = [];
-    this.#number = packet.index;
+    this.#number = packet.index + this.#customBlocks;
     summary.packets++;
     summary.bytes += originalLength;
     if (timeNs !== undefined) summary.firstNs ??= timeNs;
@@ -152,13 +155,12 @@ export class Inspector implements PacketSink {
     const view = this.#view;
     view.read(packet.linkType, data);
     if (this.wantsFields) {
-      const { index: number } = packet;
-      this.layer(frameLayer({ number, timeNs, atUs, originalLength, capturedLength: data.length }));
+      this.layer(frameLayer({ number: this.#number, timeNs, atUs, originalLength, capturedLength: data.length }));
       if (view.ethernetAt >= 0) this.layer(ethernetLayer(view));
     }
     const flow = view.version === 0 ? this.#notIp(view) : this.#ip(view, packet, atNs);
     return {
-      number: packet.index,
+      number: this.#number,
       timeNs,
       atUs,
       linkType: packet.linkType,

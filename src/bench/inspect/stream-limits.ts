@@ -5,21 +5,19 @@ export const streamLimits = {
   /** Key log entries (one label of one client random) and bytes of the longest line; what is beyond is counted, not kept. */
   keyLogEntries: 1_000_000,
   keyLogLineBytes: 1_024,
-  /** Held of one direction until it is known what it speaks; then it is data. The longest pattern is the HTTP/2 preface. */
-  detectBytes: 64,
   /** Searched for the next record, frame or message behind a gap; after that the direction is given up. */
   searchBytes: 4_194_304,
-  /** Of those, what is kept at once: a record, and the header of the one behind it. */
+  /** Held of one direction until it is known what it speaks; beyond that it is data. A whole record fits. */
   searchWindowBytes: 65_536,
   /** RFC 5246 §6.2.3 and RFC 8446 §5.2 allow 18,432 of ciphertext; a longer record is no record. */
   recordBytes: 18_432,
   /** One handshake message (certificate chains are the longest). */
   handshakeBytes: 262_144,
   /** Sequence numbers tried for one direction, behind gaps and damaged records together, and those of one record. */
-  sequenceTrials: 65_536,
+  sequenceTrials: 16_384,
   sequenceTrialsPerRecord: 4_096,
-  /** Keys of others that are tried where the handshake is not in the capture. */
-  strangerTrials: 4_096,
+  /** Trials where the capture lacks the ClientHello, of all conversations with one key log together: some seconds. */
+  strangerTrials: 131_072,
   /** HTTP/1.1: one line, and all lines of a header or trailer section. */
   lineBytes: 65_536,
   sectionBytes: 1_048_576,
@@ -34,12 +32,12 @@ export const streamLimits = {
   /** HTTP/2: streams that were reset and are remembered, since frames of the other side may still be under way. */
   resets: 4_096,
   /** HTTP/2: a dynamic table, whatever SETTINGS_HEADER_TABLE_SIZE allows. */
-  hpackTableBytes: 4_194_304,
+  hpackTableBytes: 1_048_576,
   /** HTTP/2: SETTINGS that wait for their acknowledgment. */
   pendingSettings: 64,
-  /** Content kept of one message, and of all messages of a conversation that wait to be delivered. */
+  /** Content kept of one message, and of all messages of all conversations that wait for one receiver. */
   contentBytes: 8_388_608,
-  waitingContentBytes: 67_108_864,
+  waitingContentBytes: 134_217_728,
   /** Octets of content in a field of Wireshark's (`http.file_data`). */
   fieldContentBytes: 1_048_576,
   /** Verdicts of one kind in one conversation; the last says that more are not told. */

@@ -13,6 +13,12 @@ const NO_SINK: PacketSink = {
   verdict() {},
 };
 
+const NAMES_ONLY = {
+  tls: { name: 'tls', fields: [] },
+  http: { name: 'http', fields: [] },
+  http2: { name: 'http2', fields: [] },
+} as const satisfies { readonly [name: string]: InspectedLayer };
+
 export class Teller {
   readonly flow: string;
   #sink: PacketSink = NO_SINK;
@@ -44,8 +50,9 @@ export class Teller {
     this.#sink.event(event);
   }
 
-  layer(name: InspectedLayer['name'], fields: readonly InspectedField[]): void {
-    this.#sink.layer({ name, fields });
+  /** Without fields the layer is there by its name only. */
+  layer(name: 'tls' | 'http' | 'http2', fields: readonly InspectedField[] | undefined): void {
+    this.#sink.layer(fields === undefined ? NAMES_ONLY[name] : { name, fields });
   }
 
   note(layer: Verdict['layer'], code: string, text: string): void {

@@ -132,7 +132,7 @@ export interface RecordedMessage {
   /** Without pseudo-header fields; names in lower case, in the order in which they came. */
   readonly headers: readonly Field[];
   readonly trailers: readonly Field[];
-  /** Content without transfer coding; at most `inspectLimits.contentBytes` of it is kept. */
+  /** Content without transfer coding; at most `streamLimits.contentBytes` of it is kept. */
   readonly content: Uint8Array;
   /** All of the content, kept or not. */
   readonly contentLength: number;

@@ -41,7 +41,10 @@ export function traceError(trace: Trace, nowUs: Micros, flow: string, streamId: 
   });
 }
 
-function payloadFields(input: FrameInput): { readonly [name: string]: string | number } | undefined {
+/** A frame whose padding and priority are taken off, as `FrameInput` has it. */
+export type FramePayload = Pick<FrameInput, 'typeCode' | 'flags' | 'bytes' | 'start' | 'end'>;
+
+export function payloadFields(input: FramePayload): { readonly [name: string]: string | number } | undefined {
   const { typeCode, flags, bytes, start, end } = input;
   switch (typeCode) {
     case FrameType.DATA:

@@ -1,0 +1,461 @@
+// Wireshark's display filter language (wireshark-filter(4)): a text becomes a function over packets. Fields are compared by value, or
+// by the name of their value (`http2.type == HEADERS`). `!=` is true when no value equals, as since Wireshark 4.
+
+import { parseAddress } from '../addresses.js';
+import { nearestName } from '../nearest.js';
+import { type FieldTable, INSPECTED_FIELDS } from './fields.js';
+import type { DisplayFilter } from './filter.js';
+import { FilterError, type Token, tokensOf } from './filter-lexer.js';
+import type { InspectedField, InspectedPacket } from './types.js';
+
+type Test = (packet: InspectedPacket) => boolean;
+type Value = InspectedField['value'];
+
+/** What stands on one side of a comparison: the values of a field, or one that was written. */
+interface Operand {
+  values(packet: InspectedPacket): readonly InspectedField[];
+  /** The name of the field that it is, for errors; undefined: a function's result. */
+  readonly name: string;
+}
+
+/** `fields`: what may be named. Raises FilterError. */
+export function parseDisplayFilter(text: string, fields: FieldTable = INSPECTED_FIELDS): DisplayFilter {
+  const parser = new Parser(text, fields);
+  const matches = parser.whole();
+  return { matches, needs: { fields: parser.needsFields } };
+}
+
+const COMPARISONS = new Map([
+  ['==', 'eq'],
+  ['eq', 'eq'],
+  ['any_eq', 'eq'],
+  ['!=', 'ne'],
+  ['ne', 'ne'],
+  ['all_ne', 'ne'],
+  ['~=', 'any_ne'],
+  ['any_ne', 'any_ne'],
+  ['===', 'all_eq'],
+  ['all_eq', 'all_eq'],
+  ['<', 'lt'],
+  ['lt', 'lt'],
+  ['<=', 'le'],
+  ['le', 'le'],
+  ['>', 'gt'],
+  ['gt', 'gt'],
+  ['>=', 'ge'],
+  ['ge', 'ge'],
+  ['contains', 'contains'],
+  ['matches', 'matches'],
+  ['~', 'matches'],
+  ['in', 'in'],
+]);
+const FUNCTIONS = new Set(['len', 'count', 'lower', 'upper', 'string']);
+/** Parentheses and negations within each other. */
+const DEEPEST = 100;
+const LONGEST_PATTERN = 256;
+/** Of a text that a pattern is tried on: a pattern may take time quadratic in it. */
+const LONGEST_SUBJECT = 4096;
+
+class Parser {
+  needsFields = false;
+  readonly #filter: string;
+  readonly #fields: FieldTable;
+  readonly #tokens: readonly Token[];
+  #at = 0;
+  #depth = 0;
+
+  constructor(filter: string, fields: FieldTable) {
+    this.#filter = filter;
+    this.#fields = fields;
+    this.#tokens = tokensOf(filter);
+  }
+
+  whole(): Test {
+    if (isEnd(this.#next)) this.#fail(this.#next, 'there is nothing in it', 'Leave the filter out to see all packets.');
+    const test = this.#or();
+    const rest = this.#next;
+    if (!isEnd(rest)) this.#fail(rest, `${shown(rest)} is not expected here`);
+    return test;
+  }
+
+  get #next(): Token {
+    return this.#tokens[this.#at]!;
+  }
+
+  #take(): Token {
+    return this.#tokens[this.#at++]!;
+  }
+
+  #accept(...texts: readonly string[]): boolean {
+    const { kind, text } = this.#next;
+    if (kind === 'string' || kind === 'end' || !texts.includes(kind === 'word' ? text.toLowerCase() : text))
+      return false;
+    this.#at++;
+    return true;
+  }
+
+  #expect(text: string): void {
+    if (!this.#accept(text)) this.#fail(this.#next, `${text} is expected, not ${shown(this.#next)}`);
+  }
+
+  #or(): Test {
+    let left = this.#xor();
+    while (this.#accept('||', 'or')) {
+      const [a, b] = [left, this.#xor()];
+      left = (packet) => a(packet) || b(packet);
+    }
+    return left;
+  }
+
+  #xor(): Test {
+    let left = this.#and();
+    while (this.#accept('^^', 'xor')) {
+      const [a, b] = [left, this.#and()];
+      left = (packet) => a(packet) !== b(packet);
+    }
+    return left;
+  }
+
+  #and(): Test {
+    let left = this.#not();
+    while (this.#accept('&&', 'and')) {
+      const [a, b] = [left, this.#not()];
+      left = (packet) => a(packet) && b(packet);
+    }
+    return left;
+  }
+
+  #not(): Test {
+    const token = this.#next;
+    if (++this.#depth > DEEPEST) this.#fail(token, 'too many parentheses and negations within each other');
+    try {
+      if (this.#accept('!', 'not')) {
+        const test = this.#not();
+        return (packet) => !test(packet);
+      }
+      if (this.#accept('(')) {
+        const test = this.#or();
+        this.#expect(')');
+        return test;
+      }
+      return this.#relation();
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  #relation(): Test {
+    const first = this.#next;
+    const name = first.text.toLowerCase();
+    const following = this.#tokens[this.#at + 1];
+    if (first.kind === 'word' && this.#fields.layers.has(name) && !isOperator(following)) {
+      this.#at++;
+      return (packet) => packet.layers.some((layer) => layer.name === name);
+    }
+    const operand = this.#operand();
+    if (this.#accept('&', 'bitand', 'bitwise_and')) return this.#bits(operand);
+    const token = this.#next;
+    const comparison = token.kind === 'string' ? undefined : COMPARISONS.get(token.text.toLowerCase());
+    if (comparison === undefined) {
+      if (this.#next.kind === 'word') this.#fail(this.#next, `${shown(this.#next)} is no comparison`);
+      // A field alone: it is there. Functions give numbers and texts: true when they are not nothing.
+      return (packet) => operand.values(packet).length > 0;
+    }
+    this.#at++;
+    return this.#compare(operand, comparison);
+  }
+
+  #bits(operand: Operand): Test {
+    const mask = this.#number();
+    const token = this.#next;
+    const comparison = token.kind === 'string' ? undefined : COMPARISONS.get(token.text.toLowerCase());
+    const masked: Operand = {
+      name: operand.name,
+      values: (packet) =>
+        operand.values(packet).flatMap(({ name, value }) => {
+          const bits = typeof value === 'number' ? value & mask : 0;
+          return [{ name, value: bits >>> 0 }];
+        }),
+    };
+    if (comparison === undefined) return (packet) => masked.values(packet).some(({ value }) => value !== 0);
+    this.#at++;
+    return this.#compare(masked, comparison);
+  }
+
+  #number(): number {
+    const token = this.#take();
+    const value = token.kind === 'word' ? numberOf(token.text) : undefined;
+    if (value === undefined) this.#fail(token, `a number is expected, not ${shown(token)}`);
+    return value;
+  }
+
+  #operand(): Operand {
+    const token = this.#take();
+    if (token.kind !== 'word') this.#fail(token, `a field is expected, not ${shown(token)}`);
+    const word = token.text.toLowerCase();
+    if (FUNCTIONS.has(word) && this.#accept('(')) {
+      const inner = this.#operand();
+      this.#expect(')');
+      return applied(word, inner);
+    }
+    if (!this.#fields.isKnown(word) && !this.#fields.layers.has(word)) {
+      const near = nearestName(word, [...this.#fields.names(), ...this.#fields.layers]);
+      const advice = near === undefined ? this.#fields.advice : `Did you mean ${near}?`;
+      this.#fail(token, `unknown field ${JSON.stringify(token.text)}`, advice);
+    }
+    this.needsFields = true;
+    const field: Operand = { name: word, values: (packet) => fieldsOf(packet, word) };
+    return this.#accept('[') ? this.#slice(field) : field;
+  }
+
+  /** `[i]`, `[i:length]`, `[i-j]`, `[:length]`, `[i:]`. */
+  #slice(field: Operand): Operand {
+    const open = this.#tokens[this.#at - 1]!;
+    const close = this.#filter.indexOf(']', open.at);
+    const found = /^\s*(-?\d*)\s*(?:([:-])\s*(\d*))?\s*$/.exec(
+      this.#filter.slice(open.at + 1, Math.max(close, open.at)),
+    );
+    if (close < 0 || found === null)
+      this.#fail(open, 'this is no slice', 'Slices are [4], [0:2], [0-3], [:4] and [4:].');
+    while (this.#next.at <= close && this.#next.kind !== 'end') this.#at++;
+    const [, startText = '', mark, endText = ''] = found;
+    const start = startText === '' ? 0 : Number(startText);
+    const cut = <Bytes extends { length: number; slice(from: number, to?: number): Bytes }>(value: Bytes): Bytes => {
+      const from = start < 0 ? Math.max(0, value.length + start) : start;
+      if (mark === undefined) return value.slice(from, from + 1);
+      if (endText === '') return value.slice(from);
+      return value.slice(from, mark === ':' ? from + Number(endText) : Number(endText) + 1);
+    };
+    return {
+      name: field.name,
+      values: (packet) =>
+        field.values(packet).map(({ name, value }) => ({
+          name,
+          value: value instanceof Uint8Array ? cut<Uint8Array>(value) : cut<string>(String(value)),
+        })),
+    };
+  }
+
+  #compare(operand: Operand, comparison: string): Test {
+    if (comparison === 'in') return this.#membership(operand);
+    const token = this.#take();
+    if (comparison === 'matches') return matching(operand, this.#pattern(token));
+    if (comparison === 'contains') {
+      const wanted = this.#literal(token).bytes;
+      return (packet) => operand.values(packet).some(({ value }) => includes(value, wanted));
+    }
+    // Two fields with each other.
+    if (token.kind === 'word' && this.#fields.isKnown(token.text.toLowerCase()) && numberOf(token.text) === undefined) {
+      this.#at--;
+      const right = this.#operand();
+      return (packet) =>
+        operand
+          .values(packet)
+          .some((a) => right.values(packet).some((b) => holds(comparison, order(a.value, b.value))));
+    }
+    const literal = this.#literal(token);
+    const test = (field: InspectedField): number | undefined => literal.compare(field);
+    switch (comparison) {
+      case 'ne':
+        return (packet) => {
+          const values = operand.values(packet);
+          return values.length > 0 && values.every((field) => test(field) !== 0);
+        };
+      case 'all_eq':
+        return (packet) => {
+          const values = operand.values(packet);
+          return values.length > 0 && values.every((field) => test(field) === 0);
+        };
+      default:
+        return (packet) => operand.values(packet).some((field) => holds(comparison, test(field)));
+    }
+  }
+
+  #membership(operand: Operand): Test {
+    this.#expect('{');
+    const tests: ((field: InspectedField) => boolean)[] = [];
+    while (!this.#accept('}')) {
+      if (this.#next.kind === 'end') this.#fail(this.#next, '} is missing');
+      const low = this.#literal(this.#take());
+      if (this.#accept('..')) {
+        const high = this.#literal(this.#take());
+        tests.push((field) => holds('ge', low.compare(field)) && holds('le', high.compare(field)));
+      } else tests.push((field) => low.compare(field) === 0);
+      this.#accept(',');
+    }
+    return (packet) => operand.values(packet).some((field) => tests.some((test) => test(field)));
+  }
+
+  #literal(token: Token): Literal {
+    if (token.kind === 'end' || token.kind === 'operator')
+      this.#fail(token, `a value is expected, not ${shown(token)}`);
+    return new Literal(token);
+  }
+
+  #pattern({ kind, text, at }: Token): RegExp {
+    if (kind === 'end' || kind === 'operator') this.#fail({ kind, text, at }, 'a pattern is expected');
+    const pattern = text.replace(/^\(\?i\)/, '');
+    // A repeated group with repetitions in it takes time exponential in the text.
+    const isRisky = /\([^()]*[*+}][^()]*\)[*+{]/.test(pattern);
+    if (pattern.length > LONGEST_PATTERN || isRisky) {
+      this.#fail(
+        { kind, text, at },
+        isRisky ? 'repetitions within repetitions are not allowed' : 'the pattern is too long',
+      );
+    }
+    try {
+      return new RegExp(pattern, 'i');
+    } catch {
+      this.#fail({ kind, text, at }, `${JSON.stringify(text)} is no regular expression`);
+    }
+  }
+
+  #fail(token: Token, what: string, advice?: string): never {
+    throw new FilterError(this.#filter, token.at, what, advice);
+  }
+}
+
+function isOperator(token: Token | undefined): boolean {
+  return token !== undefined && token.kind !== 'string' && COMPARISONS.has(token.text.toLowerCase());
+}
+
+const isEnd = ({ kind }: Token): boolean => kind === 'end';
+
+function shown({ kind, text }: Token): string {
+  return kind === 'end' ? 'the end' : JSON.stringify(text);
+}
+
+/** Of all layers; `wirebench.*` are made of the verdicts. */
+function fieldsOf(packet: InspectedPacket, name: string): readonly InspectedField[] {
+  if (name.startsWith('wirebench.')) return verdictFields(packet, name);
+  const found: InspectedField[] = [];
+  for (const layer of packet.layers) for (const field of layer.fields) if (field.name === name) found.push(field);
+  return found;
+}
+
+function verdictFields({ verdicts }: InspectedPacket, name: string): readonly InspectedField[] {
+  return verdicts.flatMap(({ code, severity, rule }) => {
+    const value = name === 'wirebench.verdict' ? code : name === 'wirebench.severity' ? severity : rule;
+    return value === undefined ? [] : [{ name, value }];
+  });
+}
+
+function applied(name: string, inner: Operand): Operand {
+  if (name === 'count') {
+    return { name, values: (packet) => [{ name, value: inner.values(packet).length }] };
+  }
+  const of = (value: Value): Value => {
+    if (name === 'len') return value instanceof Uint8Array || typeof value === 'string' ? value.length : 1;
+    if (name === 'lower') return String(value).toLowerCase();
+    if (name === 'upper') return String(value).toUpperCase();
+    return String(value);
+  };
+  return { name, values: (packet) => inner.values(packet).map(({ value }) => ({ name, value: of(value) })) };
+}
+
+function matching(operand: Operand, pattern: RegExp): Test {
+  return (packet) =>
+    operand.values(packet).some(({ value }) => {
+      const subject = value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : String(value);
+      return pattern.test(subject.slice(0, LONGEST_SUBJECT));
+    });
+}
+
+function includes(value: Value, wanted: Uint8Array): boolean {
+  const bytes = value instanceof Uint8Array ? Buffer.from(value) : Buffer.from(String(value), 'latin1');
+  return bytes.includes(Buffer.from(wanted));
+}
+
+function holds(comparison: string, order: number | undefined): boolean {
+  if (order === undefined) return comparison === 'any_ne';
+  switch (comparison) {
+    case 'eq':
+      return order === 0;
+    case 'any_ne':
+      return order !== 0;
+    case 'lt':
+      return order < 0;
+    case 'le':
+      return order <= 0;
+    case 'gt':
+      return order > 0;
+    default:
+      return order >= 0;
+  }
+}
+
+/** Below, equal, above; undefined: they cannot be compared. */
+function order(a: Value, b: Value): number | undefined {
+  if (a instanceof Uint8Array || b instanceof Uint8Array) {
+    return a instanceof Uint8Array && b instanceof Uint8Array ? Buffer.compare(a, b) : undefined;
+  }
+  if (typeof a === 'string' || typeof b === 'string') return String(a) < String(b) ? -1 : String(a) > String(b) ? 1 : 0;
+  const difference = Number(a) - Number(b);
+  return Number.isNaN(difference) ? undefined : difference;
+}
+
+function numberOf(text: string): number | undefined {
+  if (/^0x[0-9a-f]+$/i.test(text)) return Number.parseInt(text, 16);
+  if (/^0[0-7]+$/.test(text)) return Number.parseInt(text, 8);
+  return /^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : undefined;
+}
+
+/** A value as it was written; what it means depends on the field that it is compared with. */
+class Literal {
+  readonly #text: string;
+  readonly #lower: string;
+  readonly #number: number | undefined;
+  readonly #bytes: Uint8Array | undefined;
+  readonly #network: { readonly bytes: Uint8Array; readonly prefix: number } | undefined;
+  readonly #isString: boolean;
+
+  constructor({ kind, text }: Token) {
+    this.#text = text;
+    this.#lower = text.toLowerCase();
+    this.#isString = kind === 'string';
+    this.#number = this.#isString ? undefined : numberOf(text);
+    const isBytes = !this.#isString && /^[0-9a-f]{2}([:.-][0-9a-f]{2})*$/i.test(text);
+    this.#bytes = isBytes ? Buffer.from(text.replace(/[:.-]/g, ''), 'hex') : undefined;
+    const [head = '', prefix] = text.split('/', 2);
+    const bytes = parseAddress(head);
+    if (bytes !== undefined)
+      this.#network = { bytes, prefix: prefix === undefined ? bytes.length * 8 : Number(prefix) };
+  }
+
+  /** For `contains`: bytes where they were written as bytes, or the characters. */
+  get bytes(): Uint8Array {
+    return this.#bytes !== undefined && /[:.-]/.test(this.#text) ? this.#bytes : Buffer.from(this.#text, 'latin1');
+  }
+
+  compare({ value, text }: InspectedField): number | undefined {
+    switch (typeof value) {
+      case 'number':
+      case 'bigint':
+        if (this.#number !== undefined) return Number(value) - this.#number;
+        return text !== undefined && text.toLowerCase() === this.#lower ? 0 : undefined;
+      case 'boolean':
+        if (this.#lower === 'true' || this.#lower === 'false') return Number(value) - Number(this.#lower === 'true');
+        return this.#number === undefined ? undefined : Number(value) - Number(this.#number !== 0);
+      case 'string':
+        return this.#network !== undefined && !this.#isString ? this.#compareAddress(value) : order(value, this.#text);
+      default: {
+        const wanted = this.#isString ? Buffer.from(this.#text, 'latin1') : this.#bytes;
+        return wanted === undefined ? undefined : Buffer.compare(value, wanted);
+      }
+    }
+  }
+
+  #compareAddress(value: string): number | undefined {
+    const { bytes: wanted, prefix } = this.#network!;
+    const bytes = parseAddress(value);
+    // A text that is no address: as texts.
+    if (bytes === undefined) return order(value, this.#text);
+    if (bytes.length !== wanted.length) return undefined;
+    for (let bit = 0; bit < prefix && bit < wanted.length * 8; bit += 8) {
+      const mask = prefix - bit >= 8 ? 0xff : (0xff00 >> (prefix - bit)) & 0xff;
+      const difference = (bytes[bit >> 3]! & mask) - (wanted[bit >> 3]! & mask);
+      if (difference !== 0) return difference;
+    }
+    return 0;
+  }
+}
