@@ -1,0 +1,320 @@
+// Re-execution: the client of any capture is played against our server. Its requests are taken from the decrypted stream; sequence
+// numbers, TLS and framing are done anew, in virtual time over a link that loses nothing. Deterministic: the same capture, config
+// and seed give the same bytes, which may be recorded like those of a live run.
+
+import { createHash } from 'node:crypto';
+import { createRandomSource } from '../core/random.js';
+import { TLS_1_2, TLS_1_3 } from '../core/tls/config.js';
+import { cipherSuiteName } from '../core/tls/names.js';
+import { CipherSuite } from '../core/tls/suites.js';
+import type { Trace } from '../core/trace.js';
+import type { Stack } from '../core/types.js';
+import { assembleStack, type RunIdentity } from '../io/assemble.js';
+import { nodeCrypto } from '../io/node-crypto.js';
+import { parseAddress } from './addresses.js';
+import { Http1Client } from './client/http1.js';
+import { Http2Client } from './client/http2.js';
+import { ClientError, clientLimits } from './client/limits.js';
+import type { Plan, PlannedRequest } from './client/plan.js';
+import { type ClientSession, ClientTcp } from './client/tcp.js';
+import { TlsClient } from './client/tls.js';
+import { createConversation } from './inspect/conversation.js';
+import type { KeyLog } from './inspect/keys.js';
+import { Inspector, inspectCapture } from './inspect/packets.js';
+import type { RecordedExchange } from './inspect/types.js';
+
+/** A connection of the capture with what was asked on it. */
+export interface RecordedConnection {
+  readonly flow: string;
+  readonly exchanges: readonly RecordedExchange[];
+  /** Number of the packet that completed the response to each; undefined: none did. */
+  readonly answeredAt: readonly (number | undefined)[];
+}
+
+export interface Requests {
+  readonly connections: readonly RecordedConnection[];
+  /** What could not be taken from the capture, as sentences. */
+  readonly missing: readonly string[];
+  /** When the capture began, microseconds since 1970; 0 when it does not say. */
+  readonly startUnixUs: number;
+}
+
+/** Reads all of a capture. Raises CaptureError. */
+export async function readRequests(file: string, keys: KeyLog): Promise<Requests> {
+  const flows = new Map<string, { exchange: RecordedExchange; answeredAt: number | undefined }[]>();
+  const missing: string[] = [];
+  let inspector: Inspector | undefined;
+  const options = {
+    keys,
+    createConversation,
+    onExchange(exchange: RecordedExchange) {
+      const list = flows.get(exchange.flow) ?? [];
+      if (list.length === 0) flows.set(exchange.flow, list);
+      list.push({ exchange, answeredAt: exchange.response?.complete ? inspector!.packet : undefined });
+    },
+  };
+  inspector = new Inspector(options);
+  for await (const packet of inspectCapture(file, options, inspector)) {
+    for (const { code, text } of packet.verdicts) {
+      if (MISSING.has(code)) missing.push(`${packet.flow ?? `packet ${packet.number}`}: ${text}`);
+    }
+  }
+  const connections = [...flows].map(([flow, list]) => {
+    // A pushed response answers a request that the client never sent.
+    const asked = list.filter(({ exchange }) => exchange.streamId === undefined || exchange.streamId % 2 === 1);
+    asked.sort(
+      (a, b) => a.exchange.packet - b.exchange.packet || (a.exchange.streamId ?? 0) - (b.exchange.streamId ?? 0),
+    );
+    return {
+      flow,
+      exchanges: asked.map(({ exchange }) => exchange),
+      answeredAt: asked.map(({ answeredAt }) => answeredAt),
+    };
+  });
+  const { firstNs } = inspector.summary;
+  return { connections, missing, startUnixUs: firstNs === undefined ? 0 : Number(firstNs / 1000n) };
+}
+
+/** Verdicts that say that requests may be lacking. */
+const MISSING = new Set([
+  'no-keys',
+  'no-handshake',
+  'begins-in-the-middle',
+  'http1-gap',
+  'gap',
+  'hpack-lost',
+  'unknown-protocol',
+]);
+
+/** What came of one request. */
+export interface Answer {
+  readonly recorded: RecordedExchange;
+  /** Absent: there was none, and \`why\` says why. */
+  readonly ours: RecordedExchange | undefined;
+  readonly why: string | undefined;
+  /** As it was asked: not always as it was recorded. */
+  readonly notes: readonly string[];
+}
+
+export interface ReExecuteOptions {
+  readonly identity: RunIdentity;
+  readonly trace?: Trace;
+  /** Packets of the new run, in order, and its end: what a recording is made of. */
+  readonly onPacket?: (atUs: number, dir: 'in' | 'out', bytes: Uint8Array) => void;
+  readonly onEnd?: (atUs: number) => void;
+}
+
+/** One connection after the other, in the order of the capture. */
+export function reExecute(connections: readonly RecordedConnection[], options: ReExecuteOptions): Answer[] {
+  const link = new Link(options);
+  const answers = connections.flatMap((connection, index) => link.play(connection, index));
+  link.end();
+  return answers;
+}
+
+/** The way there takes as long as the way back. */
+const ONE_WAY_US = 1_000;
+const FIRST_PORT = 49_152;
+const PORTS = 16_384;
+
+class Link {
+  readonly #options: ReExecuteOptions;
+  readonly #stack: Stack;
+  #nowUs = 0;
+
+  constructor(options: ReExecuteOptions) {
+    this.#options = options;
+    this.#stack = assembleStack(options.identity, options.trace);
+  }
+
+  play(connection: RecordedConnection, index: number): Answer[] {
+    const { exchanges } = connection;
+    const first = exchanges[0];
+    if (first === undefined) return [];
+    const notes: string[] = [];
+    const { config, seed } = this.#options.identity;
+    const random = createRandomSource(nodeCrypto, seed);
+    const flow = `client#${index}`;
+    const plan = planOf(connection);
+    const client: { http: Http1Client | Http2Client | undefined } = { http: undefined };
+    const makeHttp = (isHttp2: boolean): ClientSession => {
+      client.http = isHttp2 ? new Http2Client(plan) : new Http1Client(plan);
+      return client.http;
+    };
+    let session: ClientSession;
+    if (first.secure) {
+      session = new TlsClient(offerOf(first, notes), random, flow, ({ alpn }) => {
+        const isHttp2 = alpn === 'h2';
+        if (isHttp2 !== (first.protocol === 'h2'))
+          notes.push(`asked over ${isHttp2 ? 'HTTP/2' : 'HTTP/1.1'}, which was negotiated`);
+        return makeHttp(isHttp2);
+      });
+    } else session = makeHttp(first.protocol === 'h2');
+
+    const isIpv6 = connection.flow.startsWith('[') && config.address6 !== undefined;
+    const local = parseAddress((isIpv6 ? config.address6 : config.address) ?? '10.0.0.2')!;
+    const remote = parseAddress(isIpv6 ? 'fd00::1' : '10.0.0.1')!;
+    const ports = first.secure ? config.tlsPorts : config.plainPorts;
+    const from = { address: remote, port: FIRST_PORT + (index % PORTS) };
+    const isn = Buffer.from(random.bytes(flow, 'client isn', 4)).readUInt32BE();
+    const tcp = new ClientTcp(from, { address: local, port: ports[0]! }, isn, config.mtu ?? 1500, session);
+    const why = this.#run(tcp);
+    const http = client.http;
+    return exchanges.map((recorded, place) => {
+      const ours = http?.plan.answers[place];
+      const answered = ours?.response === undefined ? undefined : ours;
+      return { recorded, ours: answered, why: answered === undefined ? (why ?? 'no response came') : undefined, notes };
+    });
+  }
+
+  end(): void {
+    this.#options.onEnd?.(this.#nowUs);
+  }
+
+  /** Until the connection is over; what went wrong, if anything. */
+  #run(tcp: ClientTcp): string | undefined {
+    const untilUs = this.#nowUs + clientLimits.conversationUs;
+    let problem: string | undefined;
+    tcp.open();
+    for (let round = 0; round < clientLimits.rounds && !tcp.over; round++) {
+      let moved = false;
+      this.#nowUs += ONE_WAY_US;
+      for (let packet = tcp.shift(); packet !== undefined; packet = tcp.shift()) {
+        moved = true;
+        this.#options.onPacket?.(this.#nowUs, 'in', packet);
+        this.#stack.receive(this.#nowUs, packet);
+      }
+      try {
+        if (this.#drain(tcp)) moved = true;
+        tcp.send();
+      } catch (error) {
+        if (!(error instanceof ClientError)) throw error;
+        problem ??= `${error.layer}: ${error.message}${error.rule === undefined ? '' : ` (${error.rule})`}`;
+        break;
+      }
+      if (moved) continue;
+      const deadlineUs = this.#stack.nextDeadlineUs();
+      if (deadlineUs === undefined || deadlineUs > untilUs) return problem ?? 'the server said nothing more';
+      if (deadlineUs > this.#nowUs) this.#nowUs = deadlineUs;
+      this.#stack.advance(this.#nowUs);
+    }
+    // What the last packets brought about is part of the run.
+    this.#stack.advance(this.#nowUs);
+    this.#drain(undefined);
+    return problem;
+  }
+
+  #drain(tcp: ClientTcp | undefined): boolean {
+    let any = false;
+    for (let out = this.#stack.poll(); out !== undefined; out = this.#stack.poll()) {
+      any = true;
+      this.#options.onPacket?.(out.atUs, 'out', out.frame);
+      tcp?.receive(out.frame.slice());
+    }
+    return any;
+  }
+}
+
+function planOf({ exchanges, answeredAt }: RecordedConnection): PlannedRequest[] {
+  return exchanges.map(({ request, secure, packet }) => ({
+    method: request.method,
+    target: request.target,
+    scheme: secure ? 'https' : 'http',
+    authority: request.authority,
+    headers: request.headers,
+    trailers: request.trailers,
+    content: request.content,
+    // What was answered before this one was sent, as it was recorded.
+    after: answeredAt.flatMap((at, place) => (at !== undefined && at < packet ? [place] : [])),
+  }));
+}
+
+function offerOf(first: RecordedExchange, notes: string[]) {
+  const { tls, protocol } = first;
+  const version = tls?.version ?? 'TLS1.2';
+  if (version !== 'TLS1.2' && version !== 'TLS1.3') notes.push(`${version} was recorded, and 1.2 is asked for`);
+  const code = Object.values(CipherSuite).find((suite) => cipherSuiteName(suite) === tls?.cipherSuite);
+  if (tls !== undefined && code === undefined) notes.push(`${tls.cipherSuite} was recorded, and is not offered`);
+  // What was agreed on is offered, so that it is agreed on again.
+  const agreed = tls?.alpn ?? (protocol === 'h2' ? 'h2' : undefined);
+  return {
+    maxVersion: version === 'TLS1.3' ? TLS_1_3 : TLS_1_2,
+    favouriteSuite: code,
+    alpn: agreed === undefined ? [] : [agreed],
+    serverName: tls?.serverName,
+  } as const;
+}
+
+// ---- recorded against ours ----
+
+export interface Comparison {
+  readonly verdict:
+    | 'same'
+    | 'status differs'
+    | 'content differs'
+    | 'fields differ'
+    | 'not answered'
+    | 'was not answered';
+  readonly fields: readonly {
+    readonly name: string;
+    readonly recorded: string | undefined;
+    readonly ours: string | undefined;
+  }[];
+}
+
+/** Fields that say who and when, not what. */
+export const IGNORED_FIELDS: readonly string[] = [
+  ...[
+    'date',
+    'server',
+    'etag',
+    'last-modified',
+    'connection',
+    'keep-alive',
+    'via',
+    'x-powered-by',
+    'accept-ranges',
+    'vary',
+  ],
+];
+
+export function compareAnswer({ recorded, ours }: Answer, ignored: ReadonlySet<string>): Comparison {
+  const before = recorded.response;
+  const now = ours?.response;
+  if (now === undefined) return { verdict: 'not answered', fields: [] };
+  if (before === undefined) return { verdict: 'was not answered', fields: [] };
+  const fields = fieldDifferences(before.headers, now.headers, ignored);
+  if (before.status !== now.status) return { verdict: 'status differs', fields };
+  if (before.contentLength !== now.contentLength || contentHash(before.content) !== contentHash(now.content)) {
+    return { verdict: 'content differs', fields };
+  }
+  return { verdict: fields.length > 0 ? 'fields differ' : 'same', fields };
+}
+
+/** First half of SHA-256 in hex. */
+export function contentHash(content: Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex').slice(0, 32);
+}
+
+function fieldDifferences(
+  before: RecordedExchange['request']['headers'],
+  now: RecordedExchange['request']['headers'],
+  ignored: ReadonlySet<string>,
+): Comparison['fields'] {
+  const of = (fields: typeof before): Map<string, string> => {
+    const values = new Map<string, string>();
+    for (const [name, value] of fields) {
+      if (ignored.has(name)) continue;
+      const others = values.get(name);
+      values.set(name, others === undefined ? value : `${others}, ${value}`);
+    }
+    return values;
+  };
+  const [recorded, ours] = [of(before), of(now)];
+  const names = new Set([...recorded.keys(), ...ours.keys()]);
+  return [...names]
+    .filter((name) => recorded.get(name) !== ours.get(name))
+    .map((name) => ({ name, recorded: recorded.get(name), ours: ours.get(name) }));
+}
+
+export type { Plan };
