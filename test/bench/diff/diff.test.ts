@@ -1,0 +1,324 @@
+// Comparing captures by what was said: packets made by hand for each rule, and real captures for the whole.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Collector } from '../../../src/bench/diff/collect.js';
+import { collectCapture, compareCaptures, type DiffResult } from '../../../src/bench/diff/diff.js';
+import { FieldChoice } from '../../../src/bench/diff/names.js';
+import type { DiffLevel } from '../../../src/bench/diff/unit.js';
+import { createKeyStore } from '../../../src/bench/inspect/keys.js';
+import type {
+  InspectedField,
+  InspectedLayer,
+  InspectedPacket,
+  RecordedExchange,
+} from '../../../src/bench/inspect/types.js';
+import { projectRoot } from '../../support/live.js';
+
+const test = suite('diff');
+
+type Value = InspectedField['value'];
+const layer = (name: InspectedLayer['name'], ...fields: [string, Value, string?][]): InspectedLayer => ({
+  name,
+  fields: fields.map(([field, value, text]) =>
+    text === undefined ? { name: field, value } : { name: field, value, text },
+  ),
+});
+
+/** A capture of one or more connections; each call of `say` is a packet. */
+class Made {
+  readonly packets: InspectedPacket[] = [];
+
+  say(dir: 'in' | 'out', layers: readonly InspectedLayer[], client = '10.0.0.1:5000', server = '10.0.0.2:443'): this {
+    const number = this.packets.length + 1;
+    const [from, to] = dir === 'in' ? [client, server] : [server, client];
+    const [source, port] = from!.split(':');
+    const below = [
+      layer('ip', ['ip.src', source!], ['ip.dst', to!.split(':')[0]!], ['ip.id', number * 7], ['ip.checksum', number]),
+      layer('tcp', ['tcp.srcport', Number(port)], ['tcp.len', 10], ['tcp.flags.ack', true]),
+    ];
+    this.packets.push({
+      number,
+      timeNs: undefined,
+      atUs: number * 1000,
+      linkType: 101,
+      bytes: new Uint8Array(0),
+      originalLength: 0,
+      fileOffset: 0,
+      flow: `${client}>${server}#0`,
+      layers: [...below, ...layers],
+      events: [],
+      verdicts: [],
+    });
+    return this;
+  }
+}
+
+const TYPES = [
+  'DATA',
+  'HEADERS',
+  'PRIORITY',
+  'RST_STREAM',
+  'SETTINGS',
+  'PUSH_PROMISE',
+  'PING',
+  'GOAWAY',
+  'WINDOW_UPDATE',
+];
+
+function frame(type: string, streamId: number, ...fields: [string, Value, string?][]): InspectedLayer {
+  const code = TYPES.indexOf(type);
+  return layer(
+    'http2',
+    ['http2.stream', ''],
+    ['http2.length', 9],
+    ['http2.type', code, type],
+    ['http2.streamid', streamId],
+    ...fields,
+  );
+}
+
+const list = (headers: Record<string, string>): [string, Value][] =>
+  Object.entries(headers).flatMap(([name, value]): [string, Value][] => [
+    ['http2.header.name', name],
+    ['http2.header.value', value],
+  ]);
+const headers = (streamId: number, of: Record<string, string>): InspectedLayer =>
+  frame('HEADERS', streamId, ...list(of));
+const get = (streamId: number, path: string): InspectedLayer => headers(streamId, { ':method': 'GET', ':path': path });
+const data = (streamId: number, text: string, last = false): InspectedLayer =>
+  frame('DATA', streamId, ['http2.flags.end_stream', last], ['http2.data.data', new TextEncoder().encode(text)]);
+
+function compare(a: Made, b: Made, level: DiffLevel = 'stream', ignore: string[] = []): DiffResult {
+  const options = { level, ignore };
+  const collect = (made: Made) => {
+    const collector = new Collector(level, new FieldChoice(level, ignore));
+    for (const packet of made.packets) collector.packet(packet);
+    return collector.finish();
+  };
+  return compareCaptures(collect(a), collect(b), options);
+}
+
+const shown = ({ entries }: DiffResult): string[] =>
+  entries.map(({ field, a, b, lane }) => `${lane}: ${field} ${a} | ${b}`);
+
+function exchange(made: Made, streamId: number, path: string, more: Record<string, string> = {}): Made {
+  return made
+    .say('in', [get(streamId, path)])
+    .say('out', [headers(streamId, { ':status': '200', server: 'one', ...more }), data(streamId, `of ${path}`, true)]);
+}
+
+test('the same frames: nothing, whatever the packets are like', () => {
+  const made = () => exchange(exchange(new Made(), 1, '/a'), 3, '/b');
+  assert.is(compare(made(), made()).count, 0);
+  const result = compare(made(), made(), 'packet');
+  assert.is(result.count, 0);
+  assert.is(result.conversations, 1);
+});
+
+test('a header field that differs is named with its frame, its packet and its RFC section', () => {
+  const result = compare(
+    exchange(new Made(), 1, '/a'),
+    exchange(new Made(), 1, '/a', { server: 'two', 'x-more': '1' }),
+  );
+  assert.equal(shown(result), [
+    'stream 1 (GET /a): http2.headers.server "one" | "two"',
+    'stream 1 (GET /a): http2.headers.x_more absent | "1"',
+  ]);
+  const [entry] = result.entries;
+  assert.is(entry!.section, 'RFC 9113 §8.2');
+  assert.is(entry!.placeA!.packet, 2);
+  assert.is(entry!.placeB!.packet, 2);
+  assert.is(entry!.from, 'server');
+  assert.is(entry!.layer, 'http2');
+});
+
+test('a request more is one difference, though the streams behind it have other numbers', () => {
+  const a = exchange(exchange(new Made(), 1, '/a'), 3, '/b');
+  const b = exchange(exchange(exchange(new Made(), 1, '/a'), 3, '/new'), 5, '/b');
+  assert.equal(shown(compare(a, b)), ['stream 3 (GET /new): http2.type absent | HEADERS (GET /new)']);
+  assert.equal(shown(compare(b, a)), ['stream 3 (GET /new): http2.type HEADERS (GET /new) | absent']);
+});
+
+test('a frame more is one difference', () => {
+  const settings = (value: number) =>
+    frame('SETTINGS', 0, ['http2.settings.id', 3], ['http2.settings.max_concurrent_streams', value]);
+  const ping = frame('PING', 0, ['http2.ping', Uint8Array.of(1, 2, 3)]);
+  const a = new Made().say('out', [settings(100)]).say('out', [settings(200)]);
+  const b = new Made()
+    .say('out', [settings(100)])
+    .say('out', [ping])
+    .say('out', [settings(200)]);
+  assert.equal(shown(compare(a, b)), ['http2: http2.type absent | PING']);
+});
+
+test('where content is cut into frames follows the timing; what it is does not', () => {
+  const a = new Made().say('in', [get(1, '/')]).say('out', [data(1, 'hello '), data(1, 'world', true)]);
+  const b = new Made()
+    .say('in', [get(1, '/')])
+    .say('out', [data(1, 'hel')])
+    .say('out', [data(1, 'lo world', true)]);
+  assert.is(compare(a, b).count, 0);
+  const other = new Made().say('in', [get(1, '/')]).say('out', [data(1, 'hello wOrld', true)]);
+  assert.equal(shown(compare(a, other)), [
+    'stream 1 (GET /): http2.data.data "hello world" at byte 0 of 11 | "hello wOrld" at byte 0 of 11',
+  ]);
+  assert.ok(compare(a, b, 'packet').count > 0);
+});
+
+test('streams of one connection may interleave as they like', () => {
+  const a = new Made().say('in', [get(1, '/a'), get(3, '/b')]).say('out', [data(1, 'a', true), data(3, 'b', true)]);
+  const b = new Made().say('in', [get(1, '/a'), get(3, '/b')]).say('out', [data(3, 'b', true), data(1, 'a', true)]);
+  assert.is(compare(a, b).count, 0);
+});
+
+test('a list tells what it lacks, and another order', () => {
+  const hello = (...suites: number[]) =>
+    layer(
+      'tls',
+      ['tls.record.version', 0x301],
+      ['tls.handshake', ''],
+      ['tls.handshake.type', 1, 'ClientHello'],
+      ['tls.handshake.random', Uint8Array.of(suites.length)],
+      ...suites.map((suite): [string, Value, string] => ['tls.handshake.ciphersuite', suite, `S${suite}`]),
+    );
+  const capture = (...suites: number[]) => new Made().say('in', [hello(...suites)]);
+  assert.equal(shown(compare(capture(1, 2, 3), capture(1, 3))), ['tls: tls.handshake.ciphersuite 2 (S2) | absent']);
+  assert.equal(shown(compare(capture(1, 2, 3), capture(1, 4, 3))), ['tls: tls.handshake.ciphersuite 2 (S2) | 4 (S4)']);
+  assert.equal(shown(compare(capture(1, 2), capture(2, 1))), [
+    'tls: tls.handshake.ciphersuite in this order: 1 (S1), 2 (S2) | 2 (S2), 1 (S1)',
+  ]);
+  // RFC 8701: one value of GREASE is as good as another.
+  assert.is(compare(capture(0x1a1a, 1), capture(0xdada, 1)).count, 0);
+  // What is random is compared at level packet.
+  assert.is(compare(capture(1, 2), capture(1, 2), 'packet').count, 0);
+  assert.ok(
+    shown(compare(capture(1, 2, 3), capture(1, 3), 'packet')).some((line) => line.includes('tls.handshake.random')),
+  );
+});
+
+test('ignored names go with all below them', () => {
+  const a = exchange(new Made(), 1, '/a');
+  const b = exchange(new Made(), 1, '/a', { server: 'two', 'x-more': '1' });
+  assert.equal(shown(compare(a, b, 'stream', ['http2.headers.server'])), [
+    'stream 1 (GET /a): http2.headers.x_more absent | "1"',
+  ]);
+  assert.is(compare(a, b, 'stream', ['http2.headers']).count, 0);
+  assert.is(compare(a, b, 'stream', ['http2.headers.s*', 'http2.headers.x_*']).count, 0);
+  assert.is(compare(a, b, 'stream', ['http2.headers.serv']).count, 2);
+  const choice = new FieldChoice('packet', ['tcp.options.timestamps']);
+  assert.is(choice.of('tcp.options.timestamp.tsval'), 'ignore');
+});
+
+test('at level packet checksums and lengths are told only where nothing else explains them', () => {
+  const a = new Made().say('in', []);
+  const b = new Made().say('in', []).say('in', []);
+  b.packets.shift();
+  assert.equal(
+    compare(a, b, 'packet').entries.map(({ field }) => field),
+    ['ip.id'],
+  );
+  assert.equal(
+    compare(a, b, 'packet', ['ip.id']).entries.map(({ field }) => field),
+    ['ip.checksum'],
+  );
+});
+
+test('conversations are matched by what was asked of whom, not by their place', () => {
+  const made = (...order: [client: string, path: string][]): Made => {
+    const capture = new Made();
+    for (const [client, path] of order) {
+      capture.say('in', [get(1, path)], client).say('out', [data(1, `of ${path}`, true)], client);
+    }
+    return capture;
+  };
+  const a = made(['10.0.0.1:1', '/a'], ['10.0.0.1:2', '/b'], ['10.0.0.1:3', '/c']);
+  const b = made(['10.0.0.1:7', '/c'], ['10.0.0.1:8', '/a'], ['10.0.0.1:9', '/b']);
+  assert.is(compare(a, b).count, 0);
+  assert.is(compare(a, b).conversations, 3);
+  const result = compare(a, made(['10.0.0.1:8', '/a'], ['10.0.0.1:9', '/b']));
+  assert.equal(shown(result), [': conversation 10.0.0.1:3>10.0.0.2:443#0 (GET /c) | absent']);
+});
+
+test('groups count, and have the first of each', () => {
+  const a = exchange(exchange(new Made(), 1, '/a'), 3, '/b');
+  const b = exchange(exchange(new Made(), 1, '/a', { server: 'x' }), 3, '/b', { server: 'x' });
+  const { groups, count } = compare(a, b);
+  assert.is(count, 2);
+  assert.equal(
+    groups.map(({ field, count, first }) => [field, count, first.placeA?.packet]),
+    [['http2.headers.server', 2, 2]],
+  );
+});
+
+test('at level http an exchange over HTTP/1.1 is compared with one over HTTP/2', () => {
+  const made = (protocol: 'h2' | 'http/1.1', status: number, date: string): RecordedExchange => {
+    const message = { trailers: [], content: Uint8Array.of(1), contentLength: 1, complete: true };
+    const connection: [string, string][] = protocol === 'h2' ? [] : [['connection', 'close']];
+    return {
+      flow: 'f',
+      packet: 1,
+      protocol,
+      secure: true,
+      request: { ...message, method: 'GET', target: '/', authority: 'a', headers: connection },
+      response: { ...message, status, headers: [['date', date], ...connection] },
+    };
+  };
+  const of = (one: RecordedExchange) => {
+    const collector = new Collector('http', new FieldChoice('http', []));
+    collector.onExchange(one);
+    return collector.finish();
+  };
+  const options = { level: 'http', ignore: [] } as const;
+  assert.is(compareCaptures(of(made('h2', 200, 'x')), of(made('http/1.1', 200, 'y')), options).count, 0);
+  const result = compareCaptures(of(made('h2', 200, 'x')), of(made('http/1.1', 404, 'y')), options);
+  assert.equal(shown(result), ['request 1 (GET /): http.response.code 200 | 404']);
+});
+
+test('a capture that was too large says nothing of what the other has at its end', () => {
+  const full = (made: Made, fullAtPacket: number | undefined) => {
+    const collector = new Collector('stream', new FieldChoice('stream', []));
+    for (const packet of made.packets) collector.packet(packet);
+    return { ...collector.finish(), fullAtPacket };
+  };
+  const ping = frame('PING', 0);
+  const a = full(new Made().say('in', [ping]), 2);
+  const b = full(new Made().say('in', [ping]).say('in', [ping]), undefined);
+  const result = compareCaptures(a, b, { level: 'stream', ignore: [] });
+  assert.is(result.count, 0);
+  assert.is(result.notCompared, 1);
+  assert.is(compareCaptures(b, a, { level: 'stream', ignore: [] }).count, 0);
+});
+
+const capture = (name: string): string => `${projectRoot}/fixtures/${name}`;
+
+for (const level of ['packet', 'stream', 'http'] as const) {
+  test(`real captures: one is the same as itself at level ${level}`, async () => {
+    for (const name of [
+      'captures/h2-three.pcapng',
+      'foreign/nginx-h2-tls13.pcapng',
+      'foreign/node-h1-chunked.pcapng',
+    ]) {
+      const options = { level, ignore: [] };
+      const [a, b] = [
+        await collectCapture(capture(name), createKeyStore(), options),
+        await collectCapture(capture(name), createKeyStore(), options),
+      ];
+      const result = compareCaptures(a, b, options);
+      assert.is(result.count, 0, name);
+      assert.ok(result.units > 0, name);
+    }
+  });
+}
+
+test('real captures: two requests more are two differences', async () => {
+  const options = { level: 'stream', ignore: ['http2.data'] } as const;
+  const a = await collectCapture(capture('captures/h2.pcapng'), createKeyStore(), options);
+  const b = await collectCapture(capture('captures/h2-three.pcapng'), createKeyStore(), options);
+  assert.equal(shown(compareCaptures(a, b, options)), [
+    'stream 3 (GET /headers): http2.type absent | HEADERS (GET /headers)',
+    'stream 5 (GET /bytes/2000): http2.type absent | HEADERS (GET /bytes/2000)',
+  ]);
+});
+
+test.run();
