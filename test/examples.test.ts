@@ -20,6 +20,20 @@ test('a test that feeds bytes and asserts frames', async () => {
   assert.match(out.stdout, /HEADERS flags=4 stream=1\nDATA flags=1 stream=1\n$/);
 });
 
+test('tests of one’s own under uvu', async () => {
+  const out = await node('my-app.uvu.test.mjs');
+  assert.is(out.code, 0, out.stdout + out.stderr);
+  assert.match(out.stdout, /Passed: +3\n/);
+});
+
+test('tests of one’s own under node:test', async () => {
+  const out = await run(process.execPath, ['--test', '--test-reporter=tap', 'examples/my-client.node.test.mjs'], {
+    timeoutMs: 20_000,
+  });
+  assert.is(out.code, 0, out.stdout + out.stderr);
+  assert.match(out.stdout, /# pass [12]\n# fail 0\n/);
+});
+
 testWith(
   test,
   ['root', 'tun', 'namespaces', ...needCommands('ip', 'nsenter', 'curl')],

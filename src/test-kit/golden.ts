@@ -1,0 +1,50 @@
+// Golden texts: a file beside the test that a person has read once. WIREBENCH_UPDATE=1 writes it anew.
+
+import { AssertionError } from 'node:assert';
+import { existsSync } from 'node:fs';
+import { compareGolden, type GoldenDifference, updateGolden } from '../bench/golden.js';
+import { printable } from '../cli/text.js';
+
+export function isUpdating(): boolean {
+  return process.env.WIREBENCH_UPDATE === '1';
+}
+
+/** Where nobody would look at a file that is written for the first time. */
+export function isContinuousIntegration(): boolean {
+  return process.env.CI === 'true';
+}
+
+/**
+ * Passes when `file` holds exactly `text`. With WIREBENCH_UPDATE=1 the file is written and passes. A file that is not there
+ * is written too, and told of on standard error, except under CI=true, where it fails: nobody would read it there. Raises
+ * AssertionError that names the first line that differs.
+ */
+export function expectGolden(file: string, text: string): void {
+  const isMissing = !existsSync(file);
+  const difference = compareGolden(file, text);
+  if (difference === undefined && !isMissing) return;
+  if (isUpdating() || (isMissing && !isContinuousIntegration())) {
+    updateGolden(file, text);
+    process.stderr.write(`wirebench: ${file} was written; read it before you commit it\n`);
+    return;
+  }
+  throw new AssertionError({
+    message: (difference === undefined || isMissing ? [`${file} is missing`, MAKE] : goldenLines(difference)).join(
+      '\n',
+    ),
+    actual: text,
+    operator: 'expectGolden',
+    stackStartFn: expectGolden,
+  });
+}
+
+const MAKE = 'run the test once with WIREBENCH_UPDATE=1, read the file, and commit it';
+
+export function goldenLines({ file, line, golden, now }: GoldenDifference): string[] {
+  return [
+    `${file} line ${line}:`,
+    `  golden: ${golden === undefined ? '(ends here)' : printable(golden)}`,
+    `  now:    ${now === undefined ? '(ends here)' : printable(now)}`,
+    '  if the change is meant: WIREBENCH_UPDATE=1, and read the difference before you commit it',
+  ];
+}

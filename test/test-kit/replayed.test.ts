@@ -1,0 +1,148 @@
+// wirebench/test: recordings as tests, and golden texts.
+
+import { AssertionError } from 'node:assert';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { dissectPacket } from '../../src/bench/dissect-packet.js';
+import { readRecording } from '../../src/bench/recording.js';
+import { CaptureError } from '../../src/io/capture.js';
+import { expectGolden, expectIdentical, replayFile } from '../../src/test-kit/index.js';
+import { projectRoot, withFolder } from '../support/live.js';
+
+const captures = join(projectRoot, 'fixtures/captures');
+
+/** The environment decides; the runner's own must not. */
+async function withEnvironment(env: Readonly<Record<string, string>>, body: () => Promise<void>): Promise<void> {
+  const names = ['CI', 'WIREBENCH_UPDATE'];
+  const before = names.map((name) => process.env[name]);
+  for (const name of names) delete process.env[name];
+  Object.assign(process.env, env);
+  try {
+    await body();
+  } finally {
+    names.forEach((name, i) => {
+      if (before[i] === undefined) delete process.env[name];
+      else process.env[name] = before[i];
+    });
+  }
+}
+
+async function failure(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+  } catch (error) {
+    assert.instance(error, AssertionError);
+    return (error as AssertionError).message;
+  }
+  throw new Error('nothing was raised');
+}
+
+/** A copy of h2.pcapng whose recorded ServerHello has another random. */
+async function changedCopy(folder: string): Promise<string> {
+  const original = join(captures, 'h2.pcapng');
+  const file = join(folder, 'changed.pcapng');
+  const bytes = readFileSync(original);
+  for await (const item of readRecording(original)) {
+    if (item.kind !== 'packet' || item.dir !== 'out' || item.data.length < 500) continue;
+    const { payload } = dissectPacket(item.data);
+    assert.equal([payload[0], payload[5]], [22, 2], 'a handshake record with a ServerHello');
+    bytes[bytes.indexOf(payload) + 20]! ^= 0x01;
+    break;
+  }
+  writeFileSync(file, bytes);
+  return file;
+}
+
+test('a recording is identical, its golden logs too', async () => {
+  await withEnvironment({ CI: 'true' }, async () => {
+    let events = 0;
+    const result = await expectIdentical(join(captures, 'h2.pcapng'), { trace: () => events++ });
+    assert.is(result.identical, true);
+    assert.equal([result.difference, result.golden], [[], []]);
+    assert.ok(result.packets > 10 && result.durationUs > 0 && result.complete);
+    assert.is(events, readFileSync(join(captures, 'h2.jsonl'), 'utf8').split('\n').length - 2 + secrets());
+  });
+});
+
+/** Secrets are told, and are in no golden log. */
+function secrets(): number {
+  return (readFileSync(join(captures, 'h2.pcapng'), 'latin1').match(/CLIENT_RANDOM /g) ?? []).length;
+}
+
+test('a difference is a result, and an assertion with packet, layer and field', async () => {
+  await withFolder(async (folder) => {
+    const file = await changedCopy(folder);
+    await withEnvironment({}, async () => {
+      const result = await replayFile(file);
+      assert.is(result.identical, false);
+      assert.match(
+        result.difference[0]!,
+        /^packet \d+ \(\+\d+\.\d{6} s\) TLS ServerHello\.random: recorded 0x.+, now 0x/,
+      );
+      const message = await failure(expectIdentical(file));
+      assert.ok(message.startsWith(`${file}: the replay is not identical\n  packet `), message);
+      assert.is(await failure(expectIdentical(result)), message, 'of a file or of its result');
+      assert.is(await failure(expectIdentical(replayFile(file))), message);
+    });
+  });
+});
+
+test('golden logs: missing passes, but not under CI; an update writes them; another line is named', async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, 'h2.pcapng');
+    copyFileSync(join(captures, 'h2.pcapng'), file);
+    await withEnvironment({}, () => expectIdentical(file).then(() => {}));
+    await withEnvironment({ CI: 'true' }, async () => {
+      const message = await failure(expectIdentical(file));
+      assert.match(message, /h2\.jsonl is missing; WIREBENCH_UPDATE=1 writes it\n.*h2\.log is missing/);
+      await expectIdentical(file, { golden: 'none' });
+    });
+    await withEnvironment({ WIREBENCH_UPDATE: '1' }, () => expectIdentical(file).then(() => {}));
+    const log = join(folder, 'h2.log');
+    assert.is(readFileSync(log, 'utf8'), readFileSync(join(captures, 'h2.log'), 'utf8'));
+    writeFileSync(log, readFileSync(log, 'utf8').replace('SYN', 'NYS'));
+    await withEnvironment({ CI: 'true' }, async () => {
+      const result = await replayFile(file);
+      assert.is(result.golden.length, 1);
+      assert.match(result.golden[0]!.golden!, /NYS/);
+      assert.match(await failure(expectIdentical(result)), /h2\.log line \d+:\n +golden: .*NYS.*\n +now: .*SYN/);
+    });
+  });
+});
+
+test('a file that is no recording is an error of its own', async () => {
+  try {
+    await replayFile(join(captures, 'README.md'));
+  } catch (error) {
+    assert.instance(error, CaptureError);
+    return;
+  }
+  throw new Error('nothing was raised');
+});
+
+test('golden texts: written at first, compared then, missing under CI is a failure', async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, 'a.txt');
+    await withEnvironment({ CI: 'true' }, async () => {
+      assert.match(
+        await failure(Promise.resolve().then(() => expectGolden(file, 'a\n'))),
+        /a\.txt is missing\nrun the/,
+      );
+      assert.not(existsSync(file));
+    });
+    await withEnvironment({}, async () => {
+      expectGolden(file, 'a\nb\n');
+      assert.is(readFileSync(file, 'utf8'), 'a\nb\n');
+      expectGolden(file, 'a\nb\n');
+      const message = await failure(Promise.resolve().then(() => expectGolden(file, 'a\nc\n')));
+      assert.match(message, /a\.txt line 2:\n {2}golden: b\n {2}now: {4}c\n/);
+      assert.is(readFileSync(file, 'utf8'), 'a\nb\n', 'it is not changed unasked');
+    });
+    await withEnvironment({ WIREBENCH_UPDATE: '1', CI: 'true' }, async () => expectGolden(file, 'a\nc\n'));
+    assert.is(readFileSync(file, 'utf8'), 'a\nc\n');
+  });
+});
+
+test.run();
