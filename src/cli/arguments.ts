@@ -10,9 +10,22 @@ import type { TcpConfig } from '../core/tcp/config.js';
 import type { Layer } from '../core/trace.js';
 import { type CertOptions, certOptions } from './cert-options.js';
 import type { ColorFlag } from './colors.js';
-import { COMMANDS, type CommandName, type CommandSpec, GLOBAL_OPTIONS, type OptionSpec } from './commands.js';
+import {
+  COMMANDS,
+  type CommandName,
+  type CommandSpec,
+  GLOBAL_OPTIONS,
+  type OptionSpec,
+  TLS_OPTIONS,
+} from './commands.js';
+import { type DiffCommandOptions, diffOptions } from './diff-options.js';
+import { completionShell, type DoctorOptions, doctorOptions, type Shell } from './doctor-options.js';
 import { faultPlan } from './fault.js';
 import { helpText } from './help.js';
+import { type InspectOptions, inspectOptions } from './inspect-options.js';
+import { type ReExecuteOptions, reExecuteOptions } from './re-execute-options.js';
+import { type RecordOptions, recordOptions } from './record-options.js';
+import { type ReplayOptions, replayOptions } from './replay-options.js';
 import { tcpKnobs } from './tcp-knobs.js';
 import { type TlsServeOptions, tlsServeOptions } from './tls-options.js';
 import {
@@ -78,21 +91,23 @@ export interface ServeOptions extends DisplayOptions {
   /** A module of the user's own that answers. */
   readonly app: string | undefined;
   readonly record: string | undefined;
+  /** Where config, seed and start time are written, for captures that others take of the run. */
+  readonly manifest: string | undefined;
   readonly keylog: string | undefined;
   readonly tls: TlsServeOptions;
-}
-
-export interface ReplayOptions extends DisplayOptions {
-  /** At least one. */
-  readonly captures: readonly string[];
-  readonly update: boolean;
 }
 
 /** `notices` are single lines for stderr: options that have no effect here. */
 export type Arguments =
   | { readonly command: 'serve'; readonly options: ServeOptions; readonly notices: readonly string[] }
   | { readonly command: 'replay'; readonly options: ReplayOptions; readonly notices: readonly string[] }
+  | { readonly command: 're-execute'; readonly options: ReExecuteOptions; readonly notices: readonly string[] }
+  | { readonly command: 'inspect'; readonly options: InspectOptions; readonly notices: readonly string[] }
+  | { readonly command: 'diff'; readonly options: DiffCommandOptions; readonly notices: readonly string[] }
   | { readonly command: 'cert'; readonly options: CertOptions; readonly notices: readonly string[] }
+  | { readonly command: 'record'; readonly options: RecordOptions; readonly notices: readonly string[] }
+  | { readonly command: 'doctor'; readonly options: DoctorOptions; readonly notices: readonly string[] }
+  | { readonly command: 'completion'; readonly shell: Shell }
   | { readonly command: 'help'; readonly text: string }
   | { readonly command: 'version' };
 
@@ -114,20 +129,29 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
         throw new UsageError(`serve takes no arguments, but ${quoted(given.positional[0]!)} was given`);
       }
       return { command: 'serve', ...serveOptions(given, env) };
-    case 'replay':
-      if (given.positional.length === 0)
-        throw new UsageError('replay: no capture was given', 'Usage: wirebench replay CAPTURE...');
-      return {
-        command: 'replay',
-        options: {
-          captures: given.positional.map((name) => fileName('replay', name)),
-          update: given.on('update'),
-          ...displayOptions(given, env, 'none'),
-        },
-        notices: [],
-      };
+    case 'replay': {
+      const again = reExecuteOptions(given, TLS_OPTIONS);
+      if (again !== undefined) return { command: 're-execute', options: again, notices: [] };
+      const options = replayOptions(given, displayOptions(given, env, 'none'), env);
+      // Before anything is read: what is wrong in it is wrong usage.
+      if (options.server.serve !== undefined) parseArguments(['serve', ...options.server.serve], {});
+      return { command: 'replay', options, notices: [] };
+    }
+    case 'inspect':
+      return { command: 'inspect', options: inspectOptions(given, displayOptions(given, env, 'pretty')), notices: [] };
+    case 'diff':
+      return { command: 'diff', options: diffOptions(given, displayOptions(given, env, 'pretty')), notices: [] };
     case 'cert':
       return { command: 'cert', options: certOptions(given), notices: [] };
+    case 'record': {
+      // What clients write into SSLKEYLOGFILE is theirs, and nobody can be asked to go on.
+      const options = recordOptions(given, (mode) => serveOptions(given, {}, mode));
+      return { command: 'record', options, notices: [] };
+    }
+    case 'doctor':
+      return { command: 'doctor', options: doctorOptions(given), notices: [] };
+    case 'completion':
+      return { command: 'completion', shell: completionShell(given) };
     default:
       return spec.name satisfies never;
   }
@@ -147,10 +171,25 @@ const TUN_ONLY = [
   'tcp',
   'fault',
 ];
-const NOT_IN_STD = ['seed', 'keylog', 'strict-sni', 'alpn', 'log', 'layers', 'pause', 'verbose', 'debug', 'color'];
+const NOT_IN_STD = [
+  'manifest',
+  'seed',
+  'keylog',
+  'strict-sni',
+  'alpn',
+  'log',
+  'layers',
+  'pause',
+  'verbose',
+  'debug',
+  'color',
+];
 
-function serveOptions(given: Given, env: Env): { options: ServeOptions; notices: string[] } {
-  const mode = given.value('mode', (option, text) => oneOf(option, text, ['tun', 'tcp', 'std'] as const)) ?? 'tun';
+function serveOptions(
+  given: Given,
+  env: Env,
+  mode = given.value('mode', (option, text) => oneOf(option, text, ['tun', 'tcp', 'std'] as const)) ?? 'tun',
+): { options: ServeOptions; notices: string[] } {
   const inTun = mode === 'tun';
   if (mode === 'std' && given.has('record')) {
     throw new UsageError('--record: mode std cannot be recorded', 'Modes tun and tcp can.');
@@ -180,6 +219,7 @@ function serveOptions(given: Given, env: Env): { options: ServeOptions; notices:
     root: given.value('root', fileName),
     app: given.value('app', fileName),
     record: given.value('record', fileName),
+    manifest: given.value('manifest', fileName),
     keylog: given.value('keylog', fileName) ?? (env.SSLKEYLOGFILE || undefined),
     tls: tlsServeOptions(given),
     ...displayOptions(given, env, 'pretty'),
@@ -230,6 +270,7 @@ interface Words {
 /** What `--no-...` stands for, where there is one. */
 const NEGATED: ReadonlyMap<string, { readonly option: string; readonly means: string }> = new Map([
   ['no-color', { option: 'color', means: '--color==never' }],
+  ['no-golden', { option: 'golden', means: '--golden=false' }],
   ['no-ip6', { option: 'ip6', means: '--ip6=false' }],
   ['no-offload', { option: 'offload', means: '--offload=false' }],
   ['no-resumption', { option: 'resumption', means: '--resumption=false' }],
@@ -304,15 +345,20 @@ function requireOption(spec: CommandSpec, name: string): void {
   const owners = COMMANDS.filter(({ options }) => options.some((option) => option.name === name));
   throw new UsageError(
     `--${name} is no option of ${spec.name}`,
-    `It is one of ${owners.map((owner) => owner.name).join(' and ')}.`,
+    `It is one of ${listText(owners.map((owner) => owner.name))}.`,
   );
 }
 
+/** `a, b and c` */
+function listText(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}
+
 function unknownCommand(word: string): UsageError {
-  if (/\.pcap(ng)?$/.test(word)) {
+  if (/\.pcap(ng)?(\.gz)?$/.test(word)) {
     return new UsageError(
       `unknown command ${quoted(word)}`,
-      `To run a capture again: wirebench replay ${quoted(word)}`,
+      `To run a recording again: wirebench replay ${quoted(word)}; to look into a capture: wirebench inspect ${quoted(word)}`,
     );
   }
   const names = COMMANDS.map((spec) => spec.name);

@@ -1,7 +1,14 @@
 // The commands and options as data: what there is, how it is spelled, what help says about it. arguments.ts reads the
 // command line by this table and help.ts prints it.
 
-export type CommandName = 'serve' | 'replay' | 'cert';
+import { diffSpec } from './diff-options.js';
+import { COMPLETION_SPEC, doctorSpec } from './doctor-options.js';
+import { inspectSpec } from './inspect-options.js';
+import { reExecuteSpecs } from './re-execute-options.js';
+import { recordSpec } from './record-options.js';
+import { replaySpec } from './replay-options.js';
+
+export type CommandName = 'serve' | 'replay' | 'inspect' | 'diff' | 'record' | 'cert' | 'doctor' | 'completion';
 
 export interface OptionSpec {
   /** As in `--local-ip`. */
@@ -21,10 +28,12 @@ export interface CommandSpec {
   readonly name: CommandName;
   readonly usage: string;
   /** What follows the command's name in cac's notation: nothing, one and more, or any number. */
-  readonly positional: '' | ' <...captures>' | ' [...names]';
+  readonly positional: '' | ' <...captures>' | ' [...names]' | ' [...words]' | ' [...command]';
   readonly description: string;
   readonly options: readonly OptionSpec[];
   readonly examples: readonly string[];
+  /** What there is to say about the exit codes of this command. */
+  readonly exitNote?: string;
 }
 
 const LOG_VALUE = 'pretty|json|none';
@@ -51,7 +60,7 @@ function displayOptions(defaultLog: string): OptionSpec[] {
   ];
 }
 
-const TLS_OPTIONS: readonly OptionSpec[] = [
+export const TLS_OPTIONS: readonly OptionSpec[] = [
   {
     name: 'cert',
     value: 'FILE',
@@ -90,118 +99,126 @@ const TLS_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
+const SERVE_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: 'mode',
+    value: 'tun|tcp|std',
+    description:
+      "tun: the whole stack; tcp: TLS and HTTP over the system's sockets; std: the site on Node's own modules",
+    defaultText: 'tun',
+  },
+  { name: 'port', value: 'N', description: 'port that speaks TLS', defaultText: '443; 8443 in modes tcp and std' },
+  {
+    name: 'plain-port',
+    value: 'N',
+    description: 'port that speaks HTTP without TLS',
+    defaultText: '80; none in modes tcp and std',
+  },
+  { name: 'host', value: 'ADDRESS', description: 'where to listen in modes tcp and std', defaultText: '127.0.0.1' },
+  { name: 'dev', value: 'NAME', description: 'name of the TUN device', defaultText: 'wb0' },
+  {
+    name: 'local-ip',
+    value: 'ADDRESS',
+    original: 'localIP',
+    description: 'address of this host on the TUN device',
+    defaultText: '10.0.0.1',
+  },
+  {
+    name: 'remote-ip',
+    value: 'ADDRESS',
+    original: 'remoteIP',
+    description: 'address that wirebench answers on',
+    defaultText: '10.0.0.2',
+  },
+  { name: 'subnet', value: 'N|MASK', description: 'prefix length or mask of the TUN network', defaultText: '24' },
+  {
+    name: 'local-ip6',
+    value: 'ADDRESS',
+    description: 'IPv6 address of this host on the TUN device, in a /64 network',
+    defaultText: 'fd00::1',
+  },
+  {
+    name: 'remote-ip6',
+    value: 'ADDRESS',
+    description: 'IPv6 address that wirebench answers on',
+    defaultText: 'fd00::2',
+  },
+  { name: 'ip6', description: 'answer over IPv6 as well; --no-ip6: IPv4 only', defaultText: 'when the host can' },
+  { name: 'mtu', value: 'BYTES', description: 'MTU of the TUN device', defaultText: '1500' },
+  {
+    name: 'offload',
+    description:
+      'hand the kernel the segments of one flow together (TSO), which is faster; --no-offload: one by one, as a ' +
+      'capture on the device is to show them',
+    defaultText: 'on, off with --fault',
+  },
+  {
+    name: 'fault',
+    value: 'LIST',
+    description:
+      'a bad wire between device and stack, any of: drop=2%, dup=1%, reorder=5%, corrupt=0.5%, delay=20ms, ' +
+      'jitter=5ms, rate=10mbit, in|out|both; joined by commas; once more for the other direction',
+    defaultText: 'none',
+  },
+  {
+    name: 'tcp',
+    value: 'LIST',
+    description:
+      'knobs of TCP: congestion=cubic|reno, recovery=rack|newreno, sack, timestamps, ecn, syncookies=on|off, ' +
+      'window=BYTES, scale=0..14|off, keepalive=60s|off, keepalive-interval=75s, keepalive-probes=9, ' +
+      'user-timeout=30s|off, linger=BYTES; joined by commas',
+    defaultText: 'as Linux has them',
+  },
+  {
+    name: 'seed',
+    value: 'SEED',
+    description: '64 hex digits, or any text (hashed with SHA-256): the same seed and input give the same bytes',
+    defaultText: 'fresh random bytes',
+  },
+  {
+    name: 'root',
+    value: 'DIR',
+    description:
+      'serve the files of a directory: types, ranges, entity tags, index.html; no listings, nothing hidden, no links ' +
+      'that lead out of it; what is not there is for the site',
+    defaultText: 'none',
+  },
+  {
+    name: 'app',
+    value: 'FILE',
+    description:
+      'a module of your own that answers: `export default (request) => response`, also asynchronous; what it does not ' +
+      'answer (undefined) is for the site',
+    defaultText: 'none',
+  },
+  {
+    name: 'record',
+    value: 'FILE',
+    description: 'record the run as pcapng; the file holds the secrets of its connections',
+  },
+  {
+    name: 'manifest',
+    value: 'FILE',
+    description:
+      'write config, seed and start time, with the private key: `replay` needs them for captures that others take of the run',
+  },
+  {
+    name: 'keylog',
+    value: 'FILE',
+    description: 'append TLS secrets in NSS key log format',
+    defaultText: 'SSLKEYLOGFILE, or none',
+  },
+  ...TLS_OPTIONS,
+  ...displayOptions('pretty'),
+];
+
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'serve',
     usage: '[serve] [options]',
     positional: '',
     description: 'Answer live connections (the default command)',
-    options: [
-      {
-        name: 'mode',
-        value: 'tun|tcp|std',
-        description:
-          "tun: the whole stack; tcp: TLS and HTTP over the system's sockets; std: the site on Node's own modules",
-        defaultText: 'tun',
-      },
-      { name: 'port', value: 'N', description: 'port that speaks TLS', defaultText: '443; 8443 in modes tcp and std' },
-      {
-        name: 'plain-port',
-        value: 'N',
-        description: 'port that speaks HTTP without TLS',
-        defaultText: '80; none in modes tcp and std',
-      },
-      { name: 'host', value: 'ADDRESS', description: 'where to listen in modes tcp and std', defaultText: '127.0.0.1' },
-      { name: 'dev', value: 'NAME', description: 'name of the TUN device', defaultText: 'wb0' },
-      {
-        name: 'local-ip',
-        value: 'ADDRESS',
-        original: 'localIP',
-        description: 'address of this host on the TUN device',
-        defaultText: '10.0.0.1',
-      },
-      {
-        name: 'remote-ip',
-        value: 'ADDRESS',
-        original: 'remoteIP',
-        description: 'address that wirebench answers on',
-        defaultText: '10.0.0.2',
-      },
-      { name: 'subnet', value: 'N|MASK', description: 'prefix length or mask of the TUN network', defaultText: '24' },
-      {
-        name: 'local-ip6',
-        value: 'ADDRESS',
-        description: 'IPv6 address of this host on the TUN device, in a /64 network',
-        defaultText: 'fd00::1',
-      },
-      {
-        name: 'remote-ip6',
-        value: 'ADDRESS',
-        description: 'IPv6 address that wirebench answers on',
-        defaultText: 'fd00::2',
-      },
-      { name: 'ip6', description: 'answer over IPv6 as well; --no-ip6: IPv4 only', defaultText: 'when the host can' },
-      { name: 'mtu', value: 'BYTES', description: 'MTU of the TUN device', defaultText: '1500' },
-      {
-        name: 'offload',
-        description:
-          'hand the kernel the segments of one flow together (TSO), which is faster; --no-offload: one by one, as a ' +
-          'capture on the device is to show them',
-        defaultText: 'on, off with --fault',
-      },
-      {
-        name: 'fault',
-        value: 'LIST',
-        description:
-          'a bad wire between device and stack, any of: drop=2%, dup=1%, reorder=5%, corrupt=0.5%, delay=20ms, ' +
-          'jitter=5ms, rate=10mbit, in|out|both; joined by commas; once more for the other direction',
-        defaultText: 'none',
-      },
-      {
-        name: 'tcp',
-        value: 'LIST',
-        description:
-          'knobs of TCP: congestion=cubic|reno, recovery=rack|newreno, sack, timestamps, ecn, syncookies=on|off, ' +
-          'window=BYTES, scale=0..14|off, keepalive=60s|off, keepalive-interval=75s, keepalive-probes=9, ' +
-          'user-timeout=30s|off, linger=BYTES; joined by commas',
-        defaultText: 'as Linux has them',
-      },
-      {
-        name: 'seed',
-        value: 'SEED',
-        description: '64 hex digits, or any text (hashed with SHA-256): the same seed and input give the same bytes',
-        defaultText: 'fresh random bytes',
-      },
-      {
-        name: 'root',
-        value: 'DIR',
-        description:
-          'serve the files of a directory: types, ranges, entity tags, index.html; no listings, nothing hidden, no links ' +
-          'that lead out of it; what is not there is for the site',
-        defaultText: 'none',
-      },
-      {
-        name: 'app',
-        value: 'FILE',
-        description:
-          'a module of your own that answers: `export default (request) => response`, also asynchronous; what it does not ' +
-          'answer (undefined) is for the site',
-        defaultText: 'none',
-      },
-      {
-        name: 'record',
-        value: 'FILE',
-        description: 'record the run as pcapng; the file holds the secrets of its connections',
-      },
-      {
-        name: 'keylog',
-        value: 'FILE',
-        description: 'append TLS secrets in NSS key log format',
-        defaultText: 'SSLKEYLOGFILE, or none',
-      },
-      ...TLS_OPTIONS,
-      ...displayOptions('pretty'),
-    ],
+    options: SERVE_OPTIONS,
     examples: [
       'sudo wirebench                          then: curl -k https://10.0.0.2/',
       '                                        or:   curl -gk https://[fd00::2]/',
@@ -212,17 +229,9 @@ export const COMMANDS: readonly CommandSpec[] = [
       'sudo wirebench --fault drop=3%,delay=10ms,both --seed lecture-4 --record lossy.pcapng',
     ],
   },
-  {
-    name: 'replay',
-    usage: 'replay CAPTURE... [options]',
-    positional: ' <...captures>',
-    description: 'Run recordings again and compare every byte (folders: the .pcapng files in them)',
-    options: [
-      ...displayOptions('none: result lines only'),
-      { name: 'update', description: 'rewrite the golden logs from what is seen now' },
-    ],
-    examples: ['wirebench replay run.pcapng', 'wirebench replay fixtures/captures --log pretty -v'],
-  },
+  replaySpec([...displayOptions('none: result lines only'), ...reExecuteSpecs(TLS_OPTIONS)]),
+  inspectSpec(displayOptions('pretty')),
+  diffSpec(displayOptions('pretty')),
   {
     name: 'cert',
     usage: 'cert [NAME or ADDRESS...] [options]',
@@ -248,6 +257,9 @@ export const COMMANDS: readonly CommandSpec[] = [
       'wirebench cert --out more --ca wirebench-certs/ca.cert.pem --ca-key wirebench-certs/ca.key.pem',
     ],
   },
+  recordSpec(SERVE_OPTIONS),
+  doctorSpec(displayOptions('').find(({ name }) => name === 'color')!),
+  COMPLETION_SPEC,
 ];
 
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [

@@ -2,7 +2,7 @@
 // codes and no defaults that depend on other options.
 
 import type { CAC, Command } from 'cac';
-import { EXIT_CODES } from './commands.js';
+import { COMMANDS, EXIT_CODES } from './commands.js';
 
 /** Help of one command, or of the whole when there is none. Ends in a newline. */
 export function helpText(cli: CAC, command: Command | undefined): string {
@@ -25,6 +25,8 @@ export function helpText(cli: CAC, command: Command | undefined): string {
   );
   sections.push(`Examples:\n${shown.examples.map((example) => `  ${example}`).join('\n')}`);
   sections.push(`Exit codes:\n${columns(EXIT_CODES.map(([code, meaning]) => [String(code), meaning]))}`);
+  const note = COMMANDS.find(({ name }) => name === command?.name)?.exitNote;
+  if (note !== undefined) sections.push(note);
   if (command === undefined) sections.push(`More about a command: ${cli.name} COMMAND --help`);
   return `${sections.join('\n\n')}\n`;
 }

@@ -2,13 +2,11 @@
 // The command. Reads its arguments, runs one of the commands, and turns every error into a message that says what to do
 // and a documented exit code. Standard output is data, standard error is what is said about it.
 
-import { RecordingError } from '../bench/recording.js';
-import { AppError } from '../io/app.js';
-import { CaptureError } from '../io/capture.js';
+import type { RecordingError } from '../bench/recording.js';
+import type { AppError } from '../io/app.js';
+import { CaptureError } from '../io/capture-types.js';
 import { DeviceError, EXIT, FileError } from '../io/errors.js';
 import { parseArguments, UsageError } from './arguments.js';
-import { replay } from './replay.js';
-import { serve } from './serve.js';
 import { version } from './version.js';
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -20,20 +18,57 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'version':
       process.stdout.write(`wirebench ${version()}\n`);
       return EXIT.ok;
-    case 'serve':
+    // Each command loads what it needs and no more: start-up is most of what a small capture takes.
+    case 'serve': {
       for (const notice of parsed.notices) process.stderr.write(`wirebench: ${notice}\n`);
+      const { serve } = await import('./serve.js');
       return serve(parsed.options, outputLost);
-    case 'replay':
+    }
+    case 'replay': {
       void outputLost.then((code) => process.exit(code));
+      const { replay } = await import('./replay.js');
       return replay(parsed.options);
+    }
+    case 'doctor': {
+      const { doctor } = await import('./doctor.js');
+      return doctor(parsed.options);
+    }
+    case 'completion': {
+      const { completionScript } = await import('./completion.js');
+      process.stdout.write(completionScript(parsed.shell));
+      return EXIT.ok;
+    }
+    case 're-execute': {
+      void outputLost.then((code) => process.exit(code));
+      const { reExecuteCaptures } = await import('./re-execute.js');
+      return reExecuteCaptures(parsed.options);
+    }
+    case 'inspect': {
+      void outputLost.then((code) => process.exit(code));
+      const { inspect } = await import('./inspect.js');
+      return inspect(parsed.options);
+    }
+    case 'diff': {
+      void outputLost.then((code) => process.exit(code));
+      const { diff } = await import('./diff.js');
+      return diff(parsed.options);
+    }
     case 'cert': {
-      // What makes certificates takes its time to load, and no other command needs it.
       const { cert } = await import('./cert.js');
       return cert(parsed.options, (text) => void process.stdout.write(text));
+    }
+    case 'record': {
+      const { record } = await import('./record.js');
+      return record(parsed.options);
     }
     default:
       return parsed satisfies never;
   }
+}
+
+/** For errors of modules that were perhaps never loaded. */
+function isNamed<Kind extends Error>(error: unknown, name: Kind['name']): error is Kind {
+  return error instanceof Error && error.name === name;
 }
 
 /** What to print for an error, and the exit code. */
@@ -42,10 +77,10 @@ function explain(error: unknown): { lines: readonly string[]; code: number } {
     const help = 'wirebench --help lists the commands and options';
     return { lines: [error.message, error.suggestion ?? help], code: EXIT.usage };
   }
-  if (error instanceof AppError) return { lines: [error.message, error.advice], code: EXIT.usage };
+  if (isNamed<AppError>(error, 'AppError')) return { lines: [error.message, error.advice], code: EXIT.usage };
   if (error instanceof DeviceError) return { lines: [error.message, error.advice], code: EXIT.device };
   if (error instanceof FileError) return { lines: [error.message, error.advice], code: EXIT.unreadable };
-  if (error instanceof CaptureError || error instanceof RecordingError) {
+  if (error instanceof CaptureError || isNamed<RecordingError>(error, 'RecordingError')) {
     return { lines: [error.message], code: EXIT.unreadable };
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -1,213 +1,132 @@
-// `wirebench replay`: runs recordings again, compares every outbound packet and the golden logs, and says what differs.
+// `wirebench replay`: runs recordings again, compares every outbound packet and the golden logs, and has it reported.
 
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { describeMismatch } from '../bench/compare.js';
-import { compareGolden, type GoldenDifference, goldenFiles, hasGolden, updateGolden } from '../bench/golden.js';
-import type { RecordingManifest } from '../bench/recording.js';
-import { type ReplayResult, replayRecording } from '../bench/replay.js';
-import type { Trace } from '../core/trace.js';
-import type { RunConfig } from '../io/assemble.js';
-import { CaptureError } from '../io/capture.js';
+import { CaptureError } from '../io/capture-types.js';
 import { EXIT } from '../io/errors.js';
-import type { ReplayOptions } from './arguments.js';
-import { createConsoleRenderer, type Renderer } from './console.js';
-import { createJsonlRenderer } from './jsonl.js';
 import { createOutput, type Output } from './output.js';
-import { createShown, type ManifestFields, type Shown } from './show.js';
-import { counted, grouped, printable, secondsText } from './text.js';
+import { captureFiles } from './replay-files.js';
+import { type OneOptions, type Outcome, outcomeWithout, replayOne } from './replay-one.js';
+import { jobsFor, type ReplayOptions } from './replay-options.js';
+import { runPool } from './replay-pool.js';
+import { Progress } from './replay-progress.js';
+import { costText } from './reporters/pretty.js';
+import { hasFailed, type Summary, type Totals } from './reporters/reporter.js';
+import { openReports } from './reporters/reports.js';
+
+/** From here on, and with several jobs, what it took is worth a line. */
+const MANY_CAPTURES = 100;
 
 export async function replay(options: ReplayOptions): Promise<number> {
+  const startedMs = performance.now();
   const output = createOutput(process.stdout);
-  // The JSON log is data for a program: what is said about it goes to the other stream.
-  const say = (line: string): void => {
-    if (options.log === 'json') process.stderr.write(`${line}\n`);
-    else output.write(`${line}\n`);
+  const { files, notices } = captureFiles(options);
+  const jobs = jobsFor(
+    files.filter((file) => typeof file === 'string'),
+    options.jobs,
+  );
+  const reports = await openReports(options, output);
+  for (const notice of notices) process.stderr.write(`wirebench: ${notice}\n`);
+  const progress = new Progress(files.length, options.log === 'none');
+  const totals: Totals = {
+    captures: 0,
+    packets: 0,
+    different: 0,
+    unreadable: 0,
+    goldenDifferent: 0,
+    goldenMissing: 0,
+    crashed: 0,
+    updated: 0,
+    notRun: 0,
   };
-  const totals = { captures: 0, packets: 0, different: 0, unreadable: 0, goldenDifferent: 0, updated: 0 };
-
-  for (const file of expand(options.captures)) {
-    totals.captures++;
-    if (file instanceof CaptureError) {
-      totals.unreadable++;
-      complain(file);
-      continue;
+  try {
+    for await (const outcome of outcomes(files, options, jobs, output)) {
+      count(totals, outcome);
+      progress.clear();
+      // What was complained about and what is printed stay in their order.
+      if (outcome.status === 'unreadable' || outcome.status === 'crashed') output.flush();
+      reports.outcome(outcome);
+      if (outcome.quit || (options.bail && hasFailed(outcome))) break;
+      progress.show(totals);
     }
-    if (options.log === 'pretty') output.write(`== ${file}\n`);
-    try {
-      const { result, golden, updated } = await replayOne(file, options, output);
-      totals.packets += result.packets;
-      if (result.difference) totals.different++;
-      if (golden.length > 0) totals.goldenDifferent++;
-      if (updated) totals.updated++;
-      say(`${file}: ${resultText(result, golden, updated)}`);
-      if (result.difference) for (const line of await describeMismatch(file, result.difference)) say(`  ${line}`);
-      for (const difference of golden) for (const line of goldenLines(difference)) say(`  ${line}`);
-      if (result.quit) {
-        say('ended on request');
-        break;
-      }
-    } catch (error) {
-      if (!(error instanceof CaptureError)) throw error;
-      totals.unreadable++;
-      output.flush();
-      complain(error);
+    progress.clear();
+    const notRun = files.slice(totals.captures).map((file) => (file instanceof CaptureError ? file.file : file));
+    totals.notRun = notRun.length;
+    const summary: Summary = { totals, notRun, cost: costSince(startedMs, jobs) };
+    reports.end(summary);
+    output.flush();
+    if (jobs > 1 || files.length >= MANY_CAPTURES) {
+      process.stderr.write(`wirebench: ${costText(totals.packets, summary.cost)}\n`);
     }
+  } finally {
+    progress.clear();
+    // Raises FileError for a report that could not be written: without it nobody knows what the captures said.
+    reports.close();
   }
-  say(summary(totals));
-  output.flush();
+  if (totals.crashed > 0) return EXIT.internal;
   if (totals.unreadable > 0) return EXIT.unreadable;
-  return totals.different > 0 || totals.goldenDifferent > 0 ? EXIT.different : EXIT.ok;
+  return totals.different + totals.goldenDifferent + totals.goldenMissing > 0 ? EXIT.different : EXIT.ok;
 }
 
-function complain(error: CaptureError): void {
-  process.stderr.write(`wirebench: ${error.message}\n`);
+function costSince(startedMs: number, jobs: number): Summary['cost'] {
+  const { user, system } = process.cpuUsage();
+  return {
+    milliseconds: performance.now() - startedMs,
+    cpuMilliseconds: (user + system) / 1_000,
+    jobs,
+    peakBytes: process.resourceUsage().maxRSS * 1024,
+  };
 }
 
-/** Folders stand for the .pcapng files in them, in the order of their names. */
-function* expand(captures: readonly string[]): Generator<string | CaptureError> {
-  for (const capture of captures) {
-    let names: string[] | undefined;
-    try {
-      if (statSync(capture).isDirectory()) names = readdirSync(capture).sort();
-    } catch {
-      // A file that is not there is complained about when it is read.
+async function* outcomes(
+  files: readonly (string | CaptureError)[],
+  options: ReplayOptions,
+  jobs: number,
+  output: Output,
+): AsyncGenerator<Outcome, void, undefined> {
+  const wantsSequence = options.reporters.some(({ name }) => name === 'github');
+  const { update, golden, log, layers, verbose, debug, color, pause, server } = options;
+  const one: OneOptions = { update, golden, log, layers, verbose, debug, color, pause, server, wantsSequence };
+  const names = files.filter((file) => typeof file === 'string');
+  const pooled = jobs > 1 ? runPool(names, one, jobs) : undefined;
+  try {
+    for (const file of files) {
+      if (file instanceof CaptureError) {
+        yield outcomeWithout(file.file, 'unreadable', [file.message]);
+      } else if (pooled !== undefined) {
+        const next = await pooled.next();
+        if (!next.done) yield next.value;
+      } else {
+        if (log === 'pretty') output.write(`== ${file}\n`);
+        yield await replayOne(file, one, output);
+      }
     }
-    if (names === undefined) {
-      yield capture;
-      continue;
-    }
-    const files = names.filter((name) => name.endsWith('.pcapng'));
-    if (files.length === 0) {
-      const advice = 'Name a folder of recordings, or the files themselves';
-      yield new CaptureError('not-a-recording', capture, 0, 'no .pcapng file in this folder', advice);
-    }
-    for (const name of files) yield join(capture, name);
+  } finally {
+    await pooled?.return();
   }
 }
 
-interface Replayed {
-  readonly result: ReplayResult;
-  readonly golden: readonly GoldenDifference[];
-  readonly updated: boolean;
-}
-
-async function replayOne(file: string, options: ReplayOptions, output: Output): Promise<Replayed> {
-  let shown: Shown | undefined;
-  let golden: GoldenLogs | undefined;
-  let show: Trace | undefined;
-  const wantsGolden = options.update || hasGolden(file);
-  const wantsTrace = wantsGolden || options.log !== 'none' || options.pause.size > 0;
-  const result = await replayRecording(file, {
-    ...(wantsTrace && {
-      trace: (atUs, event) => {
-        show?.(atUs, event);
-        golden?.trace(atUs, event);
-      },
-    }),
-    onManifest(manifest) {
-      const fields = manifestFields(manifest);
-      shown = createShown(options, output, fields);
-      show = shown.trace;
-      if (wantsGolden) golden = new GoldenLogs(fields);
-    },
-    afterInput: () => (shown?.pauser?.hasPending ? shown.pauser.present() : undefined),
-  });
-  shown?.end();
-  // Where the bytes part, the replay ends: its log then lacks the rest, which says nothing more.
-  if (golden === undefined || result.quit || result.difference) return { result, golden: [], updated: false };
-  return options.update
-    ? { result, golden: [], updated: golden.update(file) }
-    : { result, golden: golden.compare(file), updated: false };
-}
-
-/** No version and no time of day: a golden log changes when what it tells of changes, and not before. */
-function manifestFields(manifest: RecordingManifest): ManifestFields {
-  const { mode } = manifest.config as RunConfig;
-  return { format: manifest.format, mode, seed: manifest.seed, startUnixUs: manifest.startUnixUs };
-}
-
-/** Both renderings of one replay, in memory. */
-class GoldenLogs {
-  #jsonl = '';
-  #log = '';
-  readonly #renderers: readonly Renderer[];
-
-  constructor(manifest: ManifestFields) {
-    const jsonl = createJsonlRenderer({
-      manifest,
-      write: (text) => {
-        this.#jsonl += text;
-      },
-    });
-    const log = createConsoleRenderer({
-      color: false,
-      verbose: false,
-      debug: false,
-      write: (text) => {
-        this.#log += text;
-      },
-    });
-    this.#renderers = [jsonl, log];
+function count(totals: Totals, { packets, status, updated }: Outcome): void {
+  totals.captures++;
+  totals.packets += packets;
+  if (updated) totals.updated++;
+  switch (status) {
+    case 'identical':
+      return;
+    case 'different':
+      totals.different++;
+      return;
+    case 'golden':
+      totals.goldenDifferent++;
+      return;
+    case 'no-golden':
+      totals.goldenMissing++;
+      return;
+    case 'unreadable':
+      totals.unreadable++;
+      return;
+    case 'crashed':
+      totals.crashed++;
+      return;
+    default:
+      status satisfies never;
   }
-
-  trace(atUs: number, event: Parameters<Trace>[1]): void {
-    for (const renderer of this.#renderers) renderer(atUs, event);
-  }
-
-  compare(capture: string): GoldenDifference[] {
-    return this.#files(capture)
-      .map(([file, text]) => compareGolden(file, text))
-      .filter((difference) => difference !== undefined);
-  }
-
-  update(capture: string): boolean {
-    return this.#files(capture).reduce((changed, [file, text]) => updateGolden(file, text) || changed, false);
-  }
-
-  #files(capture: string): (readonly [file: string, text: string])[] {
-    for (const renderer of this.#renderers) renderer.end();
-    const { jsonl, log } = goldenFiles(capture);
-    return [
-      [jsonl, this.#jsonl],
-      [log, this.#log],
-    ];
-  }
-}
-
-function resultText(result: ReplayResult, golden: readonly GoldenDifference[], updated: boolean): string {
-  const parts = [counted(result.packets, 'packet'), `${secondsText(result.durationUs)} s`];
-  if (result.difference) parts.push('DIFFERENT');
-  else if (result.quit) parts.push('identical so far');
-  else parts.push('identical');
-  if (golden.length > 0) parts.push('LOG DIFFERENT');
-  if (!result.complete && !result.quit && !result.difference) parts.push('NO END: the run was cut off');
-  if (updated) parts.push('golden logs written');
-  return parts.join(', ');
-}
-
-function goldenLines({ file, line, golden, now }: GoldenDifference): string[] {
-  return [
-    `${file} line ${line}:`,
-    `  golden: ${golden === undefined ? '(ends here)' : printable(golden)}`,
-    `  now:    ${now === undefined ? '(ends here)' : printable(now)}`,
-    '  if the change is meant: replay --update, and read the difference before you commit it',
-  ];
-}
-
-function summary(totals: {
-  captures: number;
-  packets: number;
-  different: number;
-  unreadable: number;
-  goldenDifferent: number;
-  updated: number;
-}): string {
-  const parts = [counted(totals.captures, 'capture'), `${grouped(totals.packets)} packets`];
-  if (totals.different > 0) parts.push(`${totals.different} different`);
-  if (totals.goldenDifferent > 0) parts.push(`${totals.goldenDifferent} with another log`);
-  if (totals.unreadable > 0) parts.push(`${totals.unreadable} unreadable`);
-  if (totals.updated > 0) parts.push(`${totals.updated} golden logs written`);
-  if (totals.different + totals.goldenDifferent + totals.unreadable === 0) parts.push('all identical');
-  return parts.join(', ');
 }

@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
+import { nearestName } from '../bench/nearest.js';
 import { formatAddress6, isHostAddress6, parseAddress6 } from '../core/ip/address.js';
 import type { Layer } from '../core/trace.js';
 
@@ -150,40 +151,14 @@ export function nearest(
   choices: readonly string[],
   show = (choice: string): string => choice,
 ): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(text.length / 3)) + 1;
-  for (const choice of choices) {
-    const distance = editDistance(text.toLowerCase(), choice.toLowerCase());
-    if (distance < bestDistance) {
-      best = choice;
-      bestDistance = distance;
-    }
-  }
-  return best === undefined ? undefined : `Did you mean ${show(best)}?`;
+  const name = nearestName(text, choices);
+  return name === undefined ? undefined : `Did you mean ${show(name)}?`;
 }
 
 /** In quotes, with anything unprintable escaped; long texts are cut. */
 export function quoted(text: string): string {
   const shown = text.length > 80 ? `${text.slice(0, 80)}...` : text;
   return JSON.stringify(shown).replace(/[\x7f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
-/** Insertions, deletions, replacements and swaps of neighbours (optimal string alignment). Long texts are far from everything. */
-function editDistance(a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > 8) return Number.POSITIVE_INFINITY;
-  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1];
-      let cost = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + (same ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        cost = Math.min(cost, rows[i - 2]![j - 2]! + 1);
-      row.push(cost);
-    }
-    rows.push(row);
-  }
-  return rows[a.length]![b.length]!;
 }
 
 function ipv4Number(text: string): number {

@@ -72,7 +72,7 @@ const REJECTED: readonly [argv: readonly string[], message: string, suggestion?:
   [['--out='], '--out: "" is no file name'],
   [['--client', ' '], '--client: " " is no name of a client (ASCII, at most 64 characters)'],
   [['--ocsp=file'], '--ocsp is a switch and takes no value, but "file" was given'],
-  [['--seed', '1'], '--seed is no option of cert', 'It is one of serve.'],
+  [['--seed', '1'], '--seed is no option of cert', 'It is one of serve, replay and record.'],
 ];
 for (const [argv, message, suggestion] of REJECTED) {
   test(`rejects: cert ${argv.join(' ')}`, () => {

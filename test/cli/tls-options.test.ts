@@ -165,7 +165,7 @@ const REJECTED: readonly [line: string, message: string, suggestion?: string][] 
   ['--client-ca c --client-ca d', '--client-ca is given more than once: "c" and "d"'],
   ['--strict-sni=yes', '--strict-sni is a switch and takes no value, but "yes" was given'],
   ['--no-resumptoin', 'unknown option "--no-resumptoin"', 'Did you mean --no-resumption?'],
-  ['replay --tls-min 1.2 x', '--tls-min is no option of replay', 'It is one of serve.'],
+  ['inspect --tls-min 1.2 x', '--tls-min is no option of inspect', 'It is one of serve, replay and record.'],
 ];
 
 for (const [line, message, suggestion] of REJECTED) {

@@ -52,9 +52,9 @@ export function run(command: string, args: readonly string[], options: RunOption
   });
 }
 
-/** The command itself, as a user would start it. */
+/** The command itself, as a user would start it: not as in CI, where `replay` asks for golden logs, unless `options.env` says so. */
 export function wirebench(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
-  return run(process.execPath, [mainScript, ...args], options);
+  return run(process.execPath, [mainScript, ...args], { ...options, env: { CI: '', ...options.env } });
 }
 
 export interface Server {

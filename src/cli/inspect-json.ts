@@ -1,0 +1,79 @@
+// `inspect --json`: a line that names the schema, one line a packet, and a line with the summary. docs/inspect.md has the fields.
+
+import type { KeyLog } from '../bench/inspect/keys.js';
+import type { InspectSummary } from '../bench/inspect/packets.js';
+import type { InspectedField, InspectedPacket } from '../bench/inspect/types.js';
+import type { Tally } from './inspect-summary.js';
+
+/** Grows when a field changes its meaning or goes; new fields do not count. */
+export const INSPECT_SCHEMA = 1;
+
+export function schemaJson(capture: string): string {
+  return line({ schema: INSPECT_SCHEMA, kind: 'wirebench-inspect', capture });
+}
+
+export function packetJson(packet: InspectedPacket): string {
+  const { number, timeNs, flow, verdicts, events } = packet;
+  return line({
+    kind: 'packet',
+    number,
+    ...(timeNs !== undefined && { time: timeText(timeNs) }),
+    fileOffset: packet.fileOffset,
+    length: packet.originalLength,
+    captured: packet.bytes.length,
+    ...(flow !== undefined && { flow }),
+    layers: packet.layers.map(({ name, fields }) => ({ name, fields: fieldsObject(fields) })),
+    ...(verdicts.length > 0 && { verdicts }),
+    events,
+  });
+}
+
+export function summaryJson(summary: InspectSummary, tally: Tally, keys: KeyLog): string {
+  const { packets, bytes, connections, midstream, forgotten, lastUs, verdicts } = summary;
+  return line({
+    kind: 'summary',
+    packets,
+    bytes,
+    durationUs: lastUs,
+    connections,
+    midstream,
+    forgotten,
+    secrets: keys.count,
+    ...tally.facts(),
+    verdicts: Object.fromEntries([...verdicts].sort()),
+  });
+}
+
+/** A name that comes several times has a list of its values, in their order. */
+function fieldsObject(fields: readonly InspectedField[]): Record<string, unknown> {
+  const values = new Map<string, unknown>();
+  const many = new Set<string>();
+  for (const { name, value } of fields) {
+    const before = values.get(name);
+    const shown = jsonValue(value);
+    if (before === undefined) values.set(name, shown);
+    else if (many.has(name)) (before as unknown[]).push(shown);
+    else {
+      values.set(name, [before, shown]);
+      many.add(name);
+    }
+  }
+  return Object.fromEntries(values);
+}
+
+function jsonValue(value: InspectedField['value']): string | number | boolean {
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.length).toString('hex');
+  return typeof value === 'bigint' ? String(value) : value;
+}
+
+/** Seconds since 1970 with nanoseconds: more digits than a number holds. */
+function timeText(timeNs: bigint): string {
+  const seconds = timeNs / 1_000_000_000n;
+  return `${seconds}.${String(timeNs % 1_000_000_000n).padStart(9, '0')}`;
+}
+
+/** ASCII only, whatever a peer sent. */
+function line(value: Record<string, unknown>): string {
+  const escaped = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return `${JSON.stringify(value).replace(/[\x7f-\uffff]/g, escaped)}\n`;
+}

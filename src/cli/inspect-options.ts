@@ -1,0 +1,76 @@
+// `wirebench inspect`: its options as data for help and for reading the command line, and words in, plain data out.
+
+import type { DisplayOptions, Given } from './arguments.js';
+import type { CommandSpec, OptionSpec } from './commands.js';
+import { fileName, integerIn, UsageError } from './values.js';
+
+export interface InspectOptions extends DisplayOptions {
+  /** A file, or `-` for standard input; empty with `fields`. */
+  readonly capture: string;
+  /** Words of a packet filter: `host 10.0.0.2 and port 443`. */
+  readonly packetFilter: string;
+  readonly displayFilter: string | undefined;
+  readonly keylogs: readonly string[];
+  readonly output: 'log' | 'json' | 'summary' | 'fields';
+  readonly hex: boolean;
+  /** Packets that are shown; undefined: all. */
+  readonly count: number | undefined;
+}
+
+export function inspectSpec(displayOptions: readonly OptionSpec[]): CommandSpec {
+  return {
+    name: 'inspect',
+    usage: 'inspect CAPTURE|- [host ADDRESS] [port N] [tcp] ... [options]',
+    positional: ' [...words]',
+    description: 'Show what is in any capture, layer by layer, both directions, TLS opened with its keys',
+    options: [
+      {
+        name: 'filter',
+        letter: 'Y',
+        value: 'FILTER',
+        description: "display filter in Wireshark's language: 'http2.type == HEADERS && http2.streamid == 1'",
+        defaultText: 'all packets',
+      },
+      {
+        name: 'keylog',
+        value: 'FILE',
+        description: 'TLS secrets in NSS key log format; once more for a further file',
+        defaultText: 'what is in the capture, and NAME.keys or NAME.keylog beside it',
+      },
+      { name: 'json', description: 'one JSON object for each packet: fields, events, verdicts' },
+      { name: 'fields', description: 'list the fields that filters may name, and end' },
+      { name: 'summary', description: 'only what the whole capture comes to' },
+      { name: 'hex', letter: 'x', description: 'the bytes of each packet, too' },
+      { name: 'count', value: 'N', description: 'end after so many packets that pass the filters', defaultText: 'all' },
+      ...displayOptions.filter(({ name }) => name !== 'pause' && name !== 'log'),
+    ],
+    examples: [
+      'wirebench inspect capture.pcapng',
+      "wirebench inspect capture.pcapng -Y 'http2.headers.status >= 400'",
+      'wirebench inspect capture.pcap.gz --keylog sslkeys.log host 192.0.2.1 and port 443',
+      'tcpdump -i lo -w - port 8443 | wirebench inspect - --keylog sslkeys.log',
+      "wirebench inspect capture.pcapng --json -Y tls.handshake | jq '.verdicts'",
+      'wirebench inspect capture.pcapng --summary',
+    ],
+  };
+}
+
+export function inspectOptions(given: Given, display: DisplayOptions): InspectOptions {
+  const [capture, ...words] = given.positional;
+  if (capture === undefined && !given.on('fields')) {
+    throw new UsageError('inspect: no capture was given', 'Usage: wirebench inspect CAPTURE, or - for standard input');
+  }
+  if (given.on('json') && given.on('summary')) {
+    throw new UsageError('--json and --summary exclude each other', 'The last line of --json is the summary.');
+  }
+  return {
+    ...display,
+    capture: capture === undefined ? '' : fileName('inspect', capture),
+    packetFilter: words.join(' '),
+    displayFilter: given.value('filter', (_option, text) => text),
+    keylogs: given.texts('keylog').map((name) => fileName('--keylog', name)),
+    output: given.on('fields') ? 'fields' : given.on('json') ? 'json' : given.on('summary') ? 'summary' : 'log',
+    hex: given.on('hex'),
+    count: given.value('count', (option, text) => integerIn(option, text, 1, Number.MAX_SAFE_INTEGER)),
+  };
+}

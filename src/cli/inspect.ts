@@ -1,0 +1,154 @@
+// `wirebench inspect`: what is in a capture, as the log that a live run would show, as JSON, or as a summary. Filters decide what is
+// shown; everything is read, since what a packet means follows from those before it.
+
+import { once } from 'node:events';
+import { createConversation } from '../bench/inspect/conversation.js';
+import { INSPECTED_FIELDS } from '../bench/inspect/fields.js';
+import { type DisplayFilter, FilterError, parseDisplayFilter, parsePacketFilter } from '../bench/inspect/filter.js';
+import type { KeyLog } from '../bench/inspect/keys.js';
+import { Inspector, inspectCapture } from '../bench/inspect/packets.js';
+import type { InspectedPacket, Verdict } from '../bench/inspect/types.js';
+import { CaptureError } from '../io/capture.js';
+import { EXIT } from '../io/errors.js';
+import { captureKeys } from './capture-keys.js';
+import { createPalette, resolveColor } from './colors.js';
+import { createConsoleRenderer, PREFIXES, type Renderer } from './console.js';
+import { hexDump } from './hex-dump.js';
+import { packetJson, schemaJson, summaryJson } from './inspect-json.js';
+import type { InspectOptions } from './inspect-options.js';
+import { Tally } from './inspect-summary.js';
+import { createOutput, type Output } from './output.js';
+import { counted, secondsText } from './text.js';
+import { UsageError } from './values.js';
+
+export async function inspect(options: InspectOptions): Promise<number> {
+  if (options.output === 'fields') {
+    for (const name of INSPECTED_FIELDS.names()) process.stdout.write(`${name}\n`);
+    return EXIT.ok;
+  }
+  const filters = readFilters(options);
+  const keys = captureKeys(options.capture, options.keylogs);
+  const output = createOutput(process.stdout);
+  const tally = new Tally();
+  const view = createView(options, output, tally);
+  const wantsFields = options.output === 'json' || filters.some((filter) => filter.needs.fields);
+  const inspectOptions = {
+    keys,
+    createConversation,
+    fields: wantsFields,
+    // Events tell what the summary counts.
+    events: true,
+  };
+  const inspector = new Inspector(inspectOptions);
+  let shown = 0;
+  let failure: CaptureError | undefined;
+  try {
+    for await (const packet of inspectCapture(options.capture, inspectOptions, inspector)) {
+      tally.add(packet);
+      if (!filters.every((filter) => filter.matches(packet))) continue;
+      view.packet(packet);
+      if (++shown === options.count) break;
+      if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
+    }
+  } catch (error) {
+    if (!(error instanceof CaptureError)) throw error;
+    failure = error;
+  }
+  view.end(inspector, keys);
+  output.flush();
+  if (failure === undefined) return EXIT.ok;
+  process.stderr.write(`wirebench: ${failure.message}\n`);
+  return EXIT.unreadable;
+}
+
+function readFilters(options: InspectOptions): DisplayFilter[] {
+  try {
+    const filters: DisplayFilter[] = [];
+    if (options.packetFilter !== '') filters.push(parsePacketFilter(options.packetFilter));
+    if (options.displayFilter !== undefined) filters.push(parseDisplayFilter(options.displayFilter));
+    return filters;
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    throw new UsageError(error.message, error.advice);
+  }
+}
+
+interface View {
+  packet(packet: InspectedPacket): void;
+  end(inspector: Inspector, keys: KeyLog): void;
+}
+
+function createView(options: InspectOptions, output: Output, tally: Tally): View {
+  if (options.output === 'json') {
+    output.write(schemaJson(options.capture));
+    return {
+      packet: (packet) => output.write(packetJson(packet)),
+      end: (inspector, keys) => output.write(summaryJson(inspector.summary, tally, keys)),
+    };
+  }
+  const log = options.output === 'log' ? new LogView(options, output) : undefined;
+  return {
+    packet: (packet) => log?.packet(packet),
+    end(inspector, keys) {
+      log?.end();
+      for (const line of tally.lines(inspector.summary, keys)) output.write(`${line}\n`);
+    },
+  };
+}
+
+const MARKS: Readonly<Record<Verdict['severity'], string>> = { note: 'NOTE', warning: 'WARN', error: 'ERROR' };
+
+/** The live log, with what is to be said of a packet behind its lines. */
+class LogView implements View {
+  readonly #options: InspectOptions;
+  readonly #output: Output;
+  readonly #renderer: Renderer;
+  readonly #palette: ReturnType<typeof createPalette>;
+
+  constructor(options: InspectOptions, output: Output) {
+    this.#options = options;
+    this.#output = output;
+    const color = resolveColor(options.color, process.env, process.stdout.isTTY === true);
+    this.#palette = createPalette(color);
+    const { layers, verbose, debug } = options;
+    this.#renderer = createConsoleRenderer({ color, layers, verbose, debug, write: (text) => output.write(text) });
+  }
+
+  packet(packet: InspectedPacket): void {
+    const { verbose, debug, hex } = this.#options;
+    if (verbose || debug || hex) {
+      this.#renderer.end();
+      const cut = packet.bytes.length < packet.originalLength ? ` of ${packet.originalLength}` : '';
+      const time = packet.timeNs === undefined ? '' : ` +${secondsText(packet.atUs)} s`;
+      this.#output.write(`packet ${packet.number}${time}, ${packet.bytes.length}${cut} bytes\n`);
+    }
+    for (const event of packet.events) this.#renderer(packet.atUs, event);
+    if (packet.events.length === 0 && packet.layers.length === 0) {
+      this.#renderer.end();
+      this.#output.write(`packet ${packet.number}: ${counted(packet.bytes.length, 'byte')} without IP\n`);
+    }
+    for (const verdict of packet.verdicts) this.#verdict(verdict, packet);
+    if (hex) {
+      this.#renderer.end();
+      for (const line of hexDump(packet.bytes)) this.#output.write(`    ${line}\n`);
+    }
+  }
+
+  end(): void {
+    this.#renderer.end();
+  }
+
+  #verdict({ severity, layer, text, rule }: Verdict, packet: InspectedPacket): void {
+    if (this.#options.layers?.has(layer) === false) return;
+    // What usually happens is for those who look closely.
+    if (severity === 'note' && !NOTED.has(layer) && !this.#options.verbose && !this.#options.debug) return;
+    this.#renderer.end();
+    const { name, depth } = PREFIXES[layer];
+    const paint = severity === 'note' ? this.#palette.layers[layer] : this.#palette[severity];
+    const cited = rule === undefined ? '' : ` (${rule})`;
+    const line = paint(`${name} [${MARKS[severity]}] packet ${packet.number}: ${text}${cited}`);
+    this.#output.write(`${'  '.repeat(depth)}${line}\n`);
+  }
+}
+
+const NOTED = new Set(['tcp', 'tls', 'http1', 'http2']);

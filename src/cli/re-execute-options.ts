@@ -1,0 +1,103 @@
+// `replay --re-execute`: its options as data, and words in, plain data out.
+
+import type { Given } from './arguments.js';
+import type { OptionSpec } from './commands.js';
+import { type TlsServeOptions, tlsServeOptions } from './tls-options.js';
+import { fileName, quoted, seedBytes, UsageError } from './values.js';
+
+export interface ReExecuteOptions {
+  readonly captures: readonly string[];
+  readonly keylogs: readonly string[];
+  readonly expectations: readonly string[];
+  /** Names of header fields, in lower case. */
+  readonly ignored: readonly string[];
+  /** Undefined: always the same one. */
+  readonly seed: Uint8Array | undefined;
+  readonly record: string | undefined;
+  readonly json: boolean;
+  readonly tls: TlsServeOptions;
+}
+
+/** `serveTls`: those of `serve` that say what is spoken by TLS. */
+export function reExecuteSpecs(serveTls: readonly OptionSpec[]): OptionSpec[] {
+  return [
+    {
+      name: 're-execute',
+      description: 'play the client of any capture against our server anew, and report recorded answers against ours',
+    },
+    { name: 'keylog', value: 'FILE', description: 'with --re-execute: TLS secrets of the capture; repeatable' },
+    {
+      name: 'expect',
+      value: 'EXPR',
+      description: "with --re-execute: what each answer has to meet, as 'http.status == recorded.status'; repeatable",
+      defaultText: 'that there is an answer',
+    },
+    {
+      name: 'ignore',
+      value: 'FIELD',
+      description:
+        'with --re-execute: a header field that may differ, besides date, server, etag and the like; repeatable',
+    },
+    {
+      name: 'seed',
+      value: 'SEED',
+      description:
+        'with --re-execute: the seed of the new run; else: that of the server, for captures that others took of it',
+      defaultText: 'always the same; what the manifest says',
+    },
+    { name: 'record', value: 'FILE', description: 'with --re-execute: the new run as a recording, which replays' },
+    ...serveTls
+      .filter(({ name }) => name !== 'alpn')
+      .map((option) => ({ ...option, description: `with --re-execute: ${option.description}` })),
+  ];
+}
+
+/** Undefined: an ordinary replay. */
+export function reExecuteOptions(given: Given, serveTls: readonly OptionSpec[]): ReExecuteOptions | undefined {
+  // The seed of a captured server is an ordinary replay's, too.
+  const own = reExecuteSpecs(serveTls).flatMap(({ name }) => (name === 'seed' ? [] : [name]));
+  if (!given.on('re-execute')) {
+    const without = own.find((name) => given.has(name));
+    if (without !== undefined) throw new UsageError(`--${without} goes with --re-execute`);
+    return undefined;
+  }
+  for (const name of [
+    'update',
+    'golden',
+    'jobs',
+    'shard',
+    'bail',
+    'filter',
+    'exclude',
+    'pause',
+    'log',
+    'config',
+    'serve',
+  ]) {
+    if (given.has(name)) throw new UsageError(`--${name} has no meaning with --re-execute`);
+  }
+  if (given.positional.length === 0) {
+    throw new UsageError(
+      'replay --re-execute: no capture was given',
+      'Usage: wirebench replay --re-execute CAPTURE...',
+    );
+  }
+  const reporter = given.value('reporter', (option, text) => {
+    if (text === 'pretty' || text === 'json') return text;
+    throw new UsageError(`${option}: ${quoted(text)} is not one of pretty, json`);
+  });
+  const record = given.value('record', fileName);
+  if (record !== undefined && given.positional.length > 1) {
+    throw new UsageError('--record: one capture makes one recording', 'Name a single capture.');
+  }
+  return {
+    captures: given.positional.map((name) => fileName('replay', name)),
+    keylogs: given.texts('keylog').map((name) => fileName('--keylog', name)),
+    expectations: given.texts('expect'),
+    ignored: given.texts('ignore').map((name) => name.toLowerCase().replace(/^http\.header\./, '')),
+    seed: given.value('seed', seedBytes),
+    record,
+    json: reporter === 'json',
+    tls: tlsServeOptions(given),
+  };
+}

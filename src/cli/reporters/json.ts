@@ -1,0 +1,27 @@
+// The reporter for programs: one JSON object with all captures. docs/replay.md has its fields. Times and memory are not in
+// it: two runs over the same captures give the same text.
+
+import type { Outcome } from '../replay-one.js';
+import type { Reporter, Write } from './reporter.js';
+
+/** Grows when a field changes its meaning or goes. */
+export const REPLAY_REPORT_SCHEMA = 1;
+
+export function createJson(write: Write): Reporter {
+  const captures: unknown[] = [];
+  return {
+    outcome: (outcome) => void captures.push(captureOf(outcome)),
+    end({ totals, notRun }) {
+      const report = { schema: REPLAY_REPORT_SCHEMA, kind: 'wirebench-replay', totals, captures, notRun };
+      write(`${JSON.stringify(report, undefined, 2).replace(/[\x7f-\uffff]/g, escaped)}\n`);
+    },
+  };
+}
+
+function captureOf({ file, status, packets, durationUs, complete, quit, updated, lines, changes }: Outcome): unknown {
+  return { file, status, packets, durationUs, complete, quit, updated, lines, changes };
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

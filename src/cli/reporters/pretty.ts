@@ -1,0 +1,61 @@
+// The reporter for people: a line for each capture, what differs below it, and a last line with the sum.
+
+import type { Outcome } from '../replay-one.js';
+import { counted, grouped, secondsText } from '../text.js';
+import { type Cost, isError, type Reporter, type Totals, type Write } from './reporter.js';
+
+/** `complain` is for what cannot be read or went wrong in wirebench. */
+export function createPretty(say: Write, complain: Write): Reporter {
+  return {
+    outcome(outcome) {
+      const { file, lines, changes } = outcome;
+      if (isError(outcome)) {
+        for (const line of lines) complain(`wirebench: ${line}\n`);
+        return;
+      }
+      say(`${onOneLine(file)}: ${resultText(outcome)}\n`);
+      for (const line of [...lines, ...changes]) say(`  ${line}\n`);
+      if (outcome.quit) say('ended on request\n');
+    },
+    end: ({ totals }) => say(`${summaryText(totals)}\n`),
+  };
+}
+
+function resultText(outcome: Outcome): string {
+  const { packets, durationUs, status, quit, complete, updated } = outcome;
+  const parts = [counted(packets, 'packet'), `${secondsText(durationUs)} s`];
+  if (status === 'different') parts.push('DIFFERENT');
+  else if (quit) parts.push('identical so far');
+  else parts.push('identical');
+  if (status === 'golden') parts.push('LOG DIFFERENT');
+  if (status === 'no-golden') parts.push('NO GOLDEN LOG');
+  if (!complete && !quit && status !== 'different') parts.push('NO END: the run was cut off');
+  if (updated) parts.push('golden logs written');
+  return parts.join(', ');
+}
+
+export function summaryText(totals: Totals): string {
+  const parts = [counted(totals.captures, 'capture'), `${grouped(totals.packets)} packets`];
+  if (totals.different > 0) parts.push(`${totals.different} different`);
+  if (totals.goldenDifferent > 0) parts.push(`${totals.goldenDifferent} with another log`);
+  if (totals.goldenMissing > 0) parts.push(`${totals.goldenMissing} without golden logs`);
+  if (totals.unreadable > 0) parts.push(`${totals.unreadable} unreadable`);
+  if (totals.crashed > 0) parts.push(`${counted(totals.crashed, 'internal error')}`);
+  if (totals.updated > 0) parts.push(`${totals.updated} golden logs written`);
+  if (totals.notRun > 0) parts.push(`${grouped(totals.notRun)} not run`);
+  const { different, goldenDifferent, goldenMissing, unreadable, crashed } = totals;
+  if (different + goldenDifferent + goldenMissing + unreadable + crashed === 0) parts.push('all identical');
+  return parts.join(', ');
+}
+
+/** What it took; no part of what is compared. */
+export function costText(packets: number, { milliseconds, cpuMilliseconds, jobs, peakBytes }: Cost): string {
+  const rate = grouped(Math.round(packets / Math.max(milliseconds / 1_000, 1e-3)));
+  const [wall, cpu] = [milliseconds, cpuMilliseconds].map((each) => (each / 1_000).toFixed(2));
+  return `${wall} s, CPU ${cpu} s, ${counted(jobs, 'job')}, ${rate} packets/s, ${(peakBytes / 1e6).toFixed(0)} MB at most`;
+}
+
+/** A file name may hold what moves a cursor or begins another line. */
+function onOneLine(name: string): string {
+  return name.replace(/[\x00-\x1f\x7f-\x9f]/g, '?');
+}

@@ -1,0 +1,51 @@
+// What a reporter of `replay` is told: each outcome in the order of the captures, and at the end what all of it came to.
+
+import type { Outcome } from '../replay-one.js';
+
+export interface Totals {
+  captures: number;
+  packets: number;
+  different: number;
+  unreadable: number;
+  goldenDifferent: number;
+  goldenMissing: number;
+  crashed: number;
+  updated: number;
+  /** Ended on request, or at the first failure, with so many captures left. */
+  notRun: number;
+}
+
+/** What it took: another figure in every run, so no part of what anybody compares. */
+export interface Cost {
+  /** Wall time of everything. */
+  readonly milliseconds: number;
+  /** CPU time of all threads. */
+  readonly cpuMilliseconds: number;
+  readonly jobs: number;
+  /** Largest resident memory of the process. */
+  readonly peakBytes: number;
+}
+
+export interface Summary {
+  readonly totals: Totals;
+  /** Captures that were not run any more, in order. */
+  readonly notRun: readonly string[];
+  readonly cost: Cost;
+}
+
+export interface Reporter {
+  outcome(outcome: Outcome): void;
+  end(summary: Summary): void;
+}
+
+export type Write = (text: string) => void;
+
+/** What went wrong, in one line. */
+export function headline(outcome: Outcome): string {
+  return (outcome.lines[0] ?? outcome.status).split('\n')[0]!;
+}
+
+export const hasFailed = ({ status }: Outcome): boolean => status !== 'identical';
+
+/** Not a matter of what was compared: it could not be compared. */
+export const isError = ({ status }: Outcome): boolean => status === 'unreadable' || status === 'crashed';

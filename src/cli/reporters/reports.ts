@@ -1,0 +1,109 @@
+// The reporters of one replay and where they write: standard output or files, which are opened before anything runs. A file
+// that cannot be written any more ends no replay; it is told of at the end.
+
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { FileError } from '../../io/errors.js';
+import type { Output } from '../output.js';
+import type { ReplayOptions } from '../replay-options.js';
+import { createPretty } from './pretty.js';
+import type { Reporter, Write } from './reporter.js';
+
+export interface Reports extends Reporter {
+  /** To be called in every case. Raises FileError when a report is not whole. */
+  close(): void;
+}
+
+/** Raises FileError where a file cannot be opened. */
+export async function openReports(options: ReplayOptions, output: Output): Promise<Reports> {
+  const files: ReportFile[] = [];
+  const open = (file: string, flags: 'w' | 'a'): Write => {
+    const opened = new ReportFile(file, flags);
+    files.push(opened);
+    return (text) => opened.write(text);
+  };
+  // The JSON log is data for a program: what is said about it goes to the other stream.
+  const toStderr: Write = (text) => void process.stderr.write(text);
+  const standard: Write = options.log === 'json' ? toStderr : (text) => output.write(text);
+  const reporters: Reporter[] = [];
+  const close = (): void => {
+    const errors = files.map((file) => file.close()).filter((error) => error !== undefined);
+    if (errors.length > 0) throw errors[0];
+  };
+  try {
+    for (const { name, file } of options.reporters) {
+      reporters.push(await createReporter(name, file === undefined ? standard : open(file, 'w'), open));
+    }
+  } catch (error) {
+    for (const file of files) file.close();
+    throw error;
+  }
+  return {
+    outcome(outcome) {
+      for (const reporter of reporters) reporter.outcome(outcome);
+    },
+    end(summary) {
+      for (const reporter of reporters) reporter.end(summary);
+    },
+    close,
+  };
+}
+
+/** Those that a person at a terminal does not see are loaded when they are asked for. */
+async function createReporter(
+  name: ReplayOptions['reporters'][number]['name'],
+  write: Write,
+  open: (file: string, flags: 'a') => Write,
+): Promise<Reporter> {
+  switch (name) {
+    case 'pretty':
+      return createPretty(write, (text) => void process.stderr.write(text));
+    case 'json':
+      return (await import('./json.js')).createJson(write);
+    case 'junit':
+      return (await import('./junit.js')).createJunit(write);
+    case 'github': {
+      const { GITHUB_STEP_SUMMARY: summary, GITHUB_WORKSPACE: workspace } = process.env;
+      const { createGithub } = await import('./github.js');
+      const summarize = summary ? open(summary, 'a') : undefined;
+      return createGithub({ write, summarize, workspace: workspace || process.cwd() });
+    }
+    default:
+      return name satisfies never;
+  }
+}
+
+class ReportFile {
+  readonly #file: string;
+  readonly #fd: number;
+  #error: FileError | undefined;
+
+  constructor(file: string, flags: 'w' | 'a') {
+    this.#file = file;
+    try {
+      this.#fd = openSync(file, flags);
+    } catch (error) {
+      throw unwritable(file, error);
+    }
+  }
+
+  write(text: string): void {
+    if (this.#error !== undefined) return;
+    const bytes = Buffer.from(text, 'utf8');
+    try {
+      for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
+    } catch (error) {
+      this.#error = unwritable(this.#file, error);
+    }
+  }
+
+  close(): FileError | undefined {
+    closeSync(this.#fd);
+    return this.#error;
+  }
+}
+
+function unwritable(file: string, error: unknown): FileError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const advice = 'make room for it, or choose another file for --reporter (or GITHUB_STEP_SUMMARY)';
+  return new FileError(file, `the report cannot be written (${code ?? message})`, advice);
+}

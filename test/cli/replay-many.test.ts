@@ -1,0 +1,157 @@
+// `replay` of many captures: threads, shards, patterns, --bail, golden logs that are missing, and the reporters.
+
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { scratch } from '../support/captures.js';
+import { type Finished, projectRoot, run, wirebench } from '../support/live.js';
+import { needCommands, testWith } from '../support/needs.js';
+
+const test = suite('replay of many');
+const bundled = join(projectRoot, 'fixtures/captures');
+const place = scratch();
+const folder = place.path('captures');
+
+/** Six that are good, in two folders, one that differs, one that is no recording. */
+function prepare(): void {
+  mkdirSync(join(folder, 'more'), { recursive: true });
+  for (const name of ['h1-plain', 'h1-tls', 'h2', 'h2-delay']) copy(name, folder);
+  for (const name of ['tls13-h2', 'tcp-mode-h2']) copy(name, join(folder, 'more'));
+  const bytes = readFileSync(join(bundled, 'h2.pcapng'));
+  // Within the ServerHello of packet 5.
+  const at = bytes.indexOf(Buffer.from('16030300', 'hex'), 4500);
+  bytes[at + 20]! ^= 1;
+  writeFileSync(join(folder, 'changed.pcapng'), bytes);
+  writeFileSync(join(folder, 'more/text.pcapng'), 'no capture');
+}
+
+function copy(name: string, to: string): void {
+  for (const ending of ['pcapng', 'jsonl', 'log'])
+    copyFileSync(join(bundled, `${name}.${ending}`), join(to, `${name}.${ending}`));
+}
+
+prepare();
+const replay = (...args: string[]): Promise<Finished> =>
+  wirebench(['replay', ...args], { env: { CI: '', GITHUB_STEP_SUMMARY: '' } });
+const lastLine = ({ stdout }: Finished): string => stdout.trimEnd().split('\n').at(-1)!;
+
+test('threads give what one job gives, in the order of the names', async () => {
+  const one = await replay(folder, '--jobs', '1');
+  const three = await replay(folder, '--jobs', '3');
+  assert.is(three.stdout, one.stdout);
+  assert.is(one.code, 3);
+  assert.is(three.code, 3);
+  assert.match(lastLine(one), /^8 captures, .* packets, 1 different, 1 unreadable$/);
+  const names = [...one.stdout.matchAll(/^\S*\/(\S+)\.pcapng: /gm)].map(([, name]) => name);
+  assert.equal(names, ['changed', 'h1-plain', 'h1-tls', 'h2-delay', 'h2', 'tcp-mode-h2', 'tls13-h2']);
+  assert.match(three.stderr, /text\.pcapng: offset 0: neither pcap nor pcapng/);
+  assert.match(three.stderr, /wirebench: [\d.]+ s, CPU [\d.]+ s, 3 jobs, [\d,]+ packets\/s, \d+ MB at most\n$/);
+});
+
+test('shards share the captures: each is in one of them', async () => {
+  const files = async (shard: string): Promise<string[]> => {
+    const { stdout } = await replay(folder, '--shard', shard, '--reporter', 'json');
+    return (JSON.parse(stdout) as { captures: { file: string }[] }).captures.map(({ file }) => file);
+  };
+  const parts = [await files('1/3'), await files('2/3'), await files('3/3')];
+  assert.equal(
+    parts.map(({ length }) => length),
+    [3, 3, 2],
+  );
+  assert.equal(parts.flat().sort(), (await files('1/1')).sort());
+});
+
+test('patterns choose by path', async () => {
+  assert.match(lastLine(await replay(folder, '--filter', 'h1-*')), /^2 captures, .* all identical$/);
+  assert.match(
+    lastLine(await replay(folder, '--filter', 'more/', '--exclude', 'text')),
+    /^2 captures, .* all identical$/,
+  );
+  const none = await replay(folder, '--filter', 'nothing');
+  assert.is(none.code, 3);
+  assert.match(none.stderr, /no capture is left/);
+});
+
+test('--bail ends at the first failure and says what was not run', async () => {
+  const out = await replay(folder, '--bail');
+  assert.is(out.code, 1);
+  assert.match(lastLine(out), /^1 capture, .* 1 different, 7 not run$/);
+});
+
+test('with CI=true a capture without golden logs fails, unless they are not wanted', async () => {
+  const bare = place.path('bare');
+  mkdirSync(bare, { recursive: true });
+  copyFileSync(join(bundled, 'h2.pcapng'), join(bare, 'h2.pcapng'));
+  const inCi = (...more: string[]) => wirebench(['replay', bare, ...more], { env: { CI: 'true' } });
+  const out = await inCi();
+  assert.is(out.code, 1);
+  assert.match(
+    out.stdout,
+    /h2\.pcapng: 18 packets, .*, identical, NO GOLDEN LOG\n {2}no golden log \S+h2\.jsonl: run replay --update/,
+  );
+  assert.is((await inCi('--no-golden')).code, 0);
+  assert.is((await replay(bare)).code, 0);
+  const updated = await inCi('--update');
+  assert.is(updated.code, 0);
+  assert.match(updated.stdout, /h2\.jsonl: new, \d+ lines\n.*h2\.log: new, \d+ lines/);
+  assert.is((await inCi()).code, 0);
+  // A change of a golden log is shown as what goes and what comes.
+  const log = join(bare, 'h2.log');
+  writeFileSync(log, readFileSync(log, 'utf8').replace('ClientHello', 'ServantHello'));
+  const again = await inCi('--update');
+  assert.match(again.stdout, /h2\.log from line \d+:\n {2}- .*ServantHello.*\n {2}\+ .*ClientHello/);
+});
+
+test('the JSON report names every capture with its status and lines', async () => {
+  const out = await replay(folder, '--reporter', 'json');
+  const report = JSON.parse(out.stdout) as {
+    schema: number;
+    totals: Record<string, number>;
+    captures: { file: string; status: string; lines: string[] }[];
+  };
+  assert.is(report.schema, 1);
+  assert.is(report.totals.captures, 8);
+  const changed = report.captures.find(({ file }) => file.endsWith('changed.pcapng'))!;
+  assert.is(changed.status, 'different');
+  assert.match(changed.lines[0]!, /^packet \d+ .* TLS ServerHello\.random: recorded 0x/);
+  assert.equal(new Set(report.captures.map(({ status }) => status)), new Set(['identical', 'different', 'unreadable']));
+});
+
+test('GitHub gets annotations, and a summary with the exchange as a diagram', async () => {
+  const summary = place.path('summary.md');
+  const out = await wirebench(['replay', folder, '--reporter', 'github'], {
+    env: { CI: '', GITHUB_STEP_SUMMARY: summary },
+  });
+  const errors = out.stdout.split('\n').filter((line) => line.startsWith('::error '));
+  assert.is(errors.length, 2);
+  assert.match(errors[0]!, /^::error file=[^,:]*changed\.pcapng,title=[^:,]+::packet \d+ /);
+  const text = readFileSync(summary, 'utf8');
+  assert.match(text, /\| Capture \| \| First difference \|/);
+  assert.match(
+    text,
+    /```mermaid\nsequenceDiagram\n[\s\S]*client->>wirebench: ClientHello\n[\s\S]*wirebench-xclient: packet 5 differs, TLS ServerHello\.random\n *Note over client,wirebench: recorded 0x/,
+  );
+});
+
+testWith(test, needCommands('xmllint'), 'the JUnit report is valid by its schema', async () => {
+  const report = place.path('junit.xml');
+  const out = await replay(folder, '--reporter', `junit=${report}`);
+  // People still get their lines.
+  assert.match(lastLine(out), /^8 captures/);
+  const check = await run('xmllint', ['--noout', '--schema', join(projectRoot, 'test/support/junit.xsd'), report]);
+  assert.is(check.code, 0, check.stderr);
+  const xml = readFileSync(report, 'utf8');
+  assert.match(xml, /<testsuites tests="8" failures="1" errors="1"/);
+  assert.match(xml, /<failure type="different" message="packet \d+ [^"]*ServerHello\.random/);
+});
+
+test('a report that cannot be written is told before anything runs', async () => {
+  const out = await replay(folder, '--reporter', 'junit=/nonexistent/report.xml');
+  assert.is(out.code, 3);
+  assert.is(out.stdout, '');
+  assert.match(out.stderr, /report\.xml.*cannot be written \(ENOENT\)/);
+  assert.not(existsSync('/nonexistent'));
+});
+
+test.run();
