@@ -66,6 +66,8 @@ function importProblem(file: string, target: string): string | undefined {
     io: /^src\/(core|io)\//,
     bench: /^src\/(core|io|bench)\//,
     cli: /^src\//,
+    // For users' own test suites: what the command says, as functions.
+    'test-kit': /^src\//,
   };
   if (target.startsWith('src/') && folder !== undefined && !allowed[folder]?.test(target)) {
     return `src/${folder} may not import ${target.split('/')[1]}`;

@@ -1,7 +1,7 @@
 // `npm run bench`: tcp, std and tun mode side by side under h2load, handshakes of tcp and std mode under `openssl s_time`, and
 // replays; alternating round by round, medians. Prints Markdown.
 //
-//   node dist/tools/bench/main.js [--rounds N] [--handshakes]     default 3 rounds; --handshakes: only those
+//   node dist/tools/bench/main.js [--rounds N] [--handshakes | --captures]     default 3 rounds; the rest: only those
 //
 // Servers run on core 0, clients on core 1; the 1 x 1 row runs both on core 0, because across cores it measures wake-up
 // latency. Loads are counted, not timed. tun mode runs in a network namespace of its own.
@@ -12,6 +12,7 @@ import { arch, cpus, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { replayRecording } from '../../src/bench/replay.js';
+import { benchCaptures } from './captures.js';
 import { benchHandshakes } from './handshakes.js';
 import { cpuSeconds, type Mode, median, type Running, start, stop } from './servers.js';
 
@@ -191,19 +192,21 @@ if (!Number.isInteger(rounds) || rounds < 1 || rounds > 25) {
   process.stderr.write('bench: --rounds takes a whole number from 1 to 25\n');
   process.exit(2);
 }
-const onlyHandshakes = process.argv.includes('--handshakes');
-const tables = [await benchHandshakes(rounds)];
-if (!onlyHandshakes) {
-  tables.push(await benchReplay(rounds));
+const only = ['--handshakes', '--captures'].find((part) => process.argv.includes(part));
+const tables: string[][] = [];
+if (only === undefined) {
   const folder = mkdtempSync(join(tmpdir(), 'wirebench-bench-'));
   try {
     const content = join(folder, 'content');
     writeFileSync(content, Buffer.alloc(UPLOAD_BYTES, 'wirebench'));
-    tables.unshift(await benchServers(rounds, content));
+    tables.push(await benchServers(rounds, content));
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
+if (only !== '--captures') tables.push(await benchHandshakes(rounds));
+if (only === undefined) tables.push(await benchReplay(rounds));
+if (only !== '--handshakes') tables.push(await benchCaptures(rounds));
 const cpu = cpus()[0]?.model ?? 'unknown processor';
 process.stdout.write(
   `Node ${process.versions.node}, OpenSSL ${process.versions.openssl}, Linux ${release()} ${arch()}, ${cpus().length} × ${cpu}; ` +
