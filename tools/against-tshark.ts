@@ -23,4 +23,9 @@ async function main(files: readonly string[]): Promise<void> {
 }
 
 const named = process.argv.slice(2);
-await main(named.length > 0 ? named : defaultCaptures());
+if (named.some((name) => name.startsWith('-'))) {
+  process.stderr.write('usage: node dist/tools/against-tshark.js [CAPTURE ...]\n');
+  process.exitCode = 2;
+} else {
+  await main(named.length > 0 ? named : defaultCaptures());
+}

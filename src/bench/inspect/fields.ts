@@ -50,7 +50,7 @@ const NAMES: Readonly<Record<string, string>> = {
     handshake.certificate_length handshake.certificate_request_context handshake.certificate_request_context_length
     handshake.certificates_length handshake.cipher_suites_length handshake.ciphersuite handshake.client_cert_vrfy.sig
     handshake.client_cert_vrfy.sig_len handshake.client_point handshake.client_point_len handshake.comp_method
-    handshake.comp_methods_length handshake.dnames_len handshake.epms handshake.epms_len handshake.extension.data
+    handshake.comp_methods_length handshake.dname_len handshake.dnames_len handshake.epms handshake.epms_len handshake.extension.data
     handshake.extension.len handshake.extension.type handshake.extensions.cookie handshake.extensions.cookie_len
     handshake.extensions.psk.binders_len handshake.extensions.psk.identities.length
     handshake.extensions.psk.identity.identity handshake.extensions.psk.identity.identity_length

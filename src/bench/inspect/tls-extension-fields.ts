@@ -130,9 +130,18 @@ function later(data: Walk, type: number, place: Place): boolean {
     case ExtensionType.key_share:
       keyShare(data, place);
       return true;
+    case ExtensionType.certificate_authorities:
+      distinguishedNames(data);
+      return true;
     default:
       return false;
   }
+}
+
+/** Of RFC 5246 §7.4.4 and RFC 8446 §4.2.4: the names themselves are DER, and not shown. */
+export function distinguishedNames(walk: Walk): void {
+  const list = walk.sub(walk.u16('tls.handshake.dnames_len'));
+  while (list.remaining > 0) list.sub(list.u16('tls.handshake.dname_len'));
 }
 
 function serverName(data: Walk): void {

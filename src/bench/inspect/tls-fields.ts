@@ -16,7 +16,7 @@ import {
   versionName,
 } from '../../core/tls/names.js';
 import { ContentType } from '../../core/tls/record.js';
-import { extensionFields } from './tls-extension-fields.js';
+import { distinguishedNames, extensionFields } from './tls-extension-fields.js';
 import type { InspectedField } from './types.js';
 
 export type FieldList = InspectedField[];
@@ -261,7 +261,7 @@ function certificateRequest(walk: Walk, is13: boolean): void {
   while (types.remaining > 0) types.u8('tls.handshake.cert_type');
   const schemes = walk.sub(walk.u16('tls.handshake.sig_hash_alg_len'));
   while (schemes.remaining > 0) signatureAlgorithm(schemes, schemes.u16('tls.handshake.sig_hash_alg', signatureName));
-  walk.u16('tls.handshake.dnames_len');
+  distinguishedNames(walk);
 }
 
 function newSessionTicket(walk: Walk, is13: boolean): void {
