@@ -8,6 +8,7 @@ import { type DisplayFilter, FilterError, parseDisplayFilter, parsePacketFilter 
 import type { KeyLog } from '../bench/inspect/keys.js';
 import { Inspector, inspectCapture } from '../bench/inspect/packets.js';
 import type { InspectedPacket, Verdict } from '../bench/inspect/types.js';
+import { nearestName } from '../bench/nearest.js';
 import { CaptureError } from '../io/capture.js';
 import { EXIT } from '../io/errors.js';
 import { captureKeys } from './capture-keys.js';
@@ -54,11 +55,22 @@ export async function inspect(options: InspectOptions): Promise<number> {
     if (!(error instanceof CaptureError)) throw error;
     failure = error;
   }
-  view.end(inspector, keys);
+  if (failure === undefined || inspector.summary.packets > 0) view.end(inspector, keys);
   output.flush();
+  if (shown === 0 && filters.length > 0 && inspector.summary.packets > 0) noneShown(options, inspector.summary.packets);
   if (failure === undefined) return EXIT.ok;
   process.stderr.write(`wirebench: ${failure.message}\n`);
   return EXIT.unreadable;
+}
+
+/** Any name behind `http2.headers.` is a field, so that a slip there shows only now. */
+function noneShown({ displayFilter = '' }: InspectOptions, packets: number): void {
+  const names = INSPECTED_FIELDS.names();
+  const slips = (displayFilter.match(/http2\.headers\.[a-z0-9_]+/g) ?? [])
+    .filter((name) => !names.includes(name))
+    .flatMap((name) => nearestName(name, names) ?? []);
+  const meant = slips.length === 0 ? '' : `. Did you mean ${slips[0]}?`;
+  process.stderr.write(`wirebench: none of ${counted(packets, 'packet')} passes the filter${meant}\n`);
 }
 
 function readFilters(options: InspectOptions): DisplayFilter[] {

@@ -1,0 +1,235 @@
+// `wirebench inspect` as a command: its options, what it prints in each form, what it says of slips, its exit codes.
+
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseArguments, UsageError } from '../../src/cli/arguments.js';
+import { hexDump } from '../../src/cli/hex-dump.js';
+import { projectRoot, wirebench, withFolder } from '../support/live.js';
+
+const test = suite('inspect, the command');
+const foreign = (name: string): string => join(projectRoot, 'fixtures/foreign', name);
+const NGINX = foreign('nginx-h2-tls13.pcapng');
+
+function parsed(...words: string[]) {
+  const found = parseArguments(['inspect', ...words], {});
+  if (found.command !== 'inspect') throw new Error(`${found.command} is not inspect`);
+  return found.options;
+}
+
+function refused(...words: string[]): string {
+  try {
+    parsed(...words);
+  } catch (error) {
+    assert.instance(error, UsageError);
+    return (error as UsageError).message;
+  }
+  return 'nothing';
+}
+
+test('options', () => {
+  const plain = parsed('a.pcap');
+  assert.is(plain.capture, 'a.pcap');
+  assert.is(plain.output, 'log');
+  assert.is(plain.packetFilter, '');
+  assert.is(plain.displayFilter, undefined);
+  assert.is(plain.count, undefined);
+  const all = parsed(
+    ...['-', 'host', '10.0.0.1', 'and', 'port', '443', '-Y', 'tcp.flags.syn == 1', '--keylog', 'k', '--keylog', 'l'],
+    ...['-x', '--count', '3', '--json', '--layers', 'tcp'],
+  );
+  assert.is(all.capture, '-');
+  assert.is(all.packetFilter, 'host 10.0.0.1 and port 443');
+  assert.is(all.displayFilter, 'tcp.flags.syn == 1');
+  assert.equal(all.keylogs, ['k', 'l']);
+  assert.is(all.count, 3);
+  assert.is(all.hex, true);
+  assert.is(all.output, 'json');
+  assert.is(parsed('--fields').output, 'fields');
+  assert.match(refused(), 'no capture was given');
+  assert.match(refused('a', '--json', '--summary'), 'exclude each other');
+  assert.match(refused('a', '--count', '0'), '--count');
+  assert.match(refused('a', '--layers', 'quic'), '--layers');
+});
+
+test('the summary alone: packets, handshakes, requests', async () => {
+  const { code, stdout, stderr } = await wirebench(['inspect', NGINX, '--summary']);
+  assert.is(code, 0);
+  assert.is(stderr, '');
+  assert.is(
+    stdout,
+    '24 packets, 6,432 bytes, 0.012767 s, 1 TCP connection\n' +
+      '1 handshake of TLS1.3 TLS_AES_256_GCM_SHA384\n' +
+      '3 requests, answered with 200 (1), 302 (1), 404 (1)\n',
+  );
+});
+
+test('a display filter and a packet filter both have to pass', async () => {
+  const both = await wirebench([
+    'inspect',
+    NGINX,
+    'src',
+    'port',
+    '443',
+    '-Y',
+    'http2.type == HEADERS',
+    '--layers',
+    'http2',
+  ]);
+  assert.is(both.code, 0);
+  assert.match(both.stdout, '[H2] SND HEADERS stream=3 404');
+  assert.not.match(both.stdout, 'GET /');
+  const request = await wirebench([
+    'inspect',
+    NGINX,
+    'dst',
+    'port',
+    '443',
+    '-Y',
+    'http2.streamid == 3',
+    '--layers',
+    'http2',
+  ]);
+  assert.match(request.stdout, '[H2] HEADERS stream=3 END_STREAM GET /status/404');
+  assert.not.match(request.stdout, 'SND');
+});
+
+test('a filter that no packet passes is said, with what may have been meant', async () => {
+  const slip = await wirebench(['inspect', NGINX, '-Y', 'http2.headers.statu >= 400']);
+  assert.is(slip.code, 0);
+  assert.is(slip.stderr, 'wirebench: none of 24 packets passes the filter. Did you mean http2.headers.status?\n');
+  const none = await wirebench(['inspect', NGINX, '-Y', 'ip.ttl == 3']);
+  assert.is(none.stderr, 'wirebench: none of 24 packets passes the filter\n');
+});
+
+test('a wrong filter is wrong usage, with its place', async () => {
+  const unknown = await wirebench(['inspect', NGINX, '-Y', 'ip.tll == 3']);
+  assert.is(unknown.code, 2);
+  assert.is(unknown.stdout, '');
+  assert.match(unknown.stderr, 'unknown field "ip.tll" at character 1');
+  assert.match(unknown.stderr, 'Did you mean ip.ttl?');
+  const word = await wirebench(['inspect', NGINX, 'hots', '192.0.2.1']);
+  assert.is(word.code, 2);
+  assert.match(word.stderr, '"hots" is no primitive at character 1');
+});
+
+test('JSON: a schema, a line a packet, a summary; the same fields as the log tells', async () => {
+  const { code, stdout } = await wirebench(['inspect', NGINX, '--json']);
+  assert.is(code, 0);
+  const lines = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.equal(lines[0], { schema: 1, kind: 'wirebench-inspect', capture: NGINX });
+  assert.is(lines.length, 26);
+  assert.equal(
+    lines.slice(1, -1).map(({ number }) => number),
+    Array.from({ length: 24 }, (_, index) => index + 1),
+  );
+  const syn = lines[1];
+  assert.equal(syn.layers.map(({ name }: { name: string }) => name).slice(-2), ['ip', 'tcp']);
+  const tcp = syn.layers.at(-1).fields;
+  assert.is(tcp['tcp.dstport'], 443);
+  assert.is(tcp['tcp.seq'], 0);
+  assert.is(tcp['tcp.flags.syn'], true);
+  const summary = lines.at(-1);
+  assert.is(summary.kind, 'summary');
+  assert.is(summary.packets, 24);
+  assert.is(summary.requests, 3);
+  assert.equal(summary.statuses, { 200: 1, 302: 1, 404: 1 });
+  assert.is(summary.tlsWithoutKeys, 0);
+});
+
+test('--count ends after so many packets that pass, and -x shows every byte of them', async () => {
+  const { code, stdout } = await wirebench(['inspect', NGINX, '-x', '--count', '2', '-Y', 'tcp.flags.syn == 1']);
+  assert.is(code, 0);
+  assert.match(stdout, /^packet 1 \+0\.000000 s, 74 bytes\n/);
+  assert.match(stdout, '\npacket 2 +0.000016 s, 74 bytes\n');
+  assert.not.match(stdout, 'packet 3');
+  const digits = [...stdout.matchAll(/^ {4}[0-9a-f]{4} {2}([0-9a-f ]{48})/gm)].map(([, hex]) =>
+    hex!.replaceAll(' ', ''),
+  );
+  assert.is(digits.join('').length, 2 * (74 + 74));
+});
+
+test('hex dumps have all bytes, and printable ASCII alone as text', () => {
+  const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
+  const lines = [...hexDump(bytes)];
+  assert.is(lines.length, 16);
+  assert.is(lines[4], '0040  40 41 42 43 44 45 46 47  48 49 4a 4b 4c 4d 4e 4f  @ABCDEFGHIJKLMNO');
+  assert.is(lines[0], '0000  00 01 02 03 04 05 06 07  08 09 0a 0b 0c 0d 0e 0f  ................');
+  assert.is([...hexDump(bytes.subarray(0, 17))][1], '0010  10                                                .');
+  assert.equal([...hexDump(new Uint8Array())], []);
+});
+
+test('from a pipe, compressed or not, as from the file', async () => {
+  const file = await wirebench(['inspect', NGINX]);
+  const bytes = readFileSync(NGINX);
+  for (const input of [bytes, gzipSync(bytes)]) {
+    const piped = await wirebench(['inspect', '-'], { input });
+    assert.is(piped.code, 0, piped.stderr);
+    assert.is(piped.stdout, file.stdout);
+  }
+});
+
+test('keys beside the capture are found; without them it says what is missing', async () => {
+  const [capture, keys] = [foreign('veth-classic-pcap.pcap'), foreign('veth-classic-pcap.keys')];
+  const beside = await wirebench(['inspect', capture, '--summary']);
+  assert.match(beside.stdout, /requests?, answered with/);
+  assert.not.match(beside.stdout, 'no keys');
+  await withFolder(async (folder) => {
+    const alone = join(folder, 'alone.pcap');
+    copyFileSync(capture, alone);
+    const locked = await wirebench(['inspect', alone, '--summary']);
+    assert.is(locked.code, 0);
+    assert.match(locked.stdout, /no keys for 1 of 1 TLS connection: have the client write SSLKEYLOGFILE/);
+    assert.not.match(locked.stdout, 'answered with');
+    const given = await wirebench(['inspect', alone, '--summary', '--keylog', keys]);
+    assert.is(given.stdout, beside.stdout);
+    const missing = await wirebench(['inspect', alone, '--keylog', join(folder, 'no.keys')]);
+    assert.is(missing.code, 3);
+    assert.match(missing.stderr, 'no.keys');
+  });
+});
+
+test('a cut capture is shown as far as it goes, and ends with 3 and the offset', async () => {
+  await withFolder(async (folder) => {
+    const cut = join(folder, 'cut.pcapng');
+    const bytes = readFileSync(NGINX);
+    writeFileSync(cut, bytes.subarray(0, bytes.length - 50));
+    const { code, stdout, stderr } = await wirebench(['inspect', cut, '--summary']);
+    assert.is(code, 3);
+    assert.match(stdout, /^\d+ packets, /);
+    assert.match(stderr, /cut\.pcapng: offset \d+: /);
+  });
+});
+
+test('what is no capture is refused, and nothing else is printed', async () => {
+  for (const [path, what] of [
+    [join(projectRoot, 'README.md'), 'neither pcap nor pcapng'],
+    [join(projectRoot, 'fixtures'), 'this is a directory'],
+    [join(projectRoot, 'nothing.pcap'), 'there is no such file'],
+  ] as const) {
+    const { code, stdout, stderr } = await wirebench(['inspect', path]);
+    assert.is(code, 3);
+    assert.is(stdout, '');
+    assert.match(stderr, what);
+    assert.not.match(stderr, ' at ');
+  }
+});
+
+test('--fields lists every name once, sorted', async () => {
+  const { code, stdout } = await wirebench(['inspect', '--fields']);
+  assert.is(code, 0);
+  const names = stdout.trimEnd().split('\n');
+  assert.equal(names, [...new Set(names)].sort());
+  assert.ok(
+    ['ip.src', 'tcp.flags.syn', 'tls.handshake.type', 'http2.streamid', 'http.request.uri'].every((name) =>
+      names.includes(name),
+    ),
+  );
+});
+
+test.run();
