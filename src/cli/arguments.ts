@@ -3,99 +3,21 @@
 // `-mode` into four switches, `--no-x` into x = false for any x, and an option's missing value into true.
 
 import { type CAC, cac } from 'cac';
-import type { FaultPlan } from '../core/faults.js';
-import { IPV6_MIN_MTU } from '../core/ip/packet6.js';
-import { limits } from '../core/limits.js';
-import type { TcpConfig } from '../core/tcp/config.js';
-import type { Layer } from '../core/trace.js';
 import { type CertOptions, certOptions } from './cert-options.js';
-import type { ColorFlag } from './colors.js';
-import {
-  COMMANDS,
-  type CommandName,
-  type CommandSpec,
-  GLOBAL_OPTIONS,
-  type OptionSpec,
-  TLS_OPTIONS,
-} from './commands.js';
+import { COMMANDS, GLOBAL_OPTIONS, TLS_OPTIONS } from './commands.js';
 import { type DiffCommandOptions, diffOptions } from './diff-options.js';
 import { completionShell, type DoctorOptions, doctorOptions, type Shell } from './doctor-options.js';
-import { faultPlan } from './fault.js';
+import { displayOptions, type Env, type Given } from './given.js';
 import { helpText } from './help.js';
 import { type InspectOptions, inspectOptions } from './inspect-options.js';
+import type { CommandName, CommandSpec, OptionSpec } from './option-spec.js';
 import { type ReExecuteOptions, reExecuteOptions } from './re-execute-options.js';
 import { type RecordOptions, recordOptions } from './record-options.js';
 import { type ReplayOptions, replayOptions } from './replay-options.js';
-import { tcpKnobs } from './tcp-knobs.js';
-import { type TlsServeOptions, tlsServeOptions } from './tls-options.js';
-import {
-  checkTunAddresses,
-  checkTunAddresses6,
-  deviceName,
-  fileName,
-  integerIn,
-  ipv4,
-  ipv6,
-  layerSet,
-  listenAddress,
-  nearest,
-  oneOf,
-  pauseSet,
-  prefixLength,
-  quoted,
-  seedBytes,
-  UsageError,
-} from './values.js';
+import { type ServeOptions, serveOptions } from './serve-options.js';
+import { nearest, quoted, UsageError } from './values.js';
 
 export { UsageError } from './values.js';
-
-export type Env = Readonly<Record<string, string | undefined>>;
-
-export interface DisplayOptions {
-  readonly log: 'pretty' | 'json' | 'none';
-  /** Undefined: all. */
-  readonly layers: ReadonlySet<Layer> | undefined;
-  readonly verbose: boolean;
-  readonly debug: boolean;
-  readonly color: ColorFlag;
-  /** Empty: no pause. */
-  readonly pause: ReadonlySet<Layer>;
-}
-
-export interface ServeOptions extends DisplayOptions {
-  readonly mode: 'tun' | 'tcp' | 'std';
-  /** 0: any free port (modes tcp and std only). */
-  readonly tlsPort: number;
-  readonly plainPort: number | undefined;
-  /** Where modes tcp and std listen. */
-  readonly host: string;
-  readonly device: string;
-  /** This host's address on the TUN device. */
-  readonly localIp: string;
-  /** The address that wirebench answers on. */
-  readonly remoteIp: string;
-  readonly prefixLength: number;
-  /** The same two for IPv6, in a /64 network; undefined: IPv4 only. `required`: it was asked for, and is not left out in silence. */
-  readonly ip6: { readonly localIp: string; readonly remoteIp: string; readonly required: boolean } | undefined;
-  readonly mtu: number;
-  /** Mode tun: segments of one flow leave the process together. */
-  readonly offload: boolean;
-  /** Mode tun; undefined: the defaults of core/tcp/config.ts. */
-  readonly tcp: TcpConfig | undefined;
-  /** Mode tun; undefined: a perfect wire. */
-  readonly faults: FaultPlan | undefined;
-  /** 32 bytes; undefined: fresh ones are to be drawn. */
-  readonly seed: Uint8Array | undefined;
-  /** A directory whose files are served. */
-  readonly root: string | undefined;
-  /** A module of the user's own that answers. */
-  readonly app: string | undefined;
-  readonly record: string | undefined;
-  /** Where config, seed and start time are written, for captures that others take of the run. */
-  readonly manifest: string | undefined;
-  readonly keylog: string | undefined;
-  readonly tls: TlsServeOptions;
-}
 
 /** `notices` are single lines for stderr: options that have no effect here. */
 export type Arguments =
@@ -155,108 +77,6 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
     default:
       return spec.name satisfies never;
   }
-}
-
-/** Options that only matter in some modes; elsewhere they are named in a notice and otherwise ignored, as in the original. */
-const TUN_ONLY = [
-  'dev',
-  'local-ip',
-  'remote-ip',
-  'subnet',
-  'local-ip6',
-  'remote-ip6',
-  'ip6',
-  'mtu',
-  'offload',
-  'tcp',
-  'fault',
-];
-const NOT_IN_STD = [
-  'manifest',
-  'seed',
-  'keylog',
-  'strict-sni',
-  'alpn',
-  'log',
-  'layers',
-  'pause',
-  'verbose',
-  'debug',
-  'color',
-];
-
-function serveOptions(
-  given: Given,
-  env: Env,
-  mode = given.value('mode', (option, text) => oneOf(option, text, ['tun', 'tcp', 'std'] as const)) ?? 'tun',
-): { options: ServeOptions; notices: string[] } {
-  const inTun = mode === 'tun';
-  if (mode === 'std' && given.has('record')) {
-    throw new UsageError('--record: mode std cannot be recorded', 'Modes tun and tcp can.');
-  }
-  const without = [...(inTun ? ['host'] : TUN_ONLY), ...(mode === 'std' ? NOT_IN_STD : [])].filter((name) =>
-    given.has(name),
-  );
-  const port = (option: string, text: string): number => integerIn(option, text, inTun ? 1 : 0, 65_535);
-  // RFC 791 §3.1: every host accepts 576 bytes, so no path of ours need be smaller; a TUN device takes 65,535 at most.
-  const mtu = given.value('mtu', (option, text) => integerIn(option, text, limits.ip.minMtu, 65_535)) ?? 1500;
-  const notices = without.map((name) => `--${name} has no effect in mode ${mode}`);
-  const options: ServeOptions = {
-    mode,
-    tlsPort: given.value('port', port) ?? (inTun ? 443 : 8443),
-    plainPort: given.value('plain-port', port) ?? (inTun ? 80 : undefined),
-    host: given.value('host', listenAddress) ?? '127.0.0.1',
-    device: given.value('dev', deviceName) ?? 'wb0',
-    localIp: given.value('local-ip', ipv4) ?? '10.0.0.1',
-    remoteIp: given.value('remote-ip', ipv4) ?? '10.0.0.2',
-    prefixLength: given.value('subnet', prefixLength) ?? 24,
-    ip6: ip6Options(given, mtu, inTun ? notices : undefined),
-    mtu,
-    offload: !given.has('offload') || given.on('offload'),
-    tcp: given.value('tcp', tcpKnobs),
-    faults: given.has('fault') ? faultPlan('--fault', given.texts('fault')) : undefined,
-    seed: given.value('seed', seedBytes),
-    root: given.value('root', fileName),
-    app: given.value('app', fileName),
-    record: given.value('record', fileName),
-    manifest: given.value('manifest', fileName),
-    keylog: given.value('keylog', fileName) ?? (env.SSLKEYLOGFILE || undefined),
-    tls: tlsServeOptions(given),
-    ...displayOptions(given, env, 'pretty'),
-  };
-  if (options.tlsPort === options.plainPort && options.tlsPort !== 0) {
-    throw new UsageError(
-      `port ${options.tlsPort} cannot speak both TLS and plain HTTP`,
-      'Choose another --port or --plain-port.',
-    );
-  }
-  if (inTun) checkTunAddresses(options.localIp, options.remoteIp, options.prefixLength);
-  return { options, notices };
-}
-
-/** `notices` is undefined where IPv6 on the device means nothing. */
-function ip6Options(given: Given, mtu: number, notices: string[] | undefined): ServeOptions['ip6'] {
-  const localIp = given.value('local-ip6', ipv6) ?? 'fd00::1';
-  const remoteIp = given.value('remote-ip6', ipv6) ?? 'fd00::2';
-  checkTunAddresses6(localIp, remoteIp);
-  if (notices === undefined || (given.has('ip6') && !given.on('ip6'))) return undefined;
-  const required = ['ip6', 'local-ip6', 'remote-ip6'].some((name) => given.has(name));
-  if (mtu >= IPV6_MIN_MTU) return { localIp, remoteIp, required };
-  // RFC 8200 §5, and Linux takes IPv6 from a device with less.
-  if (required) throw new UsageError(`--mtu: ${mtu} is too small for IPv6, which needs ${IPV6_MIN_MTU}`);
-  notices.push(`--mtu ${mtu}: IPv4 only, IPv6 needs ${IPV6_MIN_MTU}`);
-  return undefined;
-}
-
-function displayOptions(given: Given, env: Env, defaultLog: DisplayOptions['log']): DisplayOptions {
-  return {
-    log: given.value('log', (option, text) => oneOf(option, text, ['pretty', 'json', 'none'])) ?? defaultLog,
-    layers: given.value('layers', layerSet),
-    verbose: given.on('verbose'),
-    debug: given.on('debug'),
-    color: given.value('color', (option, text) => oneOf(option, text, ['auto', 'always', 'never'])) ?? 'auto',
-    pause: given.value('pause', pauseSet) ?? pauseSet('PAUSE_LAYER', env.PAUSE_LAYER ?? ''),
-  };
 }
 
 interface Words {
@@ -366,17 +186,6 @@ function unknownCommand(word: string): UsageError {
     `unknown command ${quoted(word)}`,
     nearest(word, names) ?? `The commands are ${names.join(', ')}.`,
   );
-}
-
-export interface Given {
-  readonly positional: readonly string[];
-  has(name: string): boolean;
-  on(name: string): boolean;
-  /** Every value of an option that may be given several times. */
-  texts(name: string): readonly string[];
-  /** Every value of several options, each with its option's name, as they follow each other. */
-  inOrder(names: readonly string[]): readonly (readonly [name: string, text: string])[];
-  value<Value>(name: string, read: (option: string, text: string) => Value): Value | undefined;
 }
 
 function readWithCac(spec: CommandSpec, options: readonly string[], positional: readonly string[]): Given {

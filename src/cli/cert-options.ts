@@ -1,7 +1,7 @@
 // The options of `wirebench cert`: words in, plain data out, or UsageError.
 
 import { isIP } from 'node:net';
-import type { Given } from './arguments.js';
+import type { Given } from './given.js';
 import { fileName, integerIn, oneOf, quoted, UsageError } from './values.js';
 
 export type CertType = 'rsa' | 'ecdsa' | 'ed25519';

@@ -1,8 +1,9 @@
 // Completion scripts, made of the table of commands: commands, their options, the values that an option names (`pretty|json|none`),
 // and files for all others.
 
-import { COMMANDS, type CommandSpec, GLOBAL_OPTIONS, type OptionSpec } from './commands.js';
+import { COMMANDS, GLOBAL_OPTIONS } from './commands.js';
 import type { Shell } from './doctor-options.js';
+import type { CommandSpec, OptionSpec } from './option-spec.js';
 
 export function completionScript(shell: Shell): string {
   switch (shell) {

@@ -2,9 +2,9 @@
 
 import { canNameField } from '../bench/diff/names.js';
 import type { DiffLevel } from '../bench/diff/unit.js';
-import type { DisplayOptions, Given } from './arguments.js';
 import type { ColorFlag } from './colors.js';
-import type { CommandSpec, OptionSpec } from './commands.js';
+import type { DisplayOptions, Given } from './given.js';
+import type { CommandSpec, OptionSpec } from './option-spec.js';
 import { fileName, integerIn, oneOf, quoted, UsageError } from './values.js';
 
 export interface DiffCommandOptions {

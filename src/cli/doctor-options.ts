@@ -1,7 +1,7 @@
 // `wirebench doctor` and `wirebench completion`: their options as data, and words in, plain data out.
 
-import type { DisplayOptions, Given } from './arguments.js';
-import type { CommandSpec, OptionSpec } from './commands.js';
+import type { DisplayOptions, Given } from './given.js';
+import type { CommandSpec, OptionSpec } from './option-spec.js';
 import { oneOf, quoted, UsageError } from './values.js';
 
 export interface DoctorOptions {

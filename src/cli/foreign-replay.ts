@@ -7,7 +7,7 @@ import { CaptureError } from '../io/capture.js';
 import { FileError } from '../io/errors.js';
 import { parseArguments } from './arguments.js';
 import { runConfigOf, TEST_CREDENTIAL } from './live-server.js';
-import type { Outcome } from './replay-one.js';
+import type { Outcome } from './outcome.js';
 import type { CapturedServer } from './replay-options.js';
 import { readTls } from './tls-files.js';
 import { UsageError } from './values.js';

@@ -1,7 +1,7 @@
 // `wirebench inspect`: its options as data for help and for reading the command line, and words in, plain data out.
 
-import type { DisplayOptions, Given } from './arguments.js';
-import type { CommandSpec, OptionSpec } from './commands.js';
+import type { DisplayOptions, Given } from './given.js';
+import type { CommandSpec, OptionSpec } from './option-spec.js';
 import { fileName, integerIn, UsageError } from './values.js';
 
 export interface InspectOptions extends DisplayOptions {

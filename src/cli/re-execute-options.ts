@@ -1,7 +1,7 @@
 // `replay --re-execute`: its options as data, and words in, plain data out.
 
-import type { Given } from './arguments.js';
-import type { OptionSpec } from './commands.js';
+import type { Given } from './given.js';
+import type { OptionSpec } from './option-spec.js';
 import { type TlsServeOptions, tlsServeOptions } from './tls-options.js';
 import { fileName, quoted, seedBytes, UsageError } from './values.js';
 

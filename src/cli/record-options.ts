@@ -1,8 +1,9 @@
 // The options of `wirebench record`: its own, and those of `serve` that say what the server is. Words in, plain data out, or
 // UsageError. Which mode is used is decided when it runs, so the server's options are read for each mode that may be.
 
-import type { Given, ServeOptions } from './arguments.js';
-import type { CommandSpec, OptionSpec } from './commands.js';
+import type { Given } from './given.js';
+import type { CommandSpec, OptionSpec } from './option-spec.js';
+import type { ServeOptions } from './serve-options.js';
 import { fileName, integerIn, oneOf, quoted, UsageError } from './values.js';
 
 export interface RecordOptions {

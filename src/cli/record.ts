@@ -5,7 +5,6 @@ import { resolve } from 'node:path';
 import { describeMismatch } from '../bench/compare.js';
 import { RecordingError } from '../bench/recording.js';
 import { DeviceError, EXIT } from '../io/errors.js';
-import type { ServeOptions } from './arguments.js';
 import { type LiveServer, openPlace, readMaterials, say, startServer, TEST_CERTIFICATE } from './live-server.js';
 import { createOutput } from './output.js';
 import {
@@ -20,6 +19,7 @@ import {
 import { type Contents, RecordFiles, verifyRecording } from './record-files.js';
 import { type RecordOptions, recordLimits } from './record-options.js';
 import { bringLoopbackUp, environmentInside, findNamespace, isInside, runInside } from './record-place.js';
+import type { ServeOptions } from './serve-options.js';
 import { counted } from './text.js';
 import { version } from './version.js';
 

@@ -6,42 +6,11 @@ import type { Trace } from '../core/trace.js';
 import { CaptureError } from '../io/capture-types.js';
 import { FileError } from '../io/errors.js';
 import { GoldenLogs, manifestFields } from './golden-logs.js';
+import { crashLines, type Outcome, outcomeWithout, type Status } from './outcome.js';
 import type { Output } from './output.js';
 import type { CapturedServer, ReplayOptions } from './replay-options.js';
 import { createShown, type Shown } from './show.js';
 import { printable } from './text.js';
-
-export type Status =
-  | 'identical'
-  /** Packets differ. */
-  | 'different'
-  /** The packets are the same, a golden log is not. */
-  | 'golden'
-  /** The packets are the same, and there is no golden log where there has to be one. */
-  | 'no-golden'
-  | 'unreadable'
-  /** A bug of ours. */
-  | 'crashed';
-
-export interface Outcome {
-  readonly file: string;
-  readonly status: Status;
-  readonly packets: number;
-  /** Recorded length in logical time. */
-  readonly durationUs: number;
-  readonly complete: boolean;
-  /** A person ended it. */
-  readonly quit: boolean;
-  readonly updated: boolean;
-  /** What differs, or why it cannot be read: lines for people, the first of which says it in short. */
-  readonly lines: readonly string[];
-  /** What `--update` changed. */
-  readonly changes: readonly string[];
-  /** Wall time, for reports only. */
-  readonly milliseconds: number;
-  /** The exchange up to the difference, as lines of a Mermaid sequence diagram. */
-  readonly sequence: readonly string[];
-}
 
 /** What of the options goes to a worker. */
 export type OneOptions = Pick<
@@ -89,27 +58,6 @@ export async function replayOne(file: string, options: OneOptions, output?: Outp
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return outcome('crashed', crashLines(file, stack));
   }
-}
-
-/** Of a capture of which nothing was seen. */
-export function outcomeWithout(file: string, status: Status, lines: readonly string[]): Outcome {
-  return {
-    file,
-    status,
-    packets: 0,
-    durationUs: 0,
-    complete: false,
-    quit: false,
-    updated: false,
-    lines,
-    changes: [],
-    milliseconds: 0,
-    sequence: [],
-  };
-}
-
-export function crashLines(file: string, stack: string): string[] {
-  return [`internal error: ${stack}`, `this is a bug. To repeat it: wirebench replay ${file}`];
 }
 
 function missingLine(file: string): string {

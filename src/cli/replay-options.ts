@@ -2,8 +2,8 @@
 
 import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import type { DisplayOptions, Env, Given } from './arguments.js';
-import type { CommandSpec, OptionSpec } from './commands.js';
+import type { DisplayOptions, Env, Given } from './given.js';
+import type { CommandSpec, OptionSpec } from './option-spec.js';
 import { fileName, integerIn, quoted, seedBytes, UsageError } from './values.js';
 
 export const REPORTERS = ['pretty', 'json', 'junit', 'github'] as const;

@@ -2,7 +2,8 @@
 // capture with it, and another one goes on.
 
 import { Worker } from 'node:worker_threads';
-import { crashLines, type OneOptions, type Outcome, outcomeWithout } from './replay-one.js';
+import { crashLines, type Outcome, outcomeWithout } from './outcome.js';
+import type { OneOptions } from './replay-one.js';
 
 /** Outcomes that may wait for one before them. */
 const AHEAD = 4;

@@ -2,9 +2,10 @@
 
 import { CaptureError } from '../io/capture-types.js';
 import { EXIT } from '../io/errors.js';
+import { type Outcome, outcomeWithout } from './outcome.js';
 import { createOutput, type Output } from './output.js';
 import { captureFiles } from './replay-files.js';
-import { type OneOptions, type Outcome, outcomeWithout, replayOne } from './replay-one.js';
+import { type OneOptions, replayOne } from './replay-one.js';
 import { jobsFor, type ReplayOptions } from './replay-options.js';
 import { runPool } from './replay-pool.js';
 import { Progress } from './replay-progress.js';

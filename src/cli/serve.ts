@@ -3,7 +3,6 @@
 import { createSite } from '../core/http/site.js';
 import { EXIT } from '../io/errors.js';
 import { runStd } from '../io/std.js';
-import type { ServeOptions } from './arguments.js';
 import {
   type Materials,
   openPlace,
@@ -15,6 +14,7 @@ import {
   startServer,
 } from './live-server.js';
 import { createOutput } from './output.js';
+import type { ServeOptions } from './serve-options.js';
 
 /** `outputLost` resolves with an exit code when the standard output cannot be written any more: the run then ends. */
 export async function serve(options: ServeOptions, outputLost: Promise<number>): Promise<number> {

@@ -2,9 +2,9 @@
 // somebody wants to step through.
 
 import type { Trace } from '../core/trace.js';
-import type { DisplayOptions } from './arguments.js';
 import { resolveColor } from './colors.js';
 import { createConsoleRenderer, type Renderer } from './console.js';
+import type { DisplayOptions } from './given.js';
 import { createJsonlRenderer, type JsonValue } from './jsonl.js';
 import type { Output } from './output.js';
 import { Pauser } from './pause.js';

@@ -5,7 +5,7 @@ import type { GroupName } from '../core/crypto.js';
 import { DEFAULT_CIPHER_SUITES, DEFAULT_GROUPS } from '../core/tls/config.js';
 import { CIPHER_SUITES, CipherSuite } from '../core/tls/suites.js';
 import { opensslName, type TlsVersionName } from '../io/tls-config.js';
-import type { Given } from './arguments.js';
+import type { Given } from './given.js';
 import { fileName, nearest, oneOf, quoted, UsageError } from './values.js';
 
 export interface CredentialFiles {

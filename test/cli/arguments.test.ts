@@ -2,8 +2,10 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Arguments, type Env, parseArguments, type ServeOptions, UsageError } from '../../src/cli/arguments.js';
+import { type Arguments, parseArguments, UsageError } from '../../src/cli/arguments.js';
 import { COMMANDS, EXIT_CODES } from '../../src/cli/commands.js';
+import type { Env } from '../../src/cli/given.js';
+import type { ServeOptions } from '../../src/cli/serve-options.js';
 import { toHex } from '../support/bytes.js';
 
 /** Splits at single spaces; '' in the list stays what it is. */

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Outcome, outcomeWithout, type Status } from '../../src/cli/replay-one.js';
+import { type Outcome, outcomeWithout, type Status } from '../../src/cli/outcome.js';
 import { createGithub } from '../../src/cli/reporters/github.js';
 import { createJson } from '../../src/cli/reporters/json.js';
 import { createJunit } from '../../src/cli/reporters/junit.js';

@@ -2,21 +2,14 @@
 // x25519, P-256 and P-384; takes the certificate that is served as its trust anchor, and verifies that the server has its key. No
 // resumption, no client certificate (an empty one when asked).
 
-import { X509Certificate } from 'node:crypto';
 import { Reader } from '../../core/bytes/reader.js';
 import { Writer } from '../../core/bytes/writer.js';
-import type { GroupName, KeyExchange, SignatureName, VerifyingKey } from '../../core/crypto.js';
+import type { GroupName, KeyExchange } from '../../core/crypto.js';
 import { PRIVATE_KEY_BYTES } from '../../core/crypto.js';
 import type { RandomSource } from '../../core/random.js';
 import { TLS_1_2, TLS_1_3 } from '../../core/tls/config.js';
 import { type Extension, HOST_NAME, NamedGroup, SignatureScheme } from '../../core/tls/extensions.js';
-import {
-  type ClientHello,
-  decodeHandshake,
-  encodeHandshake,
-  HANDSHAKE_HEADER_BYTES,
-  type ServerHello,
-} from '../../core/tls/messages.js';
+import { type ClientHello, decodeHandshake, encodeHandshake, HANDSHAKE_HEADER_BYTES } from '../../core/tls/messages.js';
 import { alertName } from '../../core/tls/names.js';
 import type { RecordProtection } from '../../core/tls/protection.js';
 import {
@@ -26,11 +19,11 @@ import {
   RecordBuffer,
   writeRecordHeader,
 } from '../../core/tls/record.js';
-import { CIPHER_SUITES, CipherSuite, type CipherSuiteInfo } from '../../core/tls/suites.js';
-import { verifyingKey } from '../../io/crypto/signature.js';
+import { CIPHER_SUITES, CipherSuite } from '../../core/tls/suites.js';
 import { nodeCrypto } from '../../io/node-crypto.js';
 import { ClientError, clientLimits } from './limits.js';
 import type { ClientSession } from './tcp.js';
+import { GROUPS, type Handshake, type HandshakeTools, type Negotiated } from './tls-handshake.js';
 import { handshake12 } from './tls12.js';
 import { handshake13 } from './tls13.js';
 
@@ -42,17 +35,8 @@ export interface TlsOffer {
   readonly serverName: string | undefined;
 }
 
-export interface Negotiated {
-  readonly version: '1.2' | '1.3';
-  readonly suite: CipherSuiteInfo;
-  readonly alpn: string | undefined;
-}
-
 /** The application above TLS, made when ALPN is known. */
 export type MakeApplication = (negotiated: Negotiated) => ClientSession;
-
-/** A handshake in steps: each message of the server resumes it. */
-export type Handshake = Generator<void, Negotiated, Uint8Array>;
 
 const SUITES_13 = [
   CipherSuite.TLS_AES_128_GCM_SHA256,
@@ -67,12 +51,11 @@ const SUITES_12 = [
   CipherSuite.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
   CipherSuite.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
 ];
-const GROUPS: readonly GroupName[] = ['x25519', 'secp256r1', 'secp384r1'];
 const LEVEL_WARNING = 1;
 const CLOSE_NOTIFY = 0;
 const NOTHING = new Uint8Array(0);
 
-export class TlsClient implements ClientSession {
+export class TlsClient implements ClientSession, HandshakeTools {
   readonly offer: TlsOffer;
   readonly random: Uint8Array;
   readonly #draws: RandomSource;
@@ -328,44 +311,3 @@ export class TlsClient implements ClientSession {
     }
   }
 }
-
-/** The key of the end-entity certificate. Raises ClientError. */
-export function certificateKey(der: Uint8Array | undefined): VerifyingKey {
-  if (der === undefined) throw new ClientError('TLS', 'the server sent no certificate', 'RFC 5246 §7.4.2');
-  try {
-    return verifyingKey(new X509Certificate(der).publicKey);
-  } catch (error) {
-    throw new ClientError(
-      'TLS',
-      `the certificate cannot be read: ${error instanceof Error ? error.message : error}`,
-      'RFC 5246 §7.4.2',
-    );
-  }
-}
-
-const SCHEMES = new Map<number, SignatureName>(
-  Object.entries(SignatureScheme).map(([name, code]) => [code, name as SignatureName]),
-);
-
-export function checkSignature(key: VerifyingKey, scheme: number, content: Uint8Array, signature: Uint8Array): void {
-  const name = SCHEMES.get(scheme);
-  if (name !== undefined && nodeCrypto.verify(key, name, content, signature)) return;
-  throw new ClientError('TLS', "the server's signature does not verify", 'RFC 5246 §7.4.3');
-}
-
-export function groupOf(code: number): GroupName {
-  const name = GROUPS.find((group) => NamedGroup[group] === code);
-  if (name === undefined)
-    throw new ClientError('TLS', 'the server chose a group that was not offered', 'RFC 8422 §5.4');
-  return name;
-}
-
-export function alpnOf(extensions: readonly Extension[] | undefined): string | undefined {
-  for (const extension of extensions ?? []) {
-    if (extension.type === 'alpn' && extension.protocols[0])
-      return Buffer.from(extension.protocols[0]).toString('latin1');
-  }
-  return undefined;
-}
-
-export type { ServerHello };

@@ -17,9 +17,21 @@ import type { CipherSuiteInfo } from '../../core/tls/suites.js';
 import { nodeCrypto } from '../../io/node-crypto.js';
 import { sameBytes } from '../difference.js';
 import { ClientError } from './limits.js';
-import { alpnOf, certificateKey, checkSignature, groupOf, type Handshake, type TlsClient } from './tls.js';
+import {
+  alpnOf,
+  certificateKey,
+  checkSignature,
+  groupOf,
+  type Handshake,
+  type HandshakeTools,
+} from './tls-handshake.js';
 
-export function* handshake12(tls: TlsClient, suite: CipherSuiteInfo, first: Uint8Array, hello: ServerHello): Handshake {
+export function* handshake12(
+  tls: HandshakeTools,
+  suite: CipherSuiteInfo,
+  first: Uint8Array,
+  hello: ServerHello,
+): Handshake {
   tls.addToTranscript(first);
   const next = function* (): Generator<void, HandshakeMessage, Uint8Array> {
     const bytes = yield;
@@ -69,7 +81,7 @@ export function* handshake12(tls: TlsClient, suite: CipherSuiteInfo, first: Uint
 }
 
 /** A Finished is verified against what came before it. */
-function* nextButFinished(tls: TlsClient): Generator<void, HandshakeMessage, Uint8Array> {
+function* nextButFinished(tls: HandshakeTools): Generator<void, HandshakeMessage, Uint8Array> {
   const bytes = yield;
   const message = decodeHandshake(new Reader('tls', bytes));
   if (message.type !== 'Finished') tls.addToTranscript(bytes);

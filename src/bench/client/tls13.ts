@@ -28,10 +28,17 @@ import type { CipherSuiteInfo } from '../../core/tls/suites.js';
 import { nodeCrypto } from '../../io/node-crypto.js';
 import { sameBytes } from '../difference.js';
 import { ClientError } from './limits.js';
-import { alpnOf, certificateKey, checkSignature, groupOf, type Handshake, type TlsClient } from './tls.js';
+import {
+  alpnOf,
+  certificateKey,
+  checkSignature,
+  groupOf,
+  type Handshake,
+  type HandshakeTools,
+} from './tls-handshake.js';
 
 export function* handshake13(
-  tls: TlsClient,
+  tls: HandshakeTools,
   suite: CipherSuiteInfo,
   first: Uint8Array,
   firstHello: ServerHello,

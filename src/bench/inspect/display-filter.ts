@@ -4,9 +4,8 @@
 import { parseAddress } from '../addresses.js';
 import { nearestName } from '../nearest.js';
 import { type FieldTable, INSPECTED_FIELDS } from './fields.js';
-import type { DisplayFilter } from './filter.js';
 import { FilterError, type Token, tokensOf } from './filter-lexer.js';
-import type { InspectedField, InspectedPacket } from './types.js';
+import type { DisplayFilter, InspectedField, InspectedPacket } from './types.js';
 
 type Test = (packet: InspectedPacket) => boolean;
 type Value = InspectedField['value'];

@@ -4,14 +4,4 @@ export { parseDisplayFilter } from './display-filter.js';
 export { FilterError } from './filter-lexer.js';
 export { parsePacketFilter } from './packet-filter.js';
 
-import type { InspectedPacket } from './types.js';
-
-export interface DisplayFilter {
-  matches(packet: InspectedPacket): boolean;
-  readonly needs: FilterNeeds;
-}
-
-export interface FilterNeeds {
-  /** Without fields only the presence of layers and verdicts can be asked for. */
-  readonly fields: boolean;
-}
+export type { DisplayFilter } from './types.js';

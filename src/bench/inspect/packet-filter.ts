@@ -2,9 +2,8 @@
 // qualifier of their own have that of the words before them, as there.
 
 import { parseAddress } from '../addresses.js';
-import type { DisplayFilter } from './filter.js';
 import { FilterError, type Token, tokensOf } from './filter-lexer.js';
-import type { InspectedField, InspectedPacket } from './types.js';
+import type { DisplayFilter, InspectedField, InspectedPacket } from './types.js';
 
 type Test = (packet: InspectedPacket) => boolean;
 type Side = 'src' | 'dst' | 'either';

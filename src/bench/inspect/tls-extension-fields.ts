@@ -4,7 +4,7 @@
 import { ParseError } from '../../core/bytes/reader.js';
 import { ExtensionType } from '../../core/tls/extensions.js';
 import { extensionName, groupName, signatureName, versionName } from '../../core/tls/names.js';
-import { signatureAlgorithm, type Walk } from './tls-fields.js';
+import { signatureAlgorithm, type Walk } from './tls-walk.js';
 
 type Place =
   | 'ClientHello'

@@ -2,8 +2,7 @@
 // itself, so that of a message that cannot be read to its end the beginning is shown. RFC 5246 §7.4, RFC 8446 §4.
 
 import { createHash } from 'node:crypto';
-import { ParseError, Reader } from '../../core/bytes/reader.js';
-import { printable } from '../../core/tls/describe.js';
+import { ParseError } from '../../core/bytes/reader.js';
 import { HandshakeType } from '../../core/tls/messages.js';
 import { HandshakeType13 } from '../../core/tls/messages13.js';
 import {
@@ -17,9 +16,7 @@ import {
 } from '../../core/tls/names.js';
 import { ContentType } from '../../core/tls/record.js';
 import { distinguishedNames, extensionFields } from './tls-extension-fields.js';
-import type { InspectedField } from './types.js';
-
-export type FieldList = InspectedField[];
+import { type FieldList, signatureAlgorithm, Walk } from './tls-walk.js';
 
 /** `innerType` undefined: nothing opened the record. */
 export function recordFields(
@@ -73,64 +70,6 @@ export function handshakeFields(
     walkMessage(walk, message[0]!, is13, knowsKeyExchange);
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
-  }
-}
-
-/** Reads and tells in one step. */
-export class Walk {
-  readonly #fields: FieldList;
-  readonly reader: Reader;
-
-  constructor(bytes: Uint8Array, fields: FieldList, reader: Reader = new Reader('tls', bytes)) {
-    this.#fields = fields;
-    this.reader = reader;
-  }
-
-  get remaining(): number {
-    return this.reader.remaining;
-  }
-
-  put(name: string, value: InspectedField['value'], text?: string): void {
-    this.#fields.push(text === undefined ? { name, value } : { name, value, text });
-  }
-
-  u8(name: string, text?: (value: number) => string): number {
-    const value = this.reader.u8(name);
-    this.put(name, value, text?.(value));
-    return value;
-  }
-
-  u16(name: string, text?: (value: number) => string): number {
-    const value = this.reader.u16(name);
-    this.put(name, value, text?.(value));
-    return value;
-  }
-
-  u24(name: string): number {
-    const value = this.reader.u24(name);
-    this.put(name, value);
-    return value;
-  }
-
-  u32(name: string): number {
-    const value = this.reader.u32(name);
-    this.put(name, value);
-    return value;
-  }
-
-  /** Empty ones are not shown. */
-  bytes(name: string, length: number): Uint8Array {
-    const value = this.reader.take(length, name);
-    if (length > 0) this.put(name, value);
-    return value;
-  }
-
-  text(name: string, length: number): void {
-    this.put(name, printable(this.reader.take(length, name)));
-  }
-
-  sub(length: number): Walk {
-    return new Walk(this.reader.bytes, this.#fields, this.reader.sub(length, 'part'));
   }
 }
 
@@ -242,12 +181,6 @@ function clientKeyExchange(walk: Walk, isEcdhe: boolean): void {
   const { bytes, offset } = walk.reader;
   if (((bytes[offset] ?? 0) << 8) + (bytes[offset + 1] ?? 0) !== walk.remaining - 2) return;
   walk.bytes('tls.handshake.epms', walk.u16('tls.handshake.epms_len'));
-}
-
-/** RFC 5246 §7.4.1.4.1: hash and signature, as one byte each. */
-export function signatureAlgorithm(walk: Walk, scheme: number): void {
-  walk.put('tls.handshake.sig_hash_hash', scheme >>> 8);
-  walk.put('tls.handshake.sig_hash_sig', scheme & 0xff);
 }
 
 function certificateRequest(walk: Walk, is13: boolean): void {

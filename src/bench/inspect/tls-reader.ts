@@ -9,10 +9,11 @@ import { ContentType, isHidden, TLS_1_2 } from '../../core/tls/record.js';
 import type { Direction, TraceEvent } from '../../core/trace.js';
 import { streamLimits } from './stream-limits.js';
 import { type StreamReader, sender, type Teller } from './teller.js';
-import { alertFields, type FieldList, handshakeFields, recordFields } from './tls-fields.js';
+import { alertFields, handshakeFields, recordFields } from './tls-fields.js';
 import { createHalf, type Half, seemsClear } from './tls-half.js';
 import { type AnyMessage, describeMessage, HandshakeFacts, readMessage } from './tls-handshake.js';
 import { type Epoch, secretName } from './tls-ladder.js';
+import type { FieldList } from './tls-walk.js';
 import type { KeyStore, RecordedExchange } from './types.js';
 
 export type SecureInfo = NonNullable<RecordedExchange['tls']>;

@@ -139,3 +139,14 @@ export interface RecordedMessage {
   /** The end of the message is in the capture. */
   readonly complete: boolean;
 }
+
+/** A filter of either language. */
+export interface DisplayFilter {
+  matches(packet: InspectedPacket): boolean;
+  readonly needs: FilterNeeds;
+}
+
+export interface FilterNeeds {
+  /** Without fields only the presence of layers and verdicts can be asked for. */
+  readonly fields: boolean;
+}

@@ -2,7 +2,7 @@
 // step in Markdown with the first exchange that failed as a diagram.
 
 import { relative, resolve } from 'node:path';
-import type { Outcome } from '../replay-one.js';
+import type { Outcome } from '../outcome.js';
 import { counted } from '../text.js';
 import { summaryText } from './pretty.js';
 import { hasFailed, headline, type Reporter, type Write } from './reporter.js';

@@ -1,7 +1,7 @@
 // The reporter for programs: one JSON object with all captures. docs/replay.md has its fields. Times and memory are not in
 // it: two runs over the same captures give the same text.
 
-import type { Outcome } from '../replay-one.js';
+import type { Outcome } from '../outcome.js';
 import type { Reporter, Write } from './reporter.js';
 
 /** Grows when a field changes its meaning or goes. */

@@ -2,7 +2,7 @@
 // what cannot be read an error, and what was not run any more is skipped.
 
 import { dirname } from 'node:path';
-import type { Outcome } from '../replay-one.js';
+import type { Outcome } from '../outcome.js';
 import { version } from '../version.js';
 import { hasFailed, headline, isError, type Reporter, type Write } from './reporter.js';
 

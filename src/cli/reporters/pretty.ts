@@ -1,6 +1,6 @@
 // The reporter for people: a line for each capture, what differs below it, and a last line with the sum.
 
-import type { Outcome } from '../replay-one.js';
+import type { Outcome } from '../outcome.js';
 import { counted, grouped, secondsText } from '../text.js';
 import { type Cost, isError, type Reporter, type Totals, type Write } from './reporter.js';
 

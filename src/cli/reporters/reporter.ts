@@ -1,6 +1,6 @@
 // What a reporter of `replay` is told: each outcome in the order of the captures, and at the end what all of it came to.
 
-import type { Outcome } from '../replay-one.js';
+import type { Outcome } from '../outcome.js';
 
 export interface Totals {
   captures: number;
