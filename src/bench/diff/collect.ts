@@ -175,7 +175,7 @@ export class Collector {
   }
 
   #wholePacket(place: Place, packet: InspectedPacket, dir: Direction): void {
-    const below = packet.layers.filter(({ name }) => BELOW.has(name));
+    const below = packet.layers.filter(({ name, quoted }) => BELOW.has(name) && quoted !== true);
     const top = below.at(-1);
     if (top === undefined) return;
     const fields = comparedFields(

@@ -57,6 +57,11 @@ export class FlowTable {
     return { flow, fromClient, isNew: true, reused: known !== undefined };
   }
 
+  /** The connection of a packet of either direction, if it is followed. */
+  known(view: PacketView): TcpFlow | undefined {
+    return this.#flows.get(keyOf(view));
+  }
+
   /** The direction of a packet of a connection that is known already. */
   peek(view: PacketView): 'in' | 'out' | undefined {
     const key = keyOf(view);

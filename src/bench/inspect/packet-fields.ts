@@ -63,6 +63,9 @@ export function ipLayer(view: PacketView): InspectedLayer {
   return view.version === 4 ? ipv4Layer(view) : ipv6Layer(view);
 }
 
+/** The header counts in these (RFC 791 §3.1, RFC 8200 §4.5), and so does Wireshark's field. */
+const FRAGMENT_UNIT = 8;
+
 function ipv4Layer(view: PacketView): InspectedLayer {
   const { bytes, ipAt: at } = view;
   const list = new FieldList().put('ip.version', 4);
@@ -79,7 +82,7 @@ function ipv4Layer(view: PacketView): InspectedLayer {
     .put('ip.id', u16(bytes, at + 4))
     .put('ip.flags.df', (fragment & 0x4000) !== 0)
     .put('ip.flags.mf', (fragment & 0x2000) !== 0)
-    .put('ip.frag_offset', view.fragmentOffset)
+    .put('ip.frag_offset', view.fragmentOffset / FRAGMENT_UNIT)
     .put('ip.ttl', bytes[at + 8]!)
     .put('ip.proto', bytes[at + 9]!)
     .put('ip.checksum', u16(bytes, at + 10))
@@ -94,7 +97,7 @@ function ipv4Layer(view: PacketView): InspectedLayer {
 
 function ipv6Layer(view: PacketView): InspectedLayer {
   const { bytes, ipAt: at } = view;
-  const list = new FieldList().put('ipv6.version', 6);
+  const list = new FieldList().put('ipv6.version', 6).put('ip.version', 6);
   if (bytes.length - at < 40) return list.layer('ipv6');
   const source = formatAddress(bytes.subarray(at + 8, at + 24));
   const destination = formatAddress(bytes.subarray(at + 24, at + 40));
@@ -111,9 +114,9 @@ function ipv6Layer(view: PacketView): InspectedLayer {
     .put('ipv6.addr', source)
     .put('ipv6.dst', destination)
     .put('ipv6.addr', destination);
-  if (view.isFragment) {
+  if (view.hasFragmentHeader) {
     list
-      .put('ipv6.fraghdr.offset', view.fragmentOffset)
+      .put('ipv6.fraghdr.offset', view.fragmentOffset / FRAGMENT_UNIT)
       .put('ipv6.fraghdr.more', view.moreFragments)
       .put('ipv6.fraghdr.ident', view.fragmentId);
   }
@@ -144,12 +147,14 @@ export function icmpLayer(view: PacketView, checksum: ChecksumState): InspectedL
 export function udpLayer(view: PacketView, checksum: ChecksumState): InspectedLayer {
   const { upper, upperAt: at, upperEnd: end } = view;
   const list = new FieldList();
-  if (end - at < 8) return list.layer('udp');
-  return list
+  if (end - at < 4) return list.layer('udp');
+  list
     .put('udp.srcport', u16(upper, at))
     .put('udp.dstport', u16(upper, at + 2))
     .put('udp.port', u16(upper, at))
-    .put('udp.port', u16(upper, at + 2))
+    .put('udp.port', u16(upper, at + 2));
+  if (end - at < 8) return list.layer('udp');
+  return list
     .put('udp.length', u16(upper, at + 4))
     .put('udp.checksum', u16(upper, at + 6))
     .put('udp.checksum.status', ...CHECKSUM_STATUS[checksum])
@@ -212,8 +217,7 @@ export function tcpLayer(
   // RFC 9293 §3.1: without ACK the field says nothing.
   const relativeAck = (flags & ACK) === 0 ? ack : (ack - (peer?.baseSeq ?? 0)) >>> 0;
   list.put('tcp.ack', relativeAck).put('tcp.ack_raw', ack);
-  list.put('tcp.hdr_len', segment.payloadStart - view.upperAt).put('tcp.flags', (reserved(view) << 8) | flags);
-  for (const [name, bit] of FLAGS) list.put(`tcp.flags.${name}`, (flags & bit) !== 0);
+  putFlags(list, view);
   const scaled = own !== undefined && own.windowShift >= 0 && (flags & SYN) === 0;
   list
     .put('tcp.window_size_value', segment.window)
@@ -221,11 +225,48 @@ export function tcpLayer(
     .put('tcp.checksum', u16(view.upper, view.upperAt + 16))
     .put('tcp.checksum.status', ...CHECKSUM_STATUS[checksum])
     .put('tcp.urgent_pointer', u16(view.upper, view.upperAt + 18));
+  return putOptions(list, segment, peer?.baseSeq ?? 0);
+}
+
+/** Of a header within an ICMP error, as far as it was quoted; its numbers are not counted from the connection's. */
+export function quotedTcpLayer(view: PacketView, segment: Segment | undefined, stream: number | undefined): FieldList {
+  const { upper, upperAt: at, upperEnd: end } = view;
+  const list = new FieldList();
+  if (end - at < 4) return list;
+  const [source, destination] = [u16(upper, at), u16(upper, at + 2)];
+  list.put('tcp.srcport', source).put('tcp.dstport', destination).put('tcp.port', source).put('tcp.port', destination);
+  if (end - at < 8) return list;
+  list.put('tcp.seq', u32(upper, at + 4));
+  if (end - at < 16) return list;
+  if (stream !== undefined) list.put('tcp.stream', stream);
+  // Wireshark has it over IPv6 only.
+  if (view.version === 6) list.put('tcp.seq_raw', u32(upper, at + 4));
+  const ack = u32(upper, at + 8);
+  list.put('tcp.ack', ack).put('tcp.ack_raw', ack);
+  putFlags(list, view);
+  const window = u16(upper, at + 14);
+  list.put('tcp.window_size_value', window).put('tcp.window_size', window);
+  if (end - at < 18) return list;
+  list.put('tcp.checksum', u16(upper, at + 16)).put('tcp.checksum.status', ...CHECKSUM_STATUS[view.upperChecksum(16)]);
+  if (end - at < 20) return list;
+  list.put('tcp.urgent_pointer', u16(upper, at + 18));
+  return segment === undefined ? list : putOptions(list, segment, 0);
+}
+
+function putFlags(list: FieldList, { upper, upperAt: at }: PacketView): void {
+  const flags = upper[at + 13]!;
+  // RFC 9293 §3.1: the four bits before the flags belong to the field as well.
+  const reserved = upper[at + 12]! & 0x0f;
+  list.put('tcp.hdr_len', (upper[at + 12]! >>> 4) * 4).put('tcp.flags', (reserved << 8) | flags);
+  for (const [name, bit] of FLAGS) list.put(`tcp.flags.${name}`, (flags & bit) !== 0);
+}
+
+/** `base`: what the numbers of the other direction are counted from. */
+function putOptions(list: FieldList, segment: Segment, base: number): FieldList {
   if (segment.mss >= 0) list.put('tcp.options.mss_val', segment.mss);
   if (segment.windowScale >= 0) list.put('tcp.options.wscale.shift', segment.windowScale);
   if (segment.sackPermitted) list.put('tcp.options.sack_perm', true);
   for (let block = 0; block < segment.sackBlocks; block++) {
-    const base = peer?.baseSeq ?? 0;
     list
       .put('tcp.options.sack_le', (segment.sackEdges[2 * block]! - base) >>> 0)
       .put('tcp.options.sack_re', (segment.sackEdges[2 * block + 1]! - base) >>> 0);
@@ -234,9 +275,4 @@ export function tcpLayer(
     list.put('tcp.options.timestamp.tsval', segment.tsVal).put('tcp.options.timestamp.tsecr', segment.tsEcr);
   }
   return list;
-}
-
-/** RFC 9293 §3.1: the four bits before the flags. */
-function reserved({ upper, upperAt }: PacketView): number {
-  return upper[upperAt + 12]! & 0x0f;
 }

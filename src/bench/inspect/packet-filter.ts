@@ -106,7 +106,8 @@ class Parser {
     const layers = PROTOCOLS.get(token.text);
     if (layers !== undefined) {
       this.#at++;
-      const isThere: Test = ({ layers: all }) => all.some(({ name }) => layers.includes(name));
+      const isThere: Test = ({ layers: all }) =>
+        all.some(({ name, quoted }) => layers.includes(name) && quoted !== true);
       // `tcp port 443`, `ip host 10.0.0.2`
       if (!['src', 'dst', 'host', 'net', 'port', 'portrange'].includes(this.#next.text)) return isThere;
       const test = this.#qualified();
@@ -213,7 +214,7 @@ function sides(side: Side, source: string, destination: string): string[] {
 }
 
 function fieldsNamed({ layers }: InspectedPacket, names: readonly string[]): InspectedField[] {
-  return layers.flatMap(({ fields }) => fields.filter(({ name }) => names.includes(name)));
+  return layers.flatMap(({ fields, quoted }) => (quoted ? [] : fields.filter(({ name }) => names.includes(name))));
 }
 
 function isWithin(address: string, network: Uint8Array, prefix: number): boolean {

@@ -36,10 +36,13 @@ export class PacketView implements LinkLayer {
   ipLength = 0;
   /** Upper-layer protocol, or the first extension header that was not read. */
   protocol = -1;
+  /** In bytes. */
   fragmentOffset = 0;
   moreFragments = false;
   fragmentId = 0;
   isFragment = false;
+  /** IPv6: the header is there, also of a datagram in one piece (RFC 6946). */
+  hasFragmentHeader = false;
   /** The packet was cut by the snap length, or is shorter than its headers say. */
   truncated = false;
   ipChecksum: ChecksumState = 'unverified';
@@ -56,6 +59,7 @@ export class PacketView implements LinkLayer {
     this.version = 0;
     this.protocol = -1;
     this.isFragment = false;
+    this.hasFragmentHeader = false;
     this.moreFragments = false;
     this.fragmentOffset = 0;
     this.truncated = false;
@@ -151,6 +155,7 @@ export class PacketView implements LinkLayer {
       next = bytes[at]!;
       if (header === FRAGMENT) {
         const word = u16(bytes, at + 2);
+        this.hasFragmentHeader = true;
         this.fragmentOffset = word & 0xfff8;
         this.moreFragments = (word & 1) !== 0;
         this.isFragment = (word & 0xfff9) !== 0;

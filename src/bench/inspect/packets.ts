@@ -7,6 +7,7 @@ import type { TraceEvent } from '../../core/trace.js';
 import { type CaptureItem, openCapture, type Packet, SECRETS_TLS_KEY_LOG } from '../../io/capture.js';
 import { endsOf, endText, FlowTable } from './flow-table.js';
 import { Fragments } from './fragments.js';
+import { quotedLayers, quoteOf } from './icmp-quote.js';
 import { analysisFields, ethernetLayer, frameLayer, icmpLayer, ipLayer, tcpLayer, udpLayer } from './packet-fields.js';
 import { type ChecksumState, PacketView, PROTOCOL, u16 } from './packet-view.js';
 import type { TcpFlow } from './tcp-flow.js';
@@ -228,6 +229,11 @@ export class Inspector implements PacketSink {
     const checksum = this.#checksum(view, 2, view.version === 4 ? 'icmp' : 'icmpv6');
     if (this.wantsFields) this.layer(icmpLayer(view, checksum));
     else this.layer(presence(view.protocol === PROTOCOL.ICMP ? 'icmp' : 'icmpv6'));
+    const quote = quoteOf(view);
+    if (quote !== undefined) {
+      const stream = quote.hasPorts ? this.#flows.known(quote.view)?.index : undefined;
+      for (const layer of quotedLayers(quote, this.wantsFields, stream)) this.layer(layer);
+    }
     const { upper, upperAt: at, upperEnd: end, protocol } = view;
     if (!this.wantsEvents || end - at < 8) return;
     const { source: src, destination: dst } = endsOf(view);

@@ -92,10 +92,11 @@ export class TcpFlow {
     }
     if ((flags & ACK) !== 0 && peer.hasHole && peer.holeAcknowledged(ack)) this.#skip(other(dir), peer, sink, start);
     if ((flags & FIN) !== 0) own.finSeq ??= (textSeq + segment.payloadLength) >>> 0;
-    if (own.finSeq !== undefined && !own.finished && !own.hasHole) {
-      own.finished = true;
-      this.reader?.end(dir, sink);
-    }
+    // What was acknowledged before the FIN came, or is now.
+    if ((flags & ACK) !== 0 && reaches(ack, peer.finSeq)) this.#skipToFin(other(dir), peer, sink);
+    if (reaches(peer.lastAck, own.finSeq)) this.#skipToFin(dir, own, sink);
+    this.#finish(other(dir), peer, sink);
+    this.#finish(dir, own, sink);
     if ((flags & RST) !== 0 && !this.#over) {
       this.#over = true;
       if (!this.client.finished) this.reader?.end('in', sink);
@@ -111,6 +112,7 @@ export class TcpFlow {
       ['out', this.server],
     ] as const) {
       while (half.hasHole && this.reader !== undefined) this.#skip(dir, half, sink, () => this.reader!);
+      this.#skipToFin(dir, half, sink);
       if (!half.finished && !this.#over) this.reader?.end(dir, sink);
       half.drop();
     }
@@ -155,6 +157,20 @@ export class TcpFlow {
     for (let ready = half.next(); ready !== undefined; ready = half.next()) this.reader.push(dir, ready, sink);
   }
 
+  /** A FIN ends the stream when all before it is there. */
+  #finish(dir: Direction, half: TcpHalf, sink: PacketSink): void {
+    if (half.finSeq === undefined || half.finished || !half.hasReached(half.finSeq)) return;
+    half.finished = true;
+    this.reader?.end(dir, sink);
+  }
+
+  /** What is missing before the FIN does not come any more. */
+  #skipToFin(dir: Direction, half: TcpHalf, sink: PacketSink): void {
+    if (half.finSeq === undefined || half.finished) return;
+    const length = half.skipTo(half.finSeq);
+    if (length > 0) this.reader?.gap(dir, length, sink);
+  }
+
   #states(dir: Direction, { flags, ack }: Segment, sink: PacketSink): void {
     const next = this.#nextState(dir, flags, ack);
     if (next === undefined || next === this.state) return;
@@ -193,6 +209,10 @@ export class TcpFlow {
         return undefined;
     }
   }
+}
+
+function reaches(ack: number | undefined, finSeq: number | undefined): boolean {
+  return ack !== undefined && finSeq !== undefined && seqDiff(ack, finSeq) >= 0;
 }
 
 function other(dir: Direction): Direction {

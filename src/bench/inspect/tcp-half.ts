@@ -83,6 +83,12 @@ export class TcpHalf {
     }
     const fresh = start - ahead;
     if (fresh >= end) return undefined;
+    const waiting = this.#pieces[0];
+    if (waiting !== undefined && waiting.at < this.#delivered + (end - fresh)) {
+      // A part of it is here already, and that copy counts.
+      this.#hold(0, bytes, fresh, end);
+      return this.next();
+    }
     this.#advance(end - fresh);
     return bytes.subarray(fresh, end);
   }
@@ -106,6 +112,19 @@ export class TcpHalf {
     const piece = this.#pieces[0];
     if (piece === undefined || piece.at <= this.#delivered) return 0;
     const length = piece.at - this.#delivered;
+    this.#advance(length);
+    return length;
+  }
+
+  /** Whether all before `seq` was delivered or passed over. */
+  hasReached(seq: number): boolean {
+    return this.#pieces.length === 0 && (this.#streamSeq === undefined || seqDiff(seq, this.#streamSeq) <= 0);
+  }
+
+  /** Passes over what is missing up to `seq`, when nothing waits behind it; how much it was. */
+  skipTo(seq: number): number {
+    if (this.hasReached(seq) || this.#pieces.length > 0) return 0;
+    const length = seqDiff(seq, this.#streamSeq!);
     this.#advance(length);
     return length;
   }
@@ -137,20 +156,31 @@ export class TcpHalf {
     this.#streamSeq = (this.#streamSeq! + count) >>> 0;
   }
 
+  /** Keeps those of the bytes that no other piece holds: pieces stand in order and do not overlap. */
   #hold(ahead: number, bytes: Uint8Array, start: number, end: number): void {
-    const at = this.#delivered + ahead;
+    const offset = this.#delivered + ahead - start;
     let place = this.#pieces.length;
-    while (place > 0 && this.#pieces[place - 1]!.at > at) place--;
-    const before = this.#pieces[place - 1];
-    if (before !== undefined && before.at + before.bytes.length >= at + (end - start)) return;
-    const copy = bytes.slice(start, end);
-    this.#pieces.splice(place, 0, { at, bytes: copy });
-    this.#pieceBytes += copy.length;
-    this.#held.bytes += copy.length;
+    while (place > 0 && endOf(this.#pieces[place - 1]!) > start + offset) place--;
+    for (let from = start; from < end; place++) {
+      const following = this.#pieces[place];
+      const to = following === undefined ? end : Math.min(end, following.at - offset);
+      if (to > from) {
+        const copy = bytes.slice(from, to);
+        this.#pieces.splice(place++, 0, { at: from + offset, bytes: copy });
+        this.#pieceBytes += copy.length;
+        this.#held.bytes += copy.length;
+      }
+      if (following === undefined) return;
+      from = Math.max(from, endOf(following) - offset);
+    }
   }
 
   #release(count: number): void {
     this.#pieceBytes -= count;
     this.#held.bytes -= count;
   }
+}
+
+function endOf({ at, bytes }: Piece): number {
+  return at + bytes.length;
 }

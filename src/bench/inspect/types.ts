@@ -21,6 +21,8 @@ export type LayerName = 'frame' | 'eth' | 'ip' | 'ipv6' | 'icmp' | 'icmpv6' | 't
 export interface InspectedLayer {
   readonly name: LayerName;
   readonly fields: readonly InspectedField[];
+  /** It stands within an ICMP error and is of the packet that the error is about. */
+  readonly quoted?: boolean;
 }
 
 /** What a reader of the capture should know about a packet. */
