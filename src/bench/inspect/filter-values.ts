@@ -29,7 +29,7 @@ export class Literal {
     const [head = '', prefix] = text.split('/', 2);
     const bytes = parseAddress(head);
     if (bytes !== undefined)
-      this.#network = { bytes, prefix: prefix === undefined ? bytes.length * 8 : Number(prefix) };
+      this.#network = { bytes, prefix: prefix === undefined ? bytes.length * 8 : Number(prefix || Number.NaN) };
   }
 
   /** A prefix is no longer than its address. */

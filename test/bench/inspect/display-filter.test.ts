@@ -225,6 +225,7 @@ const ERRORS: readonly (readonly [filter: string, position: number, says: RegExp
   ['len(tcp.len',                   11, /\) is expected, not the end/],
   ['ip.addr == 10.0.0.0/33',        11, /"10\.0\.0\.0\/33" is no network/],
   ['ip.addr == 10.0.0.0/x',         11, /is no network/],
+  ['ip.addr == 10.0.0.0/',          11, /is no network/],
   ['ip.addr in {fd00::/200}',       12, /is no network/],
   ['tcp # udp',                     4, /"#" means nothing here/],
   ['tcp.port == 1 == 2',            14, /"==" is not expected here/],
