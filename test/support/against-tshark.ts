@@ -26,7 +26,8 @@ const LEFT_OUT = new Map<RegExp, string>([
   [/^http2\.data\.data$/, 'for the last DATA frame of a message tshark shows the whole content, decoded'],
 ]);
 
-const PREFERENCES = [
+/** How tshark puts streams together as the inspector does. */
+export const PREFERENCES = [
   'tcp.relative_sequence_numbers:TRUE',
   'tcp.desegment_tcp_streams:TRUE',
   'tcp.reassemble_out_of_order:TRUE',

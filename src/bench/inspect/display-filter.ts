@@ -1,10 +1,10 @@
 // Wireshark's display filter language (wireshark-filter(4)): a text becomes a function over packets. Fields are compared by value, or
 // by the name of their value (`http2.type == HEADERS`). `!=` is true when no value equals, as since Wireshark 4.
 
-import { parseAddress } from '../addresses.js';
 import { nearestName } from '../nearest.js';
 import { type FieldTable, INSPECTED_FIELDS } from './fields.js';
 import { FilterError, type Token, tokensOf } from './filter-lexer.js';
+import { bytesOf, Literal, numberOf, order } from './filter-values.js';
 import type { DisplayFilter, InspectedField, InspectedPacket } from './types.js';
 
 type Test = (packet: InspectedPacket) => boolean;
@@ -33,6 +33,7 @@ const COMPARISONS = new Map([
   ['all_ne', 'ne'],
   ['~=', 'any_ne'],
   ['any_ne', 'any_ne'],
+  ['!==', 'any_ne'],
   ['===', 'all_eq'],
   ['all_eq', 'all_eq'],
   ['<', 'lt'],
@@ -48,6 +49,8 @@ const COMPARISONS = new Map([
   ['~', 'matches'],
   ['in', 'in'],
 ]);
+/** What may follow a field that stands alone. */
+const CONNECTIVES = new Set(['and', 'or', 'xor']);
 const FUNCTIONS = new Set(['len', 'count', 'lower', 'upper', 'string']);
 /** Parentheses and negations within each other. */
 const DEEPEST = 100;
@@ -147,7 +150,7 @@ class Parser {
     const first = this.#next;
     const name = first.text.toLowerCase();
     const following = this.#tokens[this.#at + 1];
-    if (first.kind === 'word' && this.#fields.layers.has(name) && !isOperator(following)) {
+    if (first.kind === 'word' && this.#fields.layers.has(name) && !isOperand(following)) {
       this.#at++;
       return (packet) => packet.layers.some((layer) => layer.name === name);
     }
@@ -156,7 +159,8 @@ class Parser {
     const token = this.#next;
     const comparison = token.kind === 'string' ? undefined : COMPARISONS.get(token.text.toLowerCase());
     if (comparison === undefined) {
-      if (this.#next.kind === 'word') this.#fail(this.#next, `${shown(this.#next)} is no comparison`);
+      if (token.kind === 'word' && !CONNECTIVES.has(token.text.toLowerCase()))
+        this.#fail(token, `${shown(token)} is no comparison`);
       // A field alone: it is there. Functions give numbers and texts: true when they are not nothing.
       return (packet) => operand.values(packet).length > 0;
     }
@@ -197,7 +201,14 @@ class Parser {
       this.#expect(')');
       return applied(word, inner);
     }
-    if (!this.#fields.isKnown(word) && !this.#fields.layers.has(word)) {
+    if (word === 'frame') {
+      const frame: Operand = { name: word, values: ({ bytes }) => [{ name: word, value: bytes }] };
+      return this.#accept('[') ? this.#slice(frame) : frame;
+    }
+    if (this.#fields.layers.has(word)) {
+      this.#fail(token, `${shown(token)} is a layer and has no value`, this.#fields.advice);
+    }
+    if (!this.#fields.isKnown(word)) {
       const near = nearestName(word, [...this.#fields.names(), ...this.#fields.layers]);
       const advice = near === undefined ? this.#fields.advice : `Did you mean ${near}?`;
       this.#fail(token, `unknown field ${JSON.stringify(token.text)}`, advice);
@@ -219,18 +230,18 @@ class Parser {
     while (this.#next.at <= close && this.#next.kind !== 'end') this.#at++;
     const [, startText = '', mark, endText = ''] = found;
     const start = startText === '' ? 0 : Number(startText);
-    const cut = <Bytes extends { length: number; slice(from: number, to?: number): Bytes }>(value: Bytes): Bytes => {
+    const cut = (value: Uint8Array): Uint8Array => {
       const from = start < 0 ? Math.max(0, value.length + start) : start;
-      if (mark === undefined) return value.slice(from, from + 1);
-      if (endText === '') return value.slice(from);
-      return value.slice(from, mark === ':' ? from + Number(endText) : Number(endText) + 1);
+      if (mark === undefined) return value.subarray(from, from + 1);
+      if (endText === '') return value.subarray(from);
+      return value.subarray(from, mark === ':' ? from + Number(endText) : Number(endText) + 1);
     };
     return {
       name: field.name,
       values: (packet) =>
-        field.values(packet).map(({ name, value }) => ({
-          name,
-          value: value instanceof Uint8Array ? cut<Uint8Array>(value) : cut<string>(String(value)),
+        field.values(packet).map((one) => ({
+          name: one.name,
+          value: cut(bytesOf(one) ?? Buffer.from(String(one.value), 'latin1')),
         })),
     };
   }
@@ -240,39 +251,40 @@ class Parser {
     const token = this.#take();
     if (comparison === 'matches') return matching(operand, this.#pattern(token));
     if (comparison === 'contains') {
-      const wanted = this.#literal(token).bytes;
-      return (packet) => operand.values(packet).some(({ value }) => includes(value, wanted));
+      const wanted = this.#literal(token);
+      return (packet) => operand.values(packet).some((field) => wanted.isIn(field));
     }
-    // Two fields with each other.
-    if (token.kind === 'word' && this.#fields.isKnown(token.text.toLowerCase()) && numberOf(token.text) === undefined) {
+    // Two fields with each other: each value of one with each of the other.
+    if (this.#isOperand(token)) {
       this.#at--;
       const right = this.#operand();
-      return (packet) =>
-        operand
-          .values(packet)
-          .some((a) => right.values(packet).some((b) => holds(comparison, order(a.value, b.value))));
+      return (packet) => {
+        const others = right.values(packet);
+        const orders = operand.values(packet).flatMap((a) => others.map((b) => order(a.value, b.value)));
+        return isTrue(comparison, orders);
+      };
     }
     const literal = this.#literal(token);
-    const test = (field: InspectedField): number | undefined => literal.compare(field);
-    switch (comparison) {
-      case 'ne':
-        return (packet) => {
-          const values = operand.values(packet);
-          return values.length > 0 && values.every((field) => test(field) !== 0);
-        };
-      case 'all_eq':
-        return (packet) => {
-          const values = operand.values(packet);
-          return values.length > 0 && values.every((field) => test(field) === 0);
-        };
-      default:
-        return (packet) => operand.values(packet).some((field) => holds(comparison, test(field)));
-    }
+    return (packet) =>
+      isTrue(
+        comparison,
+        operand.values(packet).map((field) => literal.compare(field)),
+      );
+  }
+
+  /** A field, or a function of one. */
+  #isOperand({ kind, text }: Token): boolean {
+    if (kind !== 'word') return false;
+    const word = text.toLowerCase();
+    const following = this.#next;
+    if (FUNCTIONS.has(word)) return following.kind === 'operator' && following.text === '(';
+    return this.#fields.isKnown(word) && numberOf(text) === undefined;
   }
 
   #membership(operand: Operand): Test {
     this.#expect('{');
     const tests: ((field: InspectedField) => boolean)[] = [];
+    if (this.#accept('}')) this.#fail(this.#tokens[this.#at - 1]!, 'there is nothing in this set');
     while (!this.#accept('}')) {
       if (this.#next.kind === 'end') this.#fail(this.#next, '} is missing');
       const low = this.#literal(this.#take());
@@ -288,14 +300,15 @@ class Parser {
   #literal(token: Token): Literal {
     if (token.kind === 'end' || token.kind === 'operator')
       this.#fail(token, `a value is expected, not ${shown(token)}`);
-    return new Literal(token);
+    const literal = new Literal(token);
+    if (!literal.isValid) this.#fail(token, `${shown(token)} is no network`, 'Networks are written as 10.0.0.0/8.');
+    return literal;
   }
 
   #pattern({ kind, text, at }: Token): RegExp {
     if (kind === 'end' || kind === 'operator') this.#fail({ kind, text, at }, 'a pattern is expected');
     const pattern = text.replace(/^\(\?i\)/, '');
-    // A repeated group with repetitions in it takes time exponential in the text.
-    const isRisky = /\([^()]*[*+}][^()]*\)[*+{]/.test(pattern);
+    const isRisky = repeatsRepetitions(pattern);
     if (pattern.length > LONGEST_PATTERN || isRisky) {
       this.#fail(
         { kind, text, at },
@@ -314,8 +327,10 @@ class Parser {
   }
 }
 
-function isOperator(token: Token | undefined): boolean {
-  return token !== undefined && token.kind !== 'string' && COMPARISONS.has(token.text.toLowerCase());
+/** Whether what stands before it has a value: it is compared, or cut. */
+function isOperand(following: Token | undefined): boolean {
+  if (following === undefined || following.kind === 'string') return false;
+  return following.text === '[' || COMPARISONS.has(following.text.toLowerCase());
 }
 
 const isEnd = ({ kind }: Token): boolean => kind === 'end';
@@ -343,13 +358,29 @@ function applied(name: string, inner: Operand): Operand {
   if (name === 'count') {
     return { name, values: (packet) => [{ name, value: inner.values(packet).length }] };
   }
-  const of = (value: Value): Value => {
-    if (name === 'len') return value instanceof Uint8Array || typeof value === 'string' ? value.length : 1;
+  const of = (field: InspectedField): Value => {
+    const { value } = field;
+    if (name === 'len') return bytesOf(field)?.length ?? (typeof value === 'string' ? value.length : 1);
     if (name === 'lower') return String(value).toLowerCase();
     if (name === 'upper') return String(value).toUpperCase();
     return String(value);
   };
-  return { name, values: (packet) => inner.values(packet).map(({ value }) => ({ name, value: of(value) })) };
+  return { name, values: (packet) => inner.values(packet).map((field) => ({ name, value: of(field) })) };
+}
+
+/** A repeated group with repetitions in it, however deep, takes time exponential in the text. */
+function repeatsRepetitions(pattern: string): boolean {
+  /** Of each open group: whether there is a repetition in it. */
+  const groups = [false];
+  for (const [part] of pattern.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|\)[*+{]|./gs)) {
+    if (part === '(') groups.push(false);
+    else if (part[0] === ')') {
+      const inner = groups.length > 1 && groups.pop()!;
+      if (inner && part.length > 1) return true;
+      if (inner || part.length > 1) groups[groups.length - 1] = true;
+    } else if (part === '*' || part === '+' || part === '{') groups[groups.length - 1] = true;
+  }
+  return false;
 }
 
 function matching(operand: Operand, pattern: RegExp): Test {
@@ -360,9 +391,11 @@ function matching(operand: Operand, pattern: RegExp): Test {
     });
 }
 
-function includes(value: Value, wanted: Uint8Array): boolean {
-  const bytes = value instanceof Uint8Array ? Buffer.from(value) : Buffer.from(String(value), 'latin1');
-  return bytes.includes(Buffer.from(wanted));
+/** By the orders of all values, or of all pairs of values. */
+function isTrue(comparison: string, orders: readonly (number | undefined)[]): boolean {
+  if (comparison === 'ne') return orders.length > 0 && orders.every((one) => one !== 0);
+  if (comparison === 'all_eq') return orders.length > 0 && orders.every((one) => one === 0);
+  return orders.some((one) => holds(comparison, one));
 }
 
 function holds(comparison: string, order: number | undefined): boolean {
@@ -380,81 +413,5 @@ function holds(comparison: string, order: number | undefined): boolean {
       return order > 0;
     default:
       return order >= 0;
-  }
-}
-
-/** Below, equal, above; undefined: they cannot be compared. */
-function order(a: Value, b: Value): number | undefined {
-  if (a instanceof Uint8Array || b instanceof Uint8Array) {
-    return a instanceof Uint8Array && b instanceof Uint8Array ? Buffer.compare(a, b) : undefined;
-  }
-  if (typeof a === 'string' || typeof b === 'string') return String(a) < String(b) ? -1 : String(a) > String(b) ? 1 : 0;
-  const difference = Number(a) - Number(b);
-  return Number.isNaN(difference) ? undefined : difference;
-}
-
-function numberOf(text: string): number | undefined {
-  if (/^0x[0-9a-f]+$/i.test(text)) return Number.parseInt(text, 16);
-  if (/^0[0-7]+$/.test(text)) return Number.parseInt(text, 8);
-  return /^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : undefined;
-}
-
-/** A value as it was written; what it means depends on the field that it is compared with. */
-class Literal {
-  readonly #text: string;
-  readonly #lower: string;
-  readonly #number: number | undefined;
-  readonly #bytes: Uint8Array | undefined;
-  readonly #network: { readonly bytes: Uint8Array; readonly prefix: number } | undefined;
-  readonly #isString: boolean;
-
-  constructor({ kind, text }: Token) {
-    this.#text = text;
-    this.#lower = text.toLowerCase();
-    this.#isString = kind === 'string';
-    this.#number = this.#isString ? undefined : numberOf(text);
-    const isBytes = !this.#isString && /^[0-9a-f]{2}([:.-][0-9a-f]{2})*$/i.test(text);
-    this.#bytes = isBytes ? Buffer.from(text.replace(/[:.-]/g, ''), 'hex') : undefined;
-    const [head = '', prefix] = text.split('/', 2);
-    const bytes = parseAddress(head);
-    if (bytes !== undefined)
-      this.#network = { bytes, prefix: prefix === undefined ? bytes.length * 8 : Number(prefix) };
-  }
-
-  /** For `contains`: bytes where they were written as bytes, or the characters. */
-  get bytes(): Uint8Array {
-    return this.#bytes !== undefined && /[:.-]/.test(this.#text) ? this.#bytes : Buffer.from(this.#text, 'latin1');
-  }
-
-  compare({ value, text }: InspectedField): number | undefined {
-    switch (typeof value) {
-      case 'number':
-      case 'bigint':
-        if (this.#number !== undefined) return Number(value) - this.#number;
-        return text !== undefined && text.toLowerCase() === this.#lower ? 0 : undefined;
-      case 'boolean':
-        if (this.#lower === 'true' || this.#lower === 'false') return Number(value) - Number(this.#lower === 'true');
-        return this.#number === undefined ? undefined : Number(value) - Number(this.#number !== 0);
-      case 'string':
-        return this.#network !== undefined && !this.#isString ? this.#compareAddress(value) : order(value, this.#text);
-      default: {
-        const wanted = this.#isString ? Buffer.from(this.#text, 'latin1') : this.#bytes;
-        return wanted === undefined ? undefined : Buffer.compare(value, wanted);
-      }
-    }
-  }
-
-  #compareAddress(value: string): number | undefined {
-    const { bytes: wanted, prefix } = this.#network!;
-    const bytes = parseAddress(value);
-    // A text that is no address: as texts.
-    if (bytes === undefined) return order(value, this.#text);
-    if (bytes.length !== wanted.length) return undefined;
-    for (let bit = 0; bit < prefix && bit < wanted.length * 8; bit += 8) {
-      const mask = prefix - bit >= 8 ? 0xff : (0xff00 >> (prefix - bit)) & 0xff;
-      const difference = (bytes[bit >> 3]! & mask) - (wanted[bit >> 3]! & mask);
-      if (difference !== 0) return difference;
-    }
-    return 0;
   }
 }

@@ -48,7 +48,9 @@ const OPERATORS = [
   '&',
   '~',
   ':',
+  '-',
 ];
+const RAW_OR_NOT = /^r?["']/;
 /** Names, numbers, addresses, networks, bytes with colons. */
 const WORD = /[A-Za-z0-9_][A-Za-z0-9_.:/-]*|::[A-Fa-f0-9:.]*(?:\/[0-9]+)?/y;
 
@@ -62,7 +64,7 @@ export function tokensOf(filter: string): Token[] {
       at++;
       continue;
     }
-    if (c === '"' || c === "'") {
+    if (RAW_OR_NOT.test(filter.slice(at, at + 2))) {
       const { text, end } = readString(filter, at);
       tokens.push({ kind: 'string', text, at });
       at = end;
@@ -87,27 +89,48 @@ export function tokensOf(filter: string): Token[] {
   return tokens;
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '0': '\0' };
+/** Of C, as Wireshark has them. */
+const ESCAPES: Readonly<Record<string, string>> = {
+  '"': '"',
+  "'": "'",
+  '\\': '\\',
+  a: '\x07',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+};
+const NUMBERED = /x([0-9A-Fa-f]{1,2})|([0-7]{1,3})/y;
 
+/** With an `r` before it a string is raw: a backslash in it stands for itself, and for the mark behind it as well. */
 function readString(filter: string, start: number): { text: string; end: number } {
-  const quote = filter[start];
+  const isRaw = filter[start] === 'r';
+  const quoteAt = isRaw ? start + 1 : start;
+  const quote = filter[quoteAt];
   let text = '';
-  for (let at = start + 1; at < filter.length; at++) {
+  for (let at = quoteAt + 1; at < filter.length; at++) {
     const c = filter[at]!;
     if (c === quote) return { text, end: at + 1 };
     if (c !== '\\') {
       text += c;
       continue;
     }
-    const hex = /^x([0-9A-Fa-f]{2})/.exec(filter.slice(at + 1));
-    if (hex !== null) {
-      text += String.fromCharCode(Number.parseInt(hex[1]!, 16));
-      at += 3;
-      continue;
-    }
     const next = filter[++at];
     if (next === undefined) break;
-    text += ESCAPES[next] ?? next;
+    if (isRaw) {
+      text += `\\${next}`;
+      continue;
+    }
+    NUMBERED.lastIndex = at;
+    const [digits, hex, octal = ''] = NUMBERED.exec(filter) ?? [];
+    if (digits === undefined) {
+      text += ESCAPES[next] ?? noEscape(filter, at - 1);
+      continue;
+    }
+    text += String.fromCharCode((hex === undefined ? Number.parseInt(octal, 8) : Number.parseInt(hex, 16)) & 0xff);
+    at += digits.length - 1;
   }
   throw new FilterError(
     filter,
@@ -115,4 +138,9 @@ function readString(filter: string, start: number): { text: string; end: number 
     'this string has no end',
     'Close it with the quotation mark that it began with.',
   );
+}
+
+function noEscape(filter: string, at: number): never {
+  const advice = 'Write the backslash twice, or the string as r"...".';
+  throw new FilterError(filter, at, `${JSON.stringify(filter.slice(at, at + 2))} means nothing in a string`, advice);
 }

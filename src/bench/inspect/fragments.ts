@@ -3,9 +3,10 @@
 
 import { inspectLimits } from './limits.js';
 import type { PacketView } from './packet-view.js';
+import { insertPiece, type Piece } from './pieces.js';
 
 interface Datagram {
-  readonly pieces: { readonly at: number; readonly bytes: Uint8Array }[];
+  readonly pieces: Piece[];
   /** Bytes in all, once the last fragment was seen. */
   length: number;
   /** Fragments that were seen, for the event. */
@@ -33,10 +34,10 @@ export class Fragments {
       this.#datagrams.set(key, datagram);
     }
     datagram.count++;
-    const bytes = view.bytes.slice(view.payloadAt, view.payloadEnd);
     if (view.truncated || datagram.count > inspectLimits.fragments) return undefined;
-    if (!view.moreFragments) datagram.length = view.fragmentOffset + bytes.length;
-    datagram.pieces.push({ at: view.fragmentOffset, bytes });
+    const bytes = view.bytes.subarray(view.payloadAt, view.payloadEnd);
+    if (!view.moreFragments && datagram.length < 0) datagram.length = view.fragmentOffset + bytes.length;
+    insertPiece(datagram.pieces, view.fragmentOffset, bytes);
     const whole = datagram.length < 0 ? undefined : join(datagram);
     if (whole === undefined) return undefined;
     this.#datagrams.delete(key);
@@ -51,16 +52,12 @@ function keyOf({ version, bytes, ipAt, fragmentId, protocol }: PacketView): stri
 
 /** Undefined while something is missing. */
 function join({ pieces, length }: Datagram): Uint8Array | undefined {
-  const sorted = [...pieces].sort((a, b) => a.at - b.at);
   const whole = new Uint8Array(length);
   let reached = 0;
-  for (const { at, bytes } of sorted) {
-    if (at > reached) return undefined;
-    const fresh = bytes.subarray(reached - at);
-    if (fresh.length === 0 && at + bytes.length <= reached) continue;
-    const room = length - reached;
-    whole.set(fresh.length > room ? fresh.subarray(0, room) : fresh, reached);
-    reached += Math.min(fresh.length, room);
+  for (const { at, bytes } of pieces) {
+    if (at > reached || reached === length) break;
+    whole.set(bytes.subarray(0, length - at), at);
+    reached = Math.min(length, at + bytes.length);
   }
   return reached === length ? whole : undefined;
 }

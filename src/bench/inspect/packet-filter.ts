@@ -3,18 +3,21 @@
 
 import { parseAddress } from '../addresses.js';
 import { FilterError, type Token, tokensOf } from './filter-lexer.js';
+import { PacketView, PROTOCOL, u16 } from './packet-view.js';
 import type { DisplayFilter, InspectedField, InspectedPacket } from './types.js';
 
 type Test = (packet: InspectedPacket) => boolean;
-type Side = 'src' | 'dst' | 'either';
+type Side = 'src' | 'dst' | 'either' | 'both';
 
-const PROTOCOLS = new Map<string, readonly string[]>([
-  ['ip', ['ip']],
-  ['ip6', ['ipv6']],
-  ['tcp', ['tcp']],
-  ['udp', ['udp']],
-  ['icmp', ['icmp']],
-  ['icmp6', ['icmpv6']],
+const VERSIONS = new Map([
+  ['ip', 4],
+  ['ip6', 6],
+]);
+const PROTOCOLS = new Map<string, number>([
+  ['tcp', PROTOCOL.TCP],
+  ['udp', PROTOCOL.UDP],
+  ['icmp', PROTOCOL.ICMP],
+  ['icmp6', PROTOCOL.ICMPV6],
 ]);
 const FLAG_BITS = new Map([
   ['tcp-fin', 0x01],
@@ -61,7 +64,7 @@ class Parser {
   }
 
   #accept(...texts: readonly string[]): boolean {
-    if (this.#next.kind === 'end' || !texts.includes(this.#next.text)) return false;
+    if (this.#next.kind === 'end' || this.#next.kind === 'string' || !texts.includes(this.#next.text)) return false;
     this.#at++;
     return true;
   }
@@ -103,11 +106,9 @@ class Parser {
     if (token.kind !== 'word') this.#fail(token, 'a primitive is expected', FORM);
     const isFlags = token.text === 'tcp' && this.#tokens[this.#at + 1]?.text === '[';
     if (isFlags) return this.#flags();
-    const layers = PROTOCOLS.get(token.text);
-    if (layers !== undefined) {
+    if (VERSIONS.has(token.text) || PROTOCOLS.has(token.text)) {
       this.#at++;
-      const isThere: Test = ({ layers: all }) =>
-        all.some(({ name, quoted }) => layers.includes(name) && quoted !== true);
+      const isThere = carries(token.text);
       // `tcp port 443`, `ip host 10.0.0.2`
       if (!['src', 'dst', 'host', 'net', 'port', 'portrange'].includes(this.#next.text)) return isThere;
       const test = this.#qualified();
@@ -126,8 +127,13 @@ class Parser {
 
   #qualified(): Test {
     let side: Side | undefined;
-    if (this.#accept('src')) side = this.#accept('or') && this.#accept('dst') ? 'either' : 'src';
-    else if (this.#accept('dst')) side = 'dst';
+    if (this.#accept('src')) {
+      side = 'src';
+      const joined = this.#tokens[this.#at + 1]?.text === 'dst';
+      if (joined && this.#accept('or')) side = 'either';
+      else if (joined && this.#accept('and')) side = 'both';
+      if (side !== 'src') this.#at++;
+    } else if (this.#accept('dst')) side = 'dst';
     const type = ['host', 'net', 'port', 'portrange'].find((word) => this.#accept(word));
     if (type !== undefined || side !== undefined) {
       this.#lastSide = side ?? 'either';
@@ -144,17 +150,22 @@ class Parser {
     if (type === 'port' || type === 'portrange') return this.#ports(type, side);
     this.#at++;
     const [head = '', prefixText] = token.text.split('/', 2);
-    const bytes = parseAddress(head);
+    // `net 10.0` is 10.0.0.0/16.
+    const octets = type === 'net' && /^[0-9]+(\.[0-9]+){0,2}$/.test(head) ? head.split('.').length : 4;
+    const bytes = parseAddress(`${head}${'.0'.repeat(4 - octets)}`);
     if (bytes === undefined || (type === 'host' && prefixText !== undefined)) {
       const advice =
         type === 'net' ? 'Networks are written as 10.0.0.0/8.' : 'Addresses, not names: 10.0.0.2 or fd00::2.';
       this.#fail(token, `${JSON.stringify(token.text)} is no ${type === 'net' ? 'network' : 'address'}`, advice);
     }
-    const prefix = prefixText === undefined ? bytes.length * 8 : Number(prefixText);
+    const whole = bytes.length === 4 ? 8 * octets : 128;
+    const prefix = prefixText === undefined ? whole : Number(prefixText || Number.NaN);
     if (!Number.isInteger(prefix) || prefix < 0 || prefix > bytes.length * 8)
       this.#fail(token, 'no such prefix length');
-    const names = sides(side, 'src', 'dst').flatMap((end) => [`ip.${end}`, `ipv6.${end}`]);
-    return (packet) => fieldsNamed(packet, names).some(({ value }) => isWithin(String(value), bytes, prefix));
+    return bySide(side, (end) => {
+      const names = [`ip.${end}`, `ipv6.${end}`];
+      return (packet) => fieldsNamed(packet, names).some(({ value }) => isWithin(String(value), bytes, prefix));
+    });
   }
 
   #ports(type: string, side: Side): Test {
@@ -162,36 +173,45 @@ class Parser {
     const [lowText, highText] = token.text.split('-', 2);
     this.#at++;
     const low = Number(lowText);
-    const high = type === 'portrange' ? Number(highText) : low;
+    const high = type === 'portrange' || highText !== undefined ? Number(highText) : low;
     const isPort = (port: number): boolean => Number.isInteger(port) && port >= 0 && port <= 65_535;
-    if (!isPort(low) || !isPort(high) || low > high) {
+    if (!isPort(low) || !isPort(high) || low > high || (type === 'port' && highText !== undefined)) {
       this.#fail(
         token,
         `${JSON.stringify(token.text)} is no ${type === 'port' ? 'port' : 'range of ports (as 8000-8080)'}`,
       );
     }
-    const names = sides(side, 'srcport', 'dstport').flatMap((end) => [`tcp.${end}`, `udp.${end}`]);
-    return (packet) => fieldsNamed(packet, names).some(({ value }) => Number(value) >= low && Number(value) <= high);
+    return bySide(side, (end) => {
+      const names = [`tcp.${end}port`, `udp.${end}port`];
+      return (packet) => {
+        const ports = fieldsNamed(packet, names).map(({ value }) => Number(value));
+        return [...ports, ...firstFragmentPorts(packet, end)].some((port) => port >= low && port <= high);
+      };
+    });
   }
 
-  /** `tcp[tcpflags] & (tcp-syn|tcp-ack) != 0` */
+  /** `tcp[tcpflags] & (tcp-syn|tcp-ack) != 0`, `tcp[tcpflags] == tcp-syn` */
   #flags(): Test {
-    const at = this.#next.at;
-    const found =
-      /^tcp\s*\[\s*(?:tcpflags|13)\s*\]\s*&\s*(?:\(([a-z\s|-]+)\)|([a-z-]+)|(0x[0-9a-f]+|[0-9]+))\s*(==|=|!=)\s*(0x[0-9a-f]+|[0-9]+|[a-z-]+|\([a-z\s|-]+\))/.exec(
-        this.#filter.slice(at),
-      );
+    const first = this.#next;
+    const { at } = first;
+    const bits = String.raw`(\([a-z\s|-]+\)|[a-z-]+|0x[0-9a-f]+|[0-9]+)`;
+    const form = new RegExp(String.raw`^tcp\s*\[\s*(?:tcpflags|13)\s*\]\s*(?:&\s*${bits}\s*)?(==|=|!=)\s*${bits}`);
+    const found = form.exec(this.#filter.slice(at));
     if (found === null)
-      this.#fail(this.#next, 'this is not understood', 'The form is tcp[tcpflags] & (tcp-syn|tcp-ack) != 0.');
+      this.#fail(first, 'this is not understood', 'The form is tcp[tcpflags] & (tcp-syn|tcp-ack) != 0.');
     while (this.#next.kind !== 'end' && this.#next.at < at + found[0].length) this.#at++;
     const bitsOf = (text: string): number =>
       text
         .replace(/[()\s]/g, '')
         .split('|')
-        .reduce((bits, name) => bits | (FLAG_BITS.get(name) ?? (Number(name) || 0)), 0);
-    const mask = bitsOf(found[1] ?? found[2] ?? found[3]!);
-    const wanted = bitsOf(found[5]!);
-    const equal = found[4] !== '!=';
+        .reduce((sum, name) => {
+          const bit = FLAG_BITS.get(name) ?? Number(name || Number.NaN);
+          if (Number.isNaN(bit)) this.#fail(first, `${JSON.stringify(name)} is no flag of TCP`);
+          return sum | bit;
+        }, 0);
+    const mask = bitsOf(found[1] ?? '0xff');
+    const wanted = bitsOf(found[3]!);
+    const equal = found[2] !== '!=';
     return (packet) =>
       fieldsNamed(packet, ['tcp.flags']).some(({ value }) => ((Number(value) & mask) === wanted) === equal);
   }
@@ -199,7 +219,7 @@ class Parser {
   #number(): number {
     const token = this.#next;
     this.#at++;
-    if (token.kind === 'word' && /^[0-9]+$/.test(token.text)) return Number(token.text);
+    if (token.kind === 'word' && /^(?:[0-9]+|0x[0-9a-f]+)$/i.test(token.text)) return Number(token.text);
     this.#fail(token, 'a number of bytes is expected');
   }
 
@@ -208,9 +228,31 @@ class Parser {
   }
 }
 
-function sides(side: Side, source: string, destination: string): string[] {
-  if (side === 'either') return [source, destination];
-  return [side === 'src' ? source : destination];
+function bySide(side: Side, testOf: (end: 'src' | 'dst') => Test): Test {
+  if (side === 'src' || side === 'dst') return testOf(side);
+  const [source, destination] = [testOf('src'), testOf('dst')];
+  if (side === 'both') return (packet) => source(packet) && destination(packet);
+  return (packet) => source(packet) || destination(packet);
+}
+
+const view = new PacketView();
+
+/** By the headers of the packet itself: fragments count, too. */
+function carries(word: string): Test {
+  const [version, protocol] = [VERSIONS.get(word), PROTOCOLS.get(word)];
+  return ({ linkType, bytes }) => {
+    view.read(linkType, bytes);
+    return version === undefined ? view.version !== 0 && view.protocol === protocol : view.version === version;
+  };
+}
+
+/** Ports of a datagram stand in its first fragment, and are fields of the one that completes it. */
+function firstFragmentPorts({ linkType, bytes }: InspectedPacket, end: 'src' | 'dst'): number[] {
+  view.read(linkType, bytes);
+  const { isFragment, fragmentOffset, protocol, payloadAt, payloadEnd } = view;
+  if (!isFragment || fragmentOffset > 0 || payloadEnd - payloadAt < 4) return [];
+  if (protocol !== PROTOCOL.TCP && protocol !== PROTOCOL.UDP) return [];
+  return [u16(bytes, payloadAt + (end === 'src' ? 0 : 2))];
 }
 
 function fieldsNamed({ layers }: InspectedPacket, names: readonly string[]): InspectedField[] {

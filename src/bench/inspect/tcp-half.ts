@@ -4,12 +4,7 @@
 
 import { seqDiff } from '../../core/tcp/seq.js';
 import { inspectLimits } from './limits.js';
-
-interface Piece {
-  /** In the stream; 0 is the first byte behind the SYN. */
-  readonly at: number;
-  readonly bytes: Uint8Array;
-}
+import { insertPiece, type Piece } from './pieces.js';
 
 /** Out-of-order bytes of all connections together. */
 export interface Held {
@@ -43,6 +38,7 @@ export class TcpHalf {
   #delivered = 0;
   /** Absolute sequence number of `#delivered`. */
   #streamSeq: number | undefined;
+  /** By their place in the stream; 0 is the first byte behind the SYN. */
   #pieces: Piece[] = [];
   #pieceBytes = 0;
   readonly #held: Held;
@@ -156,31 +152,14 @@ export class TcpHalf {
     this.#streamSeq = (this.#streamSeq! + count) >>> 0;
   }
 
-  /** Keeps those of the bytes that no other piece holds: pieces stand in order and do not overlap. */
   #hold(ahead: number, bytes: Uint8Array, start: number, end: number): void {
-    const offset = this.#delivered + ahead - start;
-    let place = this.#pieces.length;
-    while (place > 0 && endOf(this.#pieces[place - 1]!) > start + offset) place--;
-    for (let from = start; from < end; place++) {
-      const following = this.#pieces[place];
-      const to = following === undefined ? end : Math.min(end, following.at - offset);
-      if (to > from) {
-        const copy = bytes.slice(from, to);
-        this.#pieces.splice(place++, 0, { at: from + offset, bytes: copy });
-        this.#pieceBytes += copy.length;
-        this.#held.bytes += copy.length;
-      }
-      if (following === undefined) return;
-      from = Math.max(from, endOf(following) - offset);
-    }
+    const added = insertPiece(this.#pieces, this.#delivered + ahead, bytes.subarray(start, end));
+    this.#pieceBytes += added;
+    this.#held.bytes += added;
   }
 
   #release(count: number): void {
     this.#pieceBytes -= count;
     this.#held.bytes -= count;
   }
-}
-
-function endOf({ at, bytes }: Piece): number {
-  return at + bytes.length;
 }
