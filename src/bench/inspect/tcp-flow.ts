@@ -92,11 +92,8 @@ export class TcpFlow {
     }
     if ((flags & ACK) !== 0 && peer.hasHole && peer.holeAcknowledged(ack)) this.#skip(other(dir), peer, sink, start);
     if ((flags & FIN) !== 0) own.finSeq ??= (textSeq + segment.payloadLength) >>> 0;
-    // What was acknowledged before the FIN came, or is now.
-    if ((flags & ACK) !== 0 && reaches(ack, peer.finSeq)) this.#skipToFin(other(dir), peer, sink);
-    if (reaches(peer.lastAck, own.finSeq)) this.#skipToFin(dir, own, sink);
-    this.#finish(other(dir), peer, sink);
-    this.#finish(dir, own, sink);
+    this.#finish(other(dir), peer, own, sink);
+    this.#finish(dir, own, peer, sink);
     if ((flags & RST) !== 0 && !this.#over) {
       this.#over = true;
       if (!this.client.finished) this.reader?.end('in', sink);
@@ -112,7 +109,6 @@ export class TcpFlow {
       ['out', this.server],
     ] as const) {
       while (half.hasHole && this.reader !== undefined) this.#skip(dir, half, sink, () => this.reader!);
-      this.#skipToFin(dir, half, sink);
       if (!half.finished && !this.#over) this.reader?.end(dir, sink);
       half.drop();
     }
@@ -157,18 +153,14 @@ export class TcpFlow {
     for (let ready = half.next(); ready !== undefined; ready = half.next()) this.reader.push(dir, ready, sink);
   }
 
-  /** A FIN ends the stream when all before it is there. */
-  #finish(dir: Direction, half: TcpHalf, sink: PacketSink): void {
-    if (half.finSeq === undefined || half.finished || !half.hasReached(half.finSeq)) return;
+  /** A FIN ends the stream when all before it is there, or was acknowledged and will not come any more. */
+  #finish(dir: Direction, half: TcpHalf, { lastAck }: TcpHalf, sink: PacketSink): void {
+    const { finSeq } = half;
+    if (finSeq === undefined || half.finished || half.hasHole) return;
+    const acknowledged = lastAck !== undefined && seqDiff(lastAck, finSeq) >= 0;
+    if (!acknowledged && !half.hasReached(finSeq)) return;
     half.finished = true;
     this.reader?.end(dir, sink);
-  }
-
-  /** What is missing before the FIN does not come any more. */
-  #skipToFin(dir: Direction, half: TcpHalf, sink: PacketSink): void {
-    if (half.finSeq === undefined || half.finished) return;
-    const length = half.skipTo(half.finSeq);
-    if (length > 0) this.reader?.gap(dir, length, sink);
   }
 
   #states(dir: Direction, { flags, ack }: Segment, sink: PacketSink): void {
@@ -209,10 +201,6 @@ export class TcpFlow {
         return undefined;
     }
   }
-}
-
-function reaches(ack: number | undefined, finSeq: number | undefined): boolean {
-  return ack !== undefined && finSeq !== undefined && seqDiff(ack, finSeq) >= 0;
 }
 
 function other(dir: Direction): Direction {

@@ -117,14 +117,6 @@ export class TcpHalf {
     return this.#pieces.length === 0 && (this.#streamSeq === undefined || seqDiff(seq, this.#streamSeq) <= 0);
   }
 
-  /** Passes over what is missing up to `seq`, when nothing waits behind it; how much it was. */
-  skipTo(seq: number): number {
-    if (this.hasReached(seq) || this.#pieces.length > 0) return 0;
-    const length = seqDiff(seq, this.#streamSeq!);
-    this.#advance(length);
-    return length;
-  }
-
   /** Whether the other side has acknowledged all of the hole before what waits: then the capture lacks it for good. */
   holeAcknowledged(ack: number): boolean {
     const piece = this.#pieces[0];
