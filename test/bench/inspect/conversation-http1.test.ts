@@ -235,4 +235,13 @@ test('a line, a section and a content beyond their bounds are survived and said'
   }
 });
 
+test('lines of broken fields with blanks as long as the line are read in no time', () => {
+  const line = `a b: x${' '.repeat(60_000)}x \t\r\n`;
+  const startedMs = performance.now();
+  const told = run([['in', `GET / HTTP/1.1\r\nhost: h\r\n${line.repeat(15)}\r\n`]]);
+  const tookMs = performance.now() - startedMs;
+  assert.equal(told.exchanges[0]?.request.headers[1], ['a b', `x${' '.repeat(60_000)}x`]);
+  assert.ok(tookMs < 5_000, `${tookMs} ms`);
+});
+
 test.run();
