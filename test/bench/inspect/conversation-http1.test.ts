@@ -244,4 +244,12 @@ test('lines of broken fields with blanks as long as the line are read in no time
   assert.ok(tookMs < 5_000, `${tookMs} ms`);
 });
 
+test('of a header section without an end no more lines are kept than the bound says', () => {
+  const lines = 'a:b\r\n'.repeat(streamLimits.sectionBytes / 4);
+  const told = run([['in', `GET / HTTP/1.1\r\nhost: h\r\n${lines}\r\n`]]);
+  const shown = told.layers.flatMap(({ fields }) => fields).filter(({ name }) => name === 'http.request.line');
+  assert.ok(shown.length * 5 <= streamLimits.sectionBytes);
+  assert.is(told.verdicts.filter(({ code }) => code === 'section-too-long').length, 1);
+});
+
 test.run();
