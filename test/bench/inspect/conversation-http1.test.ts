@@ -252,4 +252,22 @@ test('of a header section without an end no more lines are kept than the bound s
   assert.is(told.verdicts.filter(({ code }) => code === 'section-too-long').length, 1);
 });
 
+test('content in chunks of one octet takes the memory of its octets', () => {
+  const chunks = Buffer.from('1\r\na\r\n'.repeat(10_000), 'latin1');
+  const conversation = createConversation({
+    flow: 'a>b#0',
+    midstream: false,
+    keys: createKeyStore(),
+    onExchange: () => assert.unreachable(),
+  });
+  const sink = { ...keepingSink(nothingTold(), true), wantsEvents: false };
+  conversation.push('in', Buffer.from(GET), sink);
+  conversation.push('out', Buffer.from('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n'), sink);
+  const held = (): number => process.memoryUsage().heapUsed + process.memoryUsage().external;
+  const before = held();
+  for (let i = 0; i < 100; i++) conversation.push('out', chunks, sink);
+  // An object for each would be 200 MB.
+  assert.ok(held() - before < 80_000_000, `${held() - before}`);
+});
+
 test.run();
