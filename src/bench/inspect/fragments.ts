@@ -10,6 +10,8 @@ interface Datagram {
   length: number;
   /** Fragments that were seen, for the event. */
   count: number;
+  /** Of all of them. */
+  bytes: number;
 }
 
 export interface Reassembled {
@@ -26,7 +28,7 @@ export class Fragments {
     const key = keyOf(view);
     let datagram = this.#datagrams.get(key);
     if (datagram === undefined) {
-      datagram = { pieces: [], length: -1, count: 0 };
+      datagram = { pieces: [], length: -1, count: 0, bytes: 0 };
       if (this.#datagrams.size >= inspectLimits.fragmentedDatagrams) {
         this.#datagrams.delete(this.#datagrams.keys().next().value!);
       }
@@ -34,7 +36,11 @@ export class Fragments {
     }
     datagram.count++;
     const bytes = view.bytes.slice(view.payloadAt, view.payloadEnd);
-    if (view.truncated || datagram.count > inspectLimits.fragments) return undefined;
+    // RFC 791 §3.1: no datagram is longer. Copies of the same bytes count as well: each is kept.
+    datagram.bytes += bytes.length;
+    if (view.truncated || datagram.count > inspectLimits.fragments || datagram.bytes > inspectLimits.fragmentBytes) {
+      return undefined;
+    }
     if (!view.moreFragments) datagram.length = view.fragmentOffset + bytes.length;
     datagram.pieces.push({ at: view.fragmentOffset, bytes });
     const whole = datagram.length < 0 ? undefined : join(datagram);

@@ -14,6 +14,8 @@ export const inspectLimits = {
   fragmentedDatagrams: 256,
   /** Fragments of one datagram: 65,535 bytes in pieces of 8 would be 8,192. */
   fragments: 1_024,
+  /** Bytes of these together: twice the longest datagram, for copies. */
+  fragmentBytes: 131_072,
   /** IPv6 extension headers before the transport header (RFC 8504 §5.3 asks for a limit). */
   extensionHeaders: 8,
 } as const;

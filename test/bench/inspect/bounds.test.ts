@@ -1,4 +1,4 @@
-// What an inspector keeps below the byte streams, reached by captures that are made for it: connections.
+// What an inspector keeps below the byte streams, reached by captures that are made for it: connections, fragments.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -6,7 +6,7 @@ import { createConversation } from '../../../src/bench/inspect/conversation.js';
 import { createKeyStore } from '../../../src/bench/inspect/keys.js';
 import { inspectLimits } from '../../../src/bench/inspect/limits.js';
 import { Inspector } from '../../../src/bench/inspect/packets.js';
-import { RST, SYN, tcpFrame } from '../../support/frames.js';
+import { ipFrame, RST, SYN, tcpFrame } from '../../support/frames.js';
 
 const test = suite('bounds of the inspector');
 
@@ -49,6 +49,25 @@ test('where connections come and go among too many, room is made for several at 
   } finally {
     limits.conversations = conversations;
   }
+});
+
+/** `at` in octets. */
+function fragment(at: number, length: number, isLast = false): Uint8Array {
+  const flagsAndOffset = (isLast ? 0 : 0x2000) | (at / 8);
+  return ipFrame('10.0.0.1', '10.0.0.2', 17, new Uint8Array(length), { flagsAndOffset });
+}
+
+test('of a datagram no more fragments are kept than its copy has room in', () => {
+  const once = inspector();
+  for (const [at, length] of [
+    [0, 32_000],
+    [0, 32_000],
+  ] as const)
+    assert.equal(once.take(fragment(at, length)), ['ip']);
+  assert.equal(once.take(fragment(32_000, 8, true)), ['ip', 'udp']);
+  const often = inspector();
+  for (let bytes = 0; bytes <= inspectLimits.fragmentBytes; bytes += 32_000) often.take(fragment(0, 32_000));
+  assert.equal(often.take(fragment(32_000, 8, true)), ['ip']);
 });
 
 test.run();
