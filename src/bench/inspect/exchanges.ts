@@ -2,6 +2,7 @@
 // a bound. Kept only when somebody asks for exchanges.
 
 import type { Field } from '../../core/trace.js';
+import { KeptBytes } from './kept-bytes.js';
 import { streamLimits } from './stream-limits.js';
 import type { RecordedExchange, RecordedMessage } from './types.js';
 
@@ -11,9 +12,8 @@ export class MessageBuilder {
   trailers: readonly Field[] = [];
   contentLength = 0;
   complete = false;
-  readonly #pieces: Uint8Array[] = [];
+  readonly #kept = new KeptBytes();
   readonly #budget: ContentBudget;
-  #kept = 0;
 
   constructor(headers: readonly Field[], budget: ContentBudget) {
     this.headers = headers;
@@ -23,11 +23,10 @@ export class MessageBuilder {
   /** A copy is kept of what fits. */
   content(bytes: Uint8Array): void {
     this.contentLength += bytes.length;
-    const room = Math.min(streamLimits.contentBytes - this.#kept, this.#budget.left, bytes.length);
+    const room = Math.min(streamLimits.contentBytes - this.#kept.length, this.#budget.left, bytes.length);
     // Nothing behind a piece that was left out: what is kept is a prefix.
-    if (room <= 0 || this.contentLength - bytes.length !== this.#kept) return;
-    this.#pieces.push(new Uint8Array(bytes.subarray(0, room)));
-    this.#kept += room;
+    if (room <= 0 || this.contentLength - bytes.length !== this.#kept.length) return;
+    this.#kept.add(bytes.subarray(0, room));
     this.#budget.left -= room;
   }
 
@@ -37,13 +36,8 @@ export class MessageBuilder {
   }
 
   build(): RecordedMessage {
-    const content = new Uint8Array(this.#kept);
-    let at = 0;
-    for (const piece of this.#pieces) {
-      content.set(piece, at);
-      at += piece.length;
-    }
-    this.#budget.left += this.#kept;
+    const content = this.#kept.copy();
+    this.#budget.left += content.length;
     const { headers, trailers, contentLength, complete } = this;
     return { headers, trailers, content, contentLength, complete };
   }

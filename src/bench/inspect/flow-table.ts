@@ -103,14 +103,14 @@ export class FlowTable {
     this.#forget(flow);
   }
 
-  /** Those that are over first, then a part of the ones that were silent for longest. */
+  /** Those that are over first, then the ones that were silent for longest; always a part of all, since all are looked at. */
   #makeRoom(): void {
     const flows = [...this.all()];
     const over = flows.filter((flow) => flow.over);
-    const idle =
-      over.length > 0 ? over : flows.sort((a, b) => a.lastPacket - b.lastPacket).slice(0, flows.length >>> 4);
-    if (over.length === 0) this.forgotten += idle.length;
-    for (const flow of idle) this.#end(flow);
+    const live = flows.filter((flow) => !flow.over).sort((a, b) => a.lastPacket - b.lastPacket);
+    const idle = live.slice(0, Math.max(0, (flows.length >>> 4) - over.length));
+    this.forgotten += idle.length;
+    for (const flow of [...over, ...idle]) this.#end(flow);
   }
 }
 

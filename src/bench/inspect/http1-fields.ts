@@ -4,6 +4,7 @@ import { gunzipSync, inflateSync } from 'node:zlib';
 import { reasonPhrase } from '../../core/http/status.js';
 import { latin1 } from '../../core/http/text.js';
 import type { StatusLine } from './http1-lines.js';
+import { KeptBytes } from './kept-bytes.js';
 import { streamLimits } from './stream-limits.js';
 import type { InspectedField } from './types.js';
 
@@ -12,8 +13,7 @@ export class Http1Fields {
   readonly #start: InspectedField[] = [];
   readonly #lines: InspectedField[] = [];
   readonly #end: InspectedField[] = [];
-  readonly #content: Uint8Array[] = [];
-  #contentBytes = 0;
+  readonly #content = new KeptBytes();
   #coding = '';
 
   constructor(isRequest: boolean) {
@@ -67,15 +67,13 @@ export class Http1Fields {
   }
 
   content(bytes: Uint8Array): void {
-    if (this.#contentBytes > streamLimits.fieldContentBytes) return;
-    this.#contentBytes += bytes.length;
-    this.#content.push(bytes.slice());
+    this.#content.add(bytes.subarray(0, streamLimits.fieldContentBytes - this.#content.length));
   }
 
   finish(): readonly InspectedField[] {
     const fields = [...this.#start, ...this.#lines, ...this.#end];
-    if (this.#contentBytes > 0) {
-      const content = decoded(this.#coding, Buffer.concat(this.#content).subarray(0, streamLimits.fieldContentBytes));
+    if (this.#content.length > 0) {
+      const content = decoded(this.#coding, this.#content.copy());
       fields.push({ name: 'http.file_data', value: new Uint8Array(content) });
     }
     return fields;

@@ -69,11 +69,21 @@ export function readFieldLine(bytes: Uint8Array, start: number, end: number, bla
       const line = latin1(bytes, start, end);
       const colon = line.indexOf(':');
       if (colon < 0 || /^[ \t]/.test(line)) return undefined;
-      return [line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')];
+      return [line.slice(0, colon).trim().toLowerCase(), withoutBlanks(line.slice(colon + 1))];
     },
     blame,
   );
 }
+
+/** RFC 9110 §5.5: blanks around a value are no part of it. A pattern would try each run of them, as long as the line, from each place. */
+function withoutBlanks(value: string): string {
+  let [start, end] = [0, value.length];
+  while (start < end && isBlank(value, start)) start++;
+  while (end > start && isBlank(value, end - 1)) end--;
+  return value.slice(start, end);
+}
+
+const isBlank = (text: string, at: number): boolean => text[at] === ' ' || text[at] === '\t';
 
 /** Undefined: there is no size to go by. */
 export function readChunkSize(bytes: Uint8Array, start: number, end: number, blame: Blame): number | undefined {

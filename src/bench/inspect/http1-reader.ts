@@ -206,8 +206,13 @@ export class Http1Reader implements StreamReader {
     half.sectionBytes += lf + 1 - start;
     if (end !== start) {
       const field = readFieldLine(bytes, start, end, half.blame);
-      if (field !== undefined && half.sectionBytes <= streamLimits.sectionBytes) half.fields.push(field);
-      half.lines?.line(bytes.subarray(start, lf + 1), half.stage === 'trailers');
+      if (half.sectionBytes <= streamLimits.sectionBytes) {
+        if (field !== undefined) half.fields.push(field);
+        half.lines?.line(bytes.subarray(start, lf + 1), half.stage === 'trailers');
+      } else {
+        const text = `the fields of a message of the ${sender(half.dir)} are more than are kept here`;
+        this.#teller.once('warning', 'http1', 'section-too-long', text);
+      }
       input.drop(lf + 1 - start);
       return true;
     }

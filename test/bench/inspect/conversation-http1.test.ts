@@ -235,4 +235,39 @@ test('a line, a section and a content beyond their bounds are survived and said'
   }
 });
 
+test('lines of broken fields with blanks as long as the line are read in no time', () => {
+  const line = `a b: x${' '.repeat(60_000)}x \t\r\n`;
+  const startedMs = performance.now();
+  const told = run([['in', `GET / HTTP/1.1\r\nhost: h\r\n${line.repeat(15)}\r\n`]]);
+  const tookMs = performance.now() - startedMs;
+  assert.equal(told.exchanges[0]?.request.headers[1], ['a b', `x${' '.repeat(60_000)}x`]);
+  assert.ok(tookMs < 5_000, `${tookMs} ms`);
+});
+
+test('of a header section without an end no more lines are kept than the bound says', () => {
+  const lines = 'a:b\r\n'.repeat(streamLimits.sectionBytes / 4);
+  const told = run([['in', `GET / HTTP/1.1\r\nhost: h\r\n${lines}\r\n`]]);
+  const shown = told.layers.flatMap(({ fields }) => fields).filter(({ name }) => name === 'http.request.line');
+  assert.ok(shown.length * 5 <= streamLimits.sectionBytes);
+  assert.is(told.verdicts.filter(({ code }) => code === 'section-too-long').length, 1);
+});
+
+test('content in chunks of one octet takes the memory of its octets', () => {
+  const chunks = Buffer.from('1\r\na\r\n'.repeat(10_000), 'latin1');
+  const conversation = createConversation({
+    flow: 'a>b#0',
+    midstream: false,
+    keys: createKeyStore(),
+    onExchange: () => assert.unreachable(),
+  });
+  const sink = { ...keepingSink(nothingTold(), true), wantsEvents: false };
+  conversation.push('in', Buffer.from(GET), sink);
+  conversation.push('out', Buffer.from('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n'), sink);
+  const held = (): number => process.memoryUsage().heapUsed + process.memoryUsage().external;
+  const before = held();
+  for (let i = 0; i < 100; i++) conversation.push('out', chunks, sink);
+  // An object for each would be 200 MB.
+  assert.ok(held() - before < 80_000_000, `${held() - before}`);
+});
+
 test.run();
