@@ -213,6 +213,54 @@ test('expectations compare new and recorded answers', async () => {
   );
 });
 
+test('an expectation that no answer could meet is refused, with what may be meant', () => {
+  const refusal = (text: string): string => {
+    try {
+      parseExpectation(text);
+    } catch (error) {
+      if (error instanceof FilterError) return `${error.message.split(' at ')[0]}. ${error.advice}`;
+      throw error;
+    }
+    return '';
+  };
+  const refused = [
+    ['http.status == recorded.statu', 'filter: unknown field "recorded.statu". Did you mean recorded.status?'],
+    ['http.status == recoded.status', 'filter: unknown field "recoded.status". Did you mean recorded.status?'],
+    ['http.header.etag == recorded.heade.etag', 'filter: unknown field "recorded.heade.etag". '],
+    ['http.header.etag == recoded.header.etag', 'filter: unknown field "recoded.header.etag". '],
+    ['http.status == abc', 'filter: "abc" can be no http.status. It is a status code, of three digits.'],
+    ['http.status == "200"', 'filter: the text "200" can be no http.status. '],
+    ['http.status in {200, ok}', 'filter: "ok" can be no http.status. '],
+    ['http.status in {200..x}', 'filter: "x" can be no http.status. It is a number.'],
+    ['http.status == 2000', 'filter: "2000" can be no http.status. '],
+    ['http.status > many', 'filter: "many" can be no http.status. It is a number.'],
+    ['http.content.length == big', 'filter: "big" can be no http.content.length. It is a number.'],
+    ['http.content.sha256 == 533a1ca5', 'filter: "533a1ca5" can be no http.content.sha256. It is 32 hex digits'],
+    ['http.version == HTTP/2', 'filter: "HTTP/2" can be no http.version. It is http/1.0, http/1.1 or h2.'],
+    ['http.method == get', 'filter: "get" can be no http.method. It is a method, in capital letters.'],
+    ['http.path == "bytes"', 'filter: the text "bytes" can be no http.path. '],
+    [
+      'http.status == recorded.content.sha256',
+      'filter: http.status and recorded.content.sha256 are of different kinds',
+    ],
+    ['len(http.path) == long', 'filter: "long" can be no len. It is a number.'],
+    ['!(http.status == abc) && http.status == 200', 'filter: "abc" can be no http.status. '],
+  ] as const;
+  for (const [text, what] of refused) assert.ok(refusal(text).startsWith(what), `${text}: ${refusal(text)}`);
+  for (const text of [
+    'http.status == recorded.status && http.content.sha256 == recorded.content.sha256',
+    'http.status in {200, 204, 300..399} || http.status < 1000 || http.status != 404',
+    'http.status == recorded.content.length',
+    'http.path contains "/bytes/" && http.path == "/bytes/5" && len(http.path) > 3',
+    'http.method in {GET, "POST"} && http.version == http/1.1 and http.authority == example.test:8443',
+    'http.header.server == "recorded.status"',
+    'http.header.content-type == "text/plain" && http.content.sha256 matches "^533a"',
+    'http.content.sha256 == 0123456789abcdef0123456789abcdef',
+  ]) {
+    assert.is(refusal(text), '', text);
+  }
+});
+
 test('the command reports, judges by --expect, and leaves a recording that replays', async () => {
   const place = scratch();
   const file = place.path('ours.pcapng');
