@@ -1,6 +1,7 @@
 // What a re-executed request is expected to get: an expression in the language of display filters over the recorded and the new
 // answer, as `http.status == 200` or `http.status == recorded.status`.
 
+import { checkExpectation } from './expectation-check.js';
 import { parseDisplayFilter } from './inspect/display-filter.js';
 import type { FieldTable } from './inspect/fields.js';
 import type { InspectedField, InspectedPacket, RecordedExchange } from './inspect/types.js';
@@ -33,9 +34,10 @@ export interface Expectation {
   holds(answer: Answer): boolean;
 }
 
-/** Raises FilterError. */
+/** Raises FilterError, also for what no answer could ever meet. */
 export function parseExpectation(text: string): Expectation {
   const filter = parseDisplayFilter(text, FIELDS);
+  checkExpectation(text, FIELDS);
   return { text, holds: (answer) => filter.matches(packetOf(answer)) };
 }
 

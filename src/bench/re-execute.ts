@@ -178,12 +178,7 @@ class Link {
     tcp.open();
     for (let round = 0; round < clientLimits.rounds && !tcp.over; round++) {
       let moved = false;
-      this.#nowUs += ONE_WAY_US;
-      for (let packet = tcp.shift(); packet !== undefined; packet = tcp.shift()) {
-        moved = true;
-        this.#options.onPacket?.(this.#nowUs, 'in', packet);
-        this.#stack.receive(this.#nowUs, packet);
-      }
+      if (this.#deliver(tcp)) moved = true;
       try {
         if (this.#drain(tcp)) moved = true;
         tcp.send();
@@ -194,14 +189,33 @@ class Link {
       }
       if (moved) continue;
       const deadlineUs = this.#stack.nextDeadlineUs();
-      if (deadlineUs === undefined || deadlineUs > untilUs) return problem ?? 'the server said nothing more';
+      if (deadlineUs === undefined || deadlineUs > untilUs) {
+        problem = 'the server said nothing more';
+        break;
+      }
       if (deadlineUs > this.#nowUs) this.#nowUs = deadlineUs;
       this.#stack.advance(this.#nowUs);
+    }
+    if (!tcp.over) {
+      problem ??= 'the conversation came to no end';
+      tcp.abort();
+      this.#deliver(tcp);
     }
     // What the last packets brought about is part of the run.
     this.#stack.advance(this.#nowUs);
     this.#drain(undefined);
     return problem;
+  }
+
+  #deliver(tcp: ClientTcp): boolean {
+    let any = false;
+    this.#nowUs += ONE_WAY_US;
+    for (let packet = tcp.shift(); packet !== undefined; packet = tcp.shift()) {
+      any = true;
+      this.#options.onPacket?.(this.#nowUs, 'in', packet);
+      this.#stack.receive(this.#nowUs, packet);
+    }
+    return any;
   }
 
   #drain(tcp: ClientTcp | undefined): boolean {

@@ -7,6 +7,9 @@ import {
   type DiffPlace,
   type DiffResult,
 } from '../bench/diff/diff.js';
+import { diffLimits } from '../bench/diff/limits.js';
+import { inspectLimits } from '../bench/inspect/limits.js';
+import { streamLimits } from '../bench/inspect/stream-limits.js';
 import { EXIT } from '../io/errors.js';
 import { captureKeys } from './capture-keys.js';
 import { createPalette, resolveColor } from './colors.js';
@@ -30,7 +33,8 @@ export async function diff(options: DiffCommandOptions): Promise<number> {
   const failures = [ofA.failure, ofB.failure].filter((failure) => failure !== undefined);
   for (const { message } of failures) process.stderr.write(`wirebench: ${message}\n`);
   if (failures.length > 0) return EXIT.unreadable;
-  return result.count === 0 ? EXIT.ok : EXIT.different;
+  // What was not compared may differ, and where nothing was compared nothing was found to be the same.
+  return result.count === 0 && result.complete && result.units > 0 ? EXIT.ok : EXIT.different;
 }
 
 function* jsonLines(result: DiffResult, options: DiffCommandOptions): Generator<string> {
@@ -47,6 +51,7 @@ function* jsonLines(result: DiffResult, options: DiffCommandOptions): Generator<
     conversations: result.conversations,
     units: result.units,
     notCompared: result.notCompared,
+    complete: result.complete,
     a: result.a,
     b: result.b,
   });
@@ -79,7 +84,7 @@ function* textLines(result: DiffResult, options: DiffCommandOptions): Generator<
   const palette = createPalette(resolveColor(options.color, process.env, process.stdout.isTTY === true));
   const { count, entries, groups, units, conversations } = result;
   const compared = `${counted(units, 'unit')} of ${counted(conversations, 'conversation')} compared at level ${options.level}`;
-  if (count === 0) yield `no difference: ${compared}`;
+  if (count === 0) yield noDifference(result, compared);
   else {
     const shown = entries.slice(0, options.limit ?? 1);
     for (const [at, entry] of shown.entries()) {
@@ -101,10 +106,28 @@ function* textLines(result: DiffResult, options: DiffCommandOptions): Generator<
     if (groups.length > SHOWN_GROUPS)
       yield `         and ${counted(groups.length - SHOWN_GROUPS, 'field')} more: --json has all`;
   }
-  yield* left('A', options.a, result.a);
-  yield* left('B', options.b, result.b);
+  yield* left('A', options.a, result.a, options.level);
+  yield* left('B', options.b, result.b, options.level);
   if (result.notCompared > 0) yield palette.warning(`not compared: ${counted(result.notCompared, 'unit')} behind that`);
 }
+
+function noDifference({ a, b, units, complete }: DiffResult, compared: string): string {
+  const upTo = [
+    a.fullAtPacket === undefined ? [] : [`packet ${a.fullAtPacket - 1} of A`],
+    b.fullAtPacket === undefined ? [] : [`packet ${b.fullAtPacket - 1} of B`],
+  ].flat();
+  if (upTo.length > 0) return `no difference up to ${upTo.join(' and ')}, and the rest was not compared: ${compared}`;
+  if (!complete) return `no difference in what was compared, which is not all: ${compared}`;
+  return units === 0 ? `nothing to compare: ${compared}` : `no difference: ${compared}`;
+}
+
+const CUTS: Readonly<Record<NonNullable<DiffResult['a']['cut']>, string>> = {
+  units: `it holds more than ${grouped(diffLimits.units)} messages, frames and packets; \`editcap -r\` cuts it`,
+  bytes: `it holds more than ${diffLimits.bytes / 1024 / 1024} MiB of fields; \`editcap -r\` cuts it`,
+  conversations: `it holds more than ${grouped(diffLimits.conversations)} connections; \`editcap -r\` cuts it`,
+  requests: `one of its connections holds more than ${grouped(diffLimits.lanes)} requests`,
+  unreadable: 'the file is damaged or cut off there',
+};
 
 const SHOWN_GROUPS = 50;
 
@@ -130,9 +153,23 @@ function short(text: string): string {
   return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}...` : text;
 }
 
-function* left(name: string, file: string, facts: DiffResult['a']): Generator<string> {
+function* left(
+  name: string,
+  file: string,
+  facts: DiffResult['a'],
+  level: DiffCommandOptions['level'],
+): Generator<string> {
   if (facts.fullAtPacket !== undefined) {
-    yield `${name} (${printable(file)}) was compared up to packet ${facts.fullAtPacket - 1}: damaged behind it, or too large; \`editcap -r\` cuts it`;
+    const why = CUTS[facts.cut ?? 'unreadable'];
+    yield `${name} (${printable(file)}) was compared up to packet ${facts.fullAtPacket - 1}: ${why}`;
+  }
+  if (facts.longContents > 0) {
+    const most = level === 'http' ? streamLimits.contentBytes : streamLimits.fieldContentBytes;
+    const kept = `the first ${most / 1024 / 1024} MiB`;
+    yield `${name}: content of ${counted(facts.longContents, 'message')} was compared in part, ${kept} of it`;
+  }
+  if (facts.forgotten > 0) {
+    yield `${name}: ${counted(facts.forgotten, 'connection')} followed to no end: more than ${grouped(inspectLimits.conversations)} at once`;
   }
   if (facts.silent > 0) {
     yield `${name}: ${counted(facts.silent, 'connection')} without anything that is compared at this level`;

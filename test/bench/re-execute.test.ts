@@ -5,12 +5,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { ClientTcp } from '../../src/bench/client/tcp.js';
 import { parseExpectation } from '../../src/bench/expectation.js';
 import { FilterError } from '../../src/bench/inspect/filter-lexer.js';
 import { createKeyStore } from '../../src/bench/inspect/keys.js';
-import { compareAnswer, readRequests, reExecute } from '../../src/bench/re-execute.js';
+import { compareAnswer, type RecordedConnection, readRequests, reExecute } from '../../src/bench/re-execute.js';
 import { loadRecording } from '../../src/bench/recording.js';
-import type { RunConfig } from '../../src/io/assemble.js';
+import type { Field } from '../../src/core/trace.js';
+import { assembleStack, type RunConfig } from '../../src/io/assemble.js';
 import { scratch } from '../support/captures.js';
 import { projectRoot, wirebench } from '../support/live.js';
 
@@ -124,6 +126,65 @@ test('what our server does not speak is told and not asked for', async () => {
   assert.match(refused[0]!.why!, /^TLS: the server sent the alert protocol_version \(RFC 8446 §6\)$/);
 });
 
+/** A capture's worth of connections with one plain request each. */
+function plainConnections(count: number, headers: readonly Field[] = []): RecordedConnection[] {
+  const message = { trailers: [], content: new Uint8Array(0), contentLength: 0, complete: true };
+  return Array.from({ length: count }, (_, index) => {
+    const flow = `10.9.0.1:5000>10.9.0.2:80#${index}`;
+    const request = { ...message, headers, method: 'GET', target: '/status/200', authority: 'x' };
+    const response = { ...message, headers: [], status: 200 };
+    const exchange = { flow, packet: 8 * index + 3, protocol: 'http/1.1', secure: false, request, response } as const;
+    return { flow, exchanges: [exchange], answeredAt: [8 * index + 4] };
+  });
+}
+
+test('more connections than the server keeps at once: each is closed by both sides, without a retransmission', () => {
+  const count = 10_500;
+  for (const headers of [[], [['connection', 'close']]] as const) {
+    const states = new Map<string, number>();
+    let retransmissions = 0;
+    let endUs = 0;
+    const answers = reExecute(plainConnections(count, headers), {
+      identity: identity(),
+      trace(_atUs, event) {
+        if (event.layer !== 'tcp') return;
+        if (event.kind === 'state') states.set(event.to, (states.get(event.to) ?? 0) + 1);
+        if (event.kind === 'retransmit') retransmissions++;
+      },
+      onEnd: (atUs) => {
+        endUs = atUs;
+      },
+    });
+    assert.is(answers.filter(({ ours }) => ours?.response?.status === 200).length, count);
+    assert.is(retransmissions, 0);
+    const closed = headers.length === 0 ? 'CLOSED' : 'TIME-WAIT';
+    assert.is(states.get(closed), count, JSON.stringify([...states]));
+    assert.ok(endUs <= count * 5_000, `${endUs} us`);
+  }
+});
+
+test('a conversation that is given up is reset, so that the server keeps nothing of it', () => {
+  const identified = identity();
+  const stack = assembleStack(identified);
+  const silent = { receive() {}, take: () => new Uint8Array(0), endOfInput() {}, finished: false };
+  const from = { address: Uint8Array.of(10, 0, 0, 1), port: 50_000 };
+  const tcp = new ClientTcp(from, { address: Uint8Array.of(10, 0, 0, 2), port: 80 }, 7, 1500, silent);
+  const exchangePackets = (): void => {
+    for (let packet = tcp.shift(); packet !== undefined; packet = tcp.shift()) stack.receive(1_000, packet);
+    for (let out = stack.poll(); out !== undefined; out = stack.poll()) tcp.receive(out.frame.slice());
+  };
+  tcp.open();
+  exchangePackets();
+  tcp.send();
+  exchangePackets();
+  assert.type(stack.nextDeadlineUs(), 'number');
+  tcp.abort();
+  assert.not(tcp.over);
+  exchangePackets();
+  assert.ok(tcp.over);
+  assert.is(stack.nextDeadlineUs(), undefined);
+});
+
 test('a group that the client has no share for takes a HelloRetryRequest', async () => {
   const { connections } = await requestsOf('nginx-h2-tls13.pcapng');
   const messages: string[] = [];
@@ -150,6 +211,54 @@ test('expectations compare new and recorded answers', async () => {
     () => parseExpectation('http.stats == 200'),
     (error: unknown) => error instanceof FilterError && error.advice === 'Did you mean http.status?',
   );
+});
+
+test('an expectation that no answer could meet is refused, with what may be meant', () => {
+  const refusal = (text: string): string => {
+    try {
+      parseExpectation(text);
+    } catch (error) {
+      if (error instanceof FilterError) return `${error.message.split(' at ')[0]}. ${error.advice}`;
+      throw error;
+    }
+    return '';
+  };
+  const refused = [
+    ['http.status == recorded.statu', 'filter: unknown field "recorded.statu". Did you mean recorded.status?'],
+    ['http.status == recoded.status', 'filter: unknown field "recoded.status". Did you mean recorded.status?'],
+    ['http.header.etag == recorded.heade.etag', 'filter: unknown field "recorded.heade.etag". '],
+    ['http.header.etag == recoded.header.etag', 'filter: unknown field "recoded.header.etag". '],
+    ['http.status == abc', 'filter: "abc" can be no http.status. It is a status code, of three digits.'],
+    ['http.status == "200"', 'filter: the text "200" can be no http.status. '],
+    ['http.status in {200, ok}', 'filter: "ok" can be no http.status. '],
+    ['http.status in {200..x}', 'filter: "x" can be no http.status. It is a number.'],
+    ['http.status == 2000', 'filter: "2000" can be no http.status. '],
+    ['http.status > many', 'filter: "many" can be no http.status. It is a number.'],
+    ['http.content.length == big', 'filter: "big" can be no http.content.length. It is a number.'],
+    ['http.content.sha256 == 533a1ca5', 'filter: "533a1ca5" can be no http.content.sha256. It is 32 hex digits'],
+    ['http.version == HTTP/2', 'filter: "HTTP/2" can be no http.version. It is http/1.0, http/1.1 or h2.'],
+    ['http.method == get', 'filter: "get" can be no http.method. It is a method, in capital letters.'],
+    ['http.path == "bytes"', 'filter: the text "bytes" can be no http.path. '],
+    [
+      'http.status == recorded.content.sha256',
+      'filter: http.status and recorded.content.sha256 are of different kinds',
+    ],
+    ['len(http.path) == long', 'filter: "long" can be no len. It is a number.'],
+    ['!(http.status == abc) && http.status == 200', 'filter: "abc" can be no http.status. '],
+  ] as const;
+  for (const [text, what] of refused) assert.ok(refusal(text).startsWith(what), `${text}: ${refusal(text)}`);
+  for (const text of [
+    'http.status == recorded.status && http.content.sha256 == recorded.content.sha256',
+    'http.status in {200, 204, 300..399} || http.status < 1000 || http.status != 404',
+    'http.status == recorded.content.length',
+    'http.path contains "/bytes/" && http.path == "/bytes/5" && len(http.path) > 3',
+    'http.method in {GET, "POST"} && http.version == http/1.1 and http.authority == example.test:8443',
+    'http.header.server == "recorded.status"',
+    'http.header.content-type == "text/plain" && http.content.sha256 matches "^533a"',
+    'http.content.sha256 == 0123456789abcdef0123456789abcdef',
+  ]) {
+    assert.is(refusal(text), '', text);
+  }
 });
 
 test('the command reports, judges by --expect, and leaves a recording that replays', async () => {

@@ -97,6 +97,14 @@ test('JSON: a line for the schema, each difference, each field, and the sum', as
   assert.is(lines[6].differences, 3);
 });
 
+test('where nothing is compared, nothing was found to be the same', async () => {
+  const ping = capture('ping-and-closed-port.pcapng');
+  const { code, stdout } = await wirebench(['diff', ping, ping]);
+  assert.is(code, 1);
+  assert.match(stdout, /^nothing to compare: 0 units of \d+ conversations? compared at level stream\n/);
+  assert.is((await wirebench(['diff', ping, ping, '--level', 'packet'])).code, 0);
+});
+
 test('without keys it says so', async () => {
   const { stdout } = await wirebench(['diff', capture('h2.pcapng'), capture('h2.tcpdump.pcap')]);
   assert.match(stdout, 'B: TLS of 1 connection cannot be opened');
@@ -115,8 +123,8 @@ test('what cannot be read: exit code 3', async () => {
     writeFileSync(file, readFileSync(capture('h2-three.pcapng')).subarray(0, 9_000));
     const cut = await wirebench(['diff', file, capture('h2-three.pcapng')]);
     assert.is(cut.code, 3);
-    assert.match(cut.stdout, /^no difference: /);
-    assert.match(cut.stdout, /A \(.*\) was compared up to packet \d+/);
+    assert.match(cut.stdout, /^no difference up to packet \d+ of A, and the rest was not compared: /);
+    assert.match(cut.stdout, /A \(.*\) was compared up to packet \d+: the file is damaged or cut off there/);
     assert.match(cut.stdout, /not compared: \d+ units behind that/);
     assert.match(cut.stderr, 'offset');
   });

@@ -47,14 +47,23 @@ export class ClientTcp {
     this.#mss = mtu - (from.address.length === 4 ? 40 : 60);
   }
 
+  /** Both sides are closed, and the last acknowledgment is on its way: a server without it waits in LAST-ACK. */
   get over(): boolean {
-    return this.#state === 'over';
+    return this.#state === 'over' && this.#out.length === 0;
   }
 
   open(): void {
     this.#put(SYN, NOTHING);
     this.#sndNxt = seqAdd(this.#sndNxt, 1);
     this.#state = 'syn-sent';
+  }
+
+  /** RFC 9293 §3.10.5: gives up, so that the server keeps nothing of a connection that nobody goes on with. */
+  abort(): void {
+    if (this.#state === 'over' || this.#state === 'closed') return;
+    this.#out.length = 0;
+    this.#put(this.#state === 'syn-sent' ? RST : RST | ACK, NOTHING);
+    this.#state = 'over';
   }
 
   /** The next packet for the server. */

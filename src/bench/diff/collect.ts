@@ -3,6 +3,7 @@
 
 import type { Direction } from '../../core/trace.js';
 import type { CaptureError } from '../../io/capture.js';
+import { streamLimits } from '../inspect/stream-limits.js';
 import type { InspectedField, InspectedLayer, InspectedPacket, RecordedExchange } from '../inspect/types.js';
 import { requestUnit, responseUnit } from './exchange-units.js';
 import { diffLimits } from './limits.js';
@@ -19,13 +20,22 @@ import {
 } from './unit.js';
 import { comparedFields, http1Fields, http2Fields } from './unit-fields.js';
 
+/** Which bound ended a comparison before the capture did; `unreadable`: no bound, the file is damaged from there on. */
+export type Cut = 'units' | 'bytes' | 'conversations' | 'requests' | 'unreadable';
+
 export interface CollectedCapture {
   /** In the order of their first packets. */
   readonly conversations: readonly Conversation[];
   readonly packets: number;
   readonly units: number;
-  /** Packets from this one on were not looked at for want of room. */
+  /** Packets from this one on were not looked at. */
   readonly fullAtPacket: number | undefined;
+  /** Why not. */
+  readonly cut: Cut | undefined;
+  /** Messages whose content is longer than what is kept of it: the rest of it was not compared. */
+  readonly longContents: number;
+  /** Connections that the inspector followed to no end, as there were too many at once. */
+  readonly forgotten?: number;
   /** Connections that hold nothing that this level compares. */
   readonly silent: number;
   /** Connections whose TLS could not be opened for want of keys. */
@@ -61,6 +71,8 @@ export class Collector {
   #units = 0;
   #bytes = 0;
   #fullAt: number | undefined;
+  #cut: Cut | undefined;
+  #longContents = 0;
 
   constructor(level: DiffLevel, choice: FieldChoice) {
     this.#level = level;
@@ -75,6 +87,9 @@ export class Collector {
   readonly onExchange = (exchange: RecordedExchange): void => {
     if (this.#level !== 'http' || this.#isFull()) return;
     this.#exchanges.push(exchange);
+    for (const message of [exchange.request, exchange.response]) {
+      if (message !== undefined && message.contentLength > message.content.length) this.#longContents++;
+    }
     this.#units += 2;
     this.#bytes += 1_000 + exchange.request.content.length + (exchange.response?.content.length ?? 0);
   };
@@ -123,13 +138,18 @@ export class Collector {
       packets: this.#packets,
       units: this.#units,
       fullAtPacket: this.#fullAt,
+      cut: this.#cut,
+      longContents: this.#longContents,
       silent,
       locked: this.#locked.size,
     };
   }
 
+  /** There is more than fits: from the first bound that is met on, nothing is taken any more. */
   #isFull(): boolean {
-    return this.#units >= diffLimits.units || this.#bytes >= diffLimits.bytes;
+    if (this.#units >= diffLimits.units) this.#cut ??= 'units';
+    else if (this.#bytes >= diffLimits.bytes) this.#cut ??= 'bytes';
+    return this.#cut !== undefined;
   }
 
   #placeOf(packet: InspectedPacket): Place | undefined {
@@ -139,9 +159,10 @@ export class Collector {
     let place = this.#places.get(name);
     if (place === undefined) {
       if (this.#places.size >= diffLimits.conversations) {
-        this.#fullAt ??= packet.number;
+        this.#cutAt('conversations', packet);
         return undefined;
       }
+      this.#bytes += diffLimits.conversationBytes;
       const conversation: Conversation = {
         name,
         serverPort: Number(/:([0-9]+)#[0-9]+$/.exec(name)?.[1] ?? 0),
@@ -157,10 +178,18 @@ export class Collector {
     return place;
   }
 
-  #lane({ conversation }: Place, name: string, key = name): Lane | undefined {
+  #cutAt(cut: Cut, packet: InspectedPacket): void {
+    this.#cut ??= cut;
+    this.#fullAt ??= packet.number;
+  }
+
+  #lane({ conversation }: Place, packet: InspectedPacket, name: string, key = name): Lane | undefined {
     let lane = conversation.lanes.get(name);
     if (lane === undefined) {
-      if (conversation.lanes.size >= diffLimits.lanes) return undefined;
+      if (conversation.lanes.size >= diffLimits.lanes) {
+        this.#cutAt('requests', packet);
+        return undefined;
+      }
       lane = { name, key, units: [] };
       conversation.lanes.set(name, lane);
     }
@@ -184,7 +213,7 @@ export class Collector {
     );
     const layer = DIFF_LAYERS[top.name as keyof typeof DIFF_LAYERS];
     const { title, kind, naming } = nameOf(top);
-    const lane = this.#lane(place, packet.flow === undefined ? `${top.name} packets` : 'packets');
+    const lane = this.#lane(place, packet, packet.flow === undefined ? `${top.name} packets` : 'packets');
     this.#add(lane, { layer, title, kind, naming, dir, packet: packet.number, atUs: packet.atUs, fields });
   }
 
@@ -225,7 +254,7 @@ export class Collector {
       const name = message.find((field) => field.name === 'tls.handshake.extensions_server_name')?.value;
       if (typeof name === 'string') place.conversation.serverName = name;
     }
-    this.#add(this.#lane(place, 'tls'), {
+    this.#add(this.#lane(place, packet, 'tls'), {
       layer: 'tls',
       title,
       kind: title,
@@ -239,7 +268,7 @@ export class Collector {
 
   /** What was sent under TLS and cannot be read: how much, of each side. */
   #applicationData(place: Place, packet: InspectedPacket, dir: Direction, length: number): void {
-    const lane = this.#lane(place, APPLICATION_DATA);
+    const lane = this.#lane(place, packet, APPLICATION_DATA);
     if (lane === undefined) return;
     const known = this.#joinedOf(lane)[dir];
     if (known !== undefined) {
@@ -267,7 +296,8 @@ export class Collector {
     for (const field of http2Fields(fields)) headers.set(field.name, field.value);
     const method = headers.get('http2.headers.method');
     const key = method === undefined ? '' : `${method} ${headers.get('http2.headers.path') ?? ''}`;
-    const lane = this.#lane(place, streamId === 0 ? 'http2' : `stream ${streamId}`, streamId === 0 ? 'http2' : '');
+    const name = streamId === 0 ? 'http2' : `stream ${streamId}`;
+    const lane = this.#lane(place, packet, name, streamId === 0 ? 'http2' : '');
     if (lane === undefined) return;
     if (key !== '' && lane.key === '') lane.key = key;
     if (key !== '' && place.conversation.firstRequest === '') place.conversation.firstRequest = key;
@@ -343,9 +373,11 @@ export class Collector {
     // RFC 9110 §15.2: interim responses come before the one that answers.
     const isInterim = typeof status === 'number' && status < 200 && status !== 101;
     if (!isRequest && !isInterim) place.responses++;
-    const lane = this.#lane(place, `request ${number}`, isRequest ? title : '');
+    const lane = this.#lane(place, packet, `request ${number}`, isRequest ? title : '');
     if (lane !== undefined && isRequest) lane.key = title;
     if (isRequest && place.conversation.firstRequest === '') place.conversation.firstRequest = title;
+    const content = value('http.file_data');
+    if (content instanceof Uint8Array && content.length >= streamLimits.fieldContentBytes) this.#longContents++;
     this.#add(lane, {
       layer: 'http',
       title,
@@ -374,12 +406,14 @@ export class Collector {
       const all = { name: 'all connections', serverPort: 0, firstPacket: 1, firstUs: 0 };
       conversations.push({ ...all, serverName: '', firstRequest: '', lanes });
     }
-    const fullAtPacket = this.#isFull() ? (sorted.at(-1)?.packet ?? 0) + 1 : undefined;
+    const fullAtPacket = this.#cut === undefined ? undefined : (sorted.at(-1)?.packet ?? 0) + 1;
     return {
       conversations,
       packets: this.#packets,
       units: this.#units,
       fullAtPacket,
+      cut: this.#cut,
+      longContents: this.#longContents,
       silent: 0,
       locked: this.#locked.size,
     };

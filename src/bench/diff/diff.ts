@@ -7,7 +7,7 @@ import { createConversation } from '../inspect/conversation.js';
 import { Inspector, inspectCapture } from '../inspect/packets.js';
 import type { KeyStore } from '../inspect/types.js';
 import { align, type Pair } from './align.js';
-import { type CollectedCapture, Collector } from './collect.js';
+import { type CollectedCapture, Collector, type Cut } from './collect.js';
 import { ABSENT, type FieldDifference, fieldDifferences, safe } from './compare-units.js';
 import { diffLimits } from './limits.js';
 import { FieldChoice } from './names.js';
@@ -62,8 +62,14 @@ export interface CaptureFacts {
   readonly silent: number;
   /** Connections whose TLS could not be opened. */
   readonly locked: number;
-  /** From this packet on the capture was not looked at: too large, or damaged. */
+  /** From this packet on the capture was not looked at. */
   readonly fullAtPacket: number | undefined;
+  /** Why not. */
+  readonly cut: Cut | undefined;
+  /** Messages of whose content only the beginning was compared. */
+  readonly longContents: number;
+  /** Connections that were followed to no end. */
+  readonly forgotten: number;
 }
 
 export interface DiffResult {
@@ -79,6 +85,8 @@ export interface DiffResult {
   readonly groups: readonly DiffGroup[];
   /** Units that were left out, as the other capture was not looked at to its end. */
   readonly notCompared: number;
+  /** Everything that this level compares was compared. Otherwise no difference means that none is known of. */
+  readonly complete: boolean;
 }
 
 /** Reads a capture for a comparison. Raises CaptureError where nothing of it can be read; else what was read is compared. */
@@ -100,9 +108,9 @@ export async function collectCapture(file: string, keys: KeyStore, options: Diff
   } catch (error) {
     if (!(error instanceof CaptureError) || last === 0) throw error;
     const read = collector.finish();
-    return { ...read, fullAtPacket: read.fullAtPacket ?? last + 1, failure: error };
+    return { ...read, fullAtPacket: read.fullAtPacket ?? last + 1, cut: read.cut ?? 'unreadable', failure: error };
   }
-  return collector.finish();
+  return { ...collector.finish(), forgotten: inspector.summary.forgotten };
 }
 
 export function compareCaptures(a: CollectedCapture, b: CollectedCapture, options: DiffOptions): DiffResult {
@@ -144,6 +152,7 @@ class Comparison {
       entries,
       groups,
       notCompared: this.#notCompared,
+      complete: [this.#a, this.#b].every(isWhole),
     };
   }
 
@@ -371,6 +380,14 @@ const MATCHES: readonly ((conversation: Conversation) => string)[] = [
   ({ serverPort }) => String(serverPort === 0),
 ];
 
-function factsOf({ packets, conversations, units, silent, locked, fullAtPacket }: CollectedCapture): CaptureFacts {
-  return { packets, conversations: conversations.length, units, silent, locked, fullAtPacket };
+function factsOf(capture: CollectedCapture): CaptureFacts {
+  const { packets, conversations, units, silent, locked, fullAtPacket, cut, longContents, forgotten = 0 } = capture;
+  return {
+    ...{ packets, conversations: conversations.length, units, silent, locked },
+    ...{ fullAtPacket, cut, longContents, forgotten },
+  };
+}
+
+function isWhole({ fullAtPacket, longContents, forgotten = 0 }: CollectedCapture): boolean {
+  return fullAtPacket === undefined && longContents === 0 && forgotten === 0;
 }

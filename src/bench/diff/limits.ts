@@ -8,7 +8,9 @@ export const diffLimits = {
   /** Of content, so much is kept to name the byte that differs; a digest stands for the rest. */
   contentBytes: 16 * 1024,
   /** Conversations of one capture that are kept apart. */
-  conversations: 20_000,
+  conversations: 200_000,
+  /** What one is reckoned to hold besides its units, in bytes. */
+  conversationBytes: 800,
   /** HTTP/2 streams or HTTP/1.x requests of one conversation that are kept apart. */
   lanes: 50_000,
   /** Insertions and deletions up to which the shortest edit is looked for; beyond it the next place that agrees is taken. */

@@ -4,6 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Collector } from '../../../src/bench/diff/collect.js';
 import { collectCapture, compareCaptures, type DiffResult } from '../../../src/bench/diff/diff.js';
+import { diffLimits } from '../../../src/bench/diff/limits.js';
 import { FieldChoice } from '../../../src/bench/diff/names.js';
 import type { DiffLevel } from '../../../src/bench/diff/unit.js';
 import { createKeyStore } from '../../../src/bench/inspect/keys.js';
@@ -279,7 +280,7 @@ test('a capture that was too large says nothing of what the other has at its end
   const full = (made: Made, fullAtPacket: number | undefined) => {
     const collector = new Collector('stream', new FieldChoice('stream', []));
     for (const packet of made.packets) collector.packet(packet);
-    return { ...collector.finish(), fullAtPacket };
+    return { ...collector.finish(), fullAtPacket, cut: fullAtPacket === undefined ? undefined : ('units' as const) };
   };
   const ping = frame('PING', 0);
   const a = full(new Made().say('in', [ping]), 2);
@@ -288,6 +289,61 @@ test('a capture that was too large says nothing of what the other has at its end
   assert.is(result.count, 0);
   assert.is(result.notCompared, 1);
   assert.is(compareCaptures(b, a, { level: 'stream', ignore: [] }).count, 0);
+});
+
+test('a capture of more connections than are kept is compared in part, and says which bound it was', () => {
+  const collector = new Collector('stream', new FieldChoice('stream', []));
+  const packets: InspectedPacket[] = [];
+  const [shape] = new Made().say('in', [frame('PING', 0)]).packets;
+  for (let i = 0; i <= diffLimits.conversations; i++) {
+    packets.push({ ...shape!, number: i + 1, flow: `10.0.0.1:5000>10.0.0.2:443#${i}` });
+  }
+  for (const packet of packets) collector.packet(packet);
+  const full = collector.finish();
+  assert.equal([full.cut, full.fullAtPacket], ['conversations', diffLimits.conversations + 1]);
+  assert.is(full.conversations.length, diffLimits.conversations);
+  const result = compareCaptures(full, full, { level: 'stream', ignore: [] });
+  assert.equal([result.count, result.complete, result.a.cut], [0, false, 'conversations']);
+});
+
+test('requests of one connection and units have bounds that are told apart', () => {
+  const filled = (count: number, frameOf: (i: number) => InspectedLayer) => {
+    const collector = new Collector('stream', new FieldChoice('stream', []));
+    const [shape] = new Made().say('in', []).packets;
+    for (let i = 1; i <= count; i++) {
+      collector.packet({ ...shape!, number: i, layers: [...shape!.layers, frameOf(i)] });
+    }
+    const { cut, fullAtPacket } = collector.finish();
+    return [cut, fullAtPacket];
+  };
+  const { lanes, units } = diffLimits;
+  assert.equal(
+    filled(lanes + 1, (i) => frame('RST_STREAM', i)),
+    ['requests', lanes + 1],
+  );
+  assert.equal(
+    filled(lanes, (i) => frame('RST_STREAM', i)),
+    [undefined, undefined],
+  );
+  const ping = frame('PING', 0);
+  assert.equal(
+    filled(units + 1, () => ping),
+    ['units', units + 1],
+  );
+});
+
+test('content that is longer than what is kept of it is not all that was compared', () => {
+  const content = new Uint8Array(100);
+  const message = { headers: [], trailers: [], content, contentLength: 101, complete: true };
+  const collector = new Collector('http', new FieldChoice('http', []));
+  collector.onExchange({
+    ...{ flow: 'f', packet: 1, protocol: 'http/1.1', secure: false },
+    request: { ...message, contentLength: 100, method: 'GET', target: '/', authority: 'a' },
+    response: { ...message, status: 200 },
+  });
+  const read = collector.finish();
+  assert.is(read.longContents, 1);
+  assert.not(compareCaptures(read, read, { level: 'http', ignore: [] }).complete);
 });
 
 const capture = (name: string): string => `${projectRoot}/fixtures/${name}`;
