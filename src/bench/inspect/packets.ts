@@ -29,6 +29,8 @@ export interface InspectOptions {
   /** Fields of all layers; without it `layers` has their names only. */
   readonly fields?: boolean;
   readonly events?: boolean;
+  /** Segments with a wrong TCP checksum are read as if it were right: addresses were replaced, say. */
+  readonly ignoreChecksums?: boolean;
   readonly onExchange?: (exchange: RecordedExchange) => void;
   readonly createConversation: (options: ConversationOptions) => ConversationReader;
 }
@@ -182,7 +184,9 @@ export class Inspector implements PacketSink {
 
   #ip(view: PacketView, packet: Packet, atNs: number): string | undefined {
     if (view.ipProblem !== '') this.verdict({ ...BAD_IP, text: view.ipProblem });
-    if (view.ipChecksum === 'bad') this.verdict(BAD_IP_CHECKSUM);
+    if (view.ipChecksum === 'bad') {
+      this.verdict(this.#options.ignoreChecksums ? { ...BAD_IP_CHECKSUM, severity: 'warning' } : BAD_IP_CHECKSUM);
+    }
     if (view.truncated) {
       const cut = packet.data.length < packet.originalLength;
       this.verdict(cut ? CUT_BY_SNAP_LENGTH : SHORTER_THAN_SAID);
@@ -220,8 +224,11 @@ export class Inspector implements PacketSink {
 
   #checksum(view: PacketView, fieldAt: number, what: string): ChecksumState {
     const state = view.upperChecksum(fieldAt);
-    if (state === 'bad')
-      this.verdict({ ...BAD_CHECKSUM, layer: what === 'tcp' ? 'tcp' : 'icmp', text: `the ${what} checksum is wrong` });
+    if (state === 'bad') {
+      const severity = this.#options.ignoreChecksums ? 'warning' : 'error';
+      const layer = what === 'tcp' ? 'tcp' : 'icmp';
+      this.verdict({ severity, layer, code: 'bad-checksum', text: `the ${what} checksum is wrong` });
+    }
     return state;
   }
 
@@ -276,7 +283,7 @@ export class Inspector implements PacketSink {
     const before = this.#verdicts.length;
     const below = this.#events.length;
     // A segment whose checksum is wrong was thrown away by the one who got it.
-    if (checksum !== 'bad') {
+    if (checksum !== 'bad' || this.#options.ignoreChecksums) {
       flow.take(dir, segment, view.upper, captured, atNs, this, () => this.#converse(flow));
     }
     // The live log tells what leaves from the top down: frames, then the segment that carries them, then its packet.
@@ -433,7 +440,6 @@ const SHORTER_THAN_SAID: Verdict = {
   text: 'the packet is shorter than its header says',
   rule: 'RFC 791 §3.1',
 };
-const BAD_CHECKSUM = { severity: 'error', code: 'bad-checksum' } as const;
 const BAD_SEGMENT = { severity: 'error', layer: 'tcp', code: 'bad-segment', rule: 'RFC 9293 §3.1' } as const;
 const MIDSTREAM: Verdict = {
   severity: 'note',
