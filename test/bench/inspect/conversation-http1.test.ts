@@ -149,9 +149,14 @@ test('a tunnel by CONNECT is read as what it carries; after another upgrade ther
     ['in', '\x81\x82abcd\x01\x02'],
   ]);
   assert.equal(answers(socket), ['GET /chat 101 ']);
+  assert.ok(
+    socket.events.some((event) => event.layer === 'http' && event.kind === 'response' && event.status === 101),
+    'the request is answered',
+  );
+  assert.ok(socket.verdicts.some(({ text }) => text === 'the connection speaks websocket from here on'));
   assert.equal(
     socket.verdicts.map(({ code }) => code),
-    ['unknown-protocol'],
+    ['protocol-switched', 'unknown-protocol'],
   );
 });
 
