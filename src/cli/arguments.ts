@@ -90,6 +90,7 @@ interface Words {
 /** What `--no-...` stands for, where there is one. */
 const NEGATED: ReadonlyMap<string, { readonly option: string; readonly means: string }> = new Map([
   ['no-color', { option: 'color', means: '--color==never' }],
+  ['no-checksums', { option: 'checksums', means: '--checksums=false' }],
   ['no-golden', { option: 'golden', means: '--golden=false' }],
   ['no-ip6', { option: 'ip6', means: '--ip6=false' }],
   ['no-offload', { option: 'offload', means: '--offload=false' }],

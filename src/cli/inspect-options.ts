@@ -13,6 +13,8 @@ export interface InspectOptions extends DisplayOptions {
   readonly keylogs: readonly string[];
   readonly output: 'log' | 'json' | 'summary' | 'fields';
   readonly hex: boolean;
+  /** Segments with wrong TCP checksums are read all the same. */
+  readonly ignoreChecksums: boolean;
   /** Packets that are shown; undefined: all. */
   readonly count: number | undefined;
 }
@@ -41,6 +43,11 @@ export function inspectSpec(displayOptions: readonly OptionSpec[]): CommandSpec 
       { name: 'fields', description: 'list the fields that filters may name, and end' },
       { name: 'summary', description: 'only what the whole capture comes to' },
       { name: 'hex', letter: 'x', description: 'the bytes of each packet, too' },
+      {
+        name: 'checksums',
+        description: 'pass over segments whose TCP checksum is wrong; --no-checksums: read them, too',
+        defaultText: 'on',
+      },
       { name: 'count', value: 'N', description: 'end after so many packets that pass the filters', defaultText: 'all' },
       ...displayOptions.filter(({ name }) => name !== 'pause' && name !== 'log'),
     ],
@@ -71,6 +78,7 @@ export function inspectOptions(given: Given, display: DisplayOptions): InspectOp
     keylogs: given.texts('keylog').map((name) => fileName('--keylog', name)),
     output: given.on('fields') ? 'fields' : given.on('json') ? 'json' : given.on('summary') ? 'summary' : 'log',
     hex: given.on('hex'),
+    ignoreChecksums: given.has('checksums') && !given.on('checksums'),
     count: given.value('count', (option, text) => integerIn(option, text, 1, Number.MAX_SAFE_INTEGER)),
   };
 }

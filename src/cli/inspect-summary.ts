@@ -13,6 +13,13 @@ export class Tally {
   /** Connections in TLS, and those that could not be opened. */
   readonly #secure = new Set<string>();
   readonly #locked = new Set<string>();
+  /** Segments that were taken for thrown away. */
+  #unread = 0;
+  readonly #ignoresChecksums: boolean;
+
+  constructor({ ignoreChecksums = false }: { readonly ignoreChecksums?: boolean } = {}) {
+    this.#ignoresChecksums = ignoreChecksums;
+  }
 
   add(packet: InspectedPacket): void {
     for (const event of packet.events) {
@@ -24,7 +31,8 @@ export class Tally {
         else if (event.kind === 'response') add(this.#statuses, event.status);
       }
     }
-    for (const { code } of packet.verdicts) {
+    for (const { code, layer } of packet.verdicts) {
+      if (code === 'bad-checksum' && layer === 'tcp' && !this.#ignoresChecksums) this.#unread++;
       if (code === 'no-keys' && packet.flow !== undefined && this.#locked.size < MOST_FLOWS)
         this.#locked.add(packet.flow);
     }
@@ -35,6 +43,7 @@ export class Tally {
       tls: Object.fromEntries([...this.#tls].sort()),
       tlsConnections: this.#secure.size,
       tlsWithoutKeys: this.#locked.size,
+      segmentsUnread: this.#unread,
       requests: this.#requests,
       statuses: Object.fromEntries([...this.#statuses].sort(([a], [b]) => a - b)),
     };
@@ -55,6 +64,10 @@ export class Tally {
     const verdicts = [...summary.verdicts].sort(([a], [b]) => (a < b ? -1 : 1));
     if (verdicts.length > 0) {
       lines.push(`noticed: ${verdicts.map(([code, count]) => (count === 1 ? code : `${code} (${count})`)).join(', ')}`);
+    }
+    if (this.#unread > 0) {
+      const were = `${counted(this.#unread, 'segment')} ${this.#unread === 1 ? 'was' : 'were'}`;
+      lines.push(`${were} not read, with a wrong TCP checksum: --no-checksums reads such segments, too`);
     }
     if (this.#locked.size > 0) {
       const of = `${this.#locked.size} of ${counted(this.#secure.size, 'TLS connection')}`;

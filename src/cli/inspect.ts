@@ -30,7 +30,7 @@ export async function inspect(options: InspectOptions): Promise<number> {
   const filters = readFilters(options);
   const keys = captureKeys(options.capture, options.keylogs);
   const output = createOutput(process.stdout);
-  const tally = new Tally();
+  const tally = new Tally(options);
   const view = createView(options, output, tally);
   const wantsFields = options.output === 'json' || filters.some((filter) => filter.needs.fields);
   const inspectOptions = {
@@ -39,6 +39,7 @@ export async function inspect(options: InspectOptions): Promise<number> {
     fields: wantsFields,
     // Events tell what the summary counts.
     events: true,
+    ignoreChecksums: options.ignoreChecksums,
   };
   const inspector = new Inspector(inspectOptions);
   let shown = 0;

@@ -194,6 +194,35 @@ test('keys beside the capture are found; without them it says what is missing', 
   });
 });
 
+test('segments with wrong checksums are not read, unless told', async () => {
+  await withFolder(async (folder) => {
+    // Another address in every packet, as an anonymiser leaves them.
+    const file = join(folder, 'anonymous.pcap');
+    const bytes = readFileSync(foreign('veth-classic-pcap.pcap'));
+    for (let at = 24; at < bytes.length; at += 16 + bytes.readUInt32LE(at + 8)) {
+      const ip = at + 16 + 14;
+      if (bytes.readUInt16BE(ip - 2) !== 0x0800) continue;
+      bytes[ip + 12]! ^= 0x55;
+      bytes[ip + 16]! ^= 0x55;
+    }
+    writeFileSync(file, bytes);
+    copyFileSync(foreign('veth-classic-pcap.keys'), join(folder, 'anonymous.keys'));
+    const unread = await wirebench(['inspect', file, '--summary']);
+    assert.is(unread.code, 0);
+    assert.not.match(unread.stdout, 'request');
+    assert.match(
+      unread.stdout,
+      /\n\d+ segments were not read, with a wrong TCP checksum: --no-checksums reads such segments, too\n/,
+    );
+    const read = await wirebench(['inspect', file, '--no-checksums', '--summary']);
+    assert.match(read.stdout, '1 request, answered with 200 (1)');
+    assert.match(read.stdout, /noticed: .*bad-checksum/);
+    assert.not.match(read.stdout, 'not read');
+    const json = await wirebench(['inspect', file, '--no-checksums', '--json', '-Y', 'tcp']);
+    assert.match(json.stdout, '{"severity":"warning","layer":"tcp","code":"bad-checksum"');
+  });
+});
+
 test('a cut capture is shown as far as it goes, and ends with 3 and the offset', async () => {
   await withFolder(async (folder) => {
     const cut = join(folder, 'cut.pcapng');

@@ -2,7 +2,7 @@
 // §3.3), HTTP/1.x, or something that is not known here. A verdict depends on the shortest prefix that decides, so that it
 // is the same however the bytes were cut.
 
-import { TOKEN } from '../../core/http/text.js';
+import { latin1, TOKEN } from '../../core/http/text.js';
 import { CLIENT_PREFACE, FrameType } from '../../core/http2/frame.js';
 import type { Direction } from '../../core/trace.js';
 import { streamLimits } from './stream-limits.js';
@@ -10,6 +10,13 @@ import { streamLimits } from './stream-limits.js';
 export type Protocol = 'tls' | 'http1' | 'http2' | 'unknown';
 
 const LONGEST_METHOD = 24;
+/** A target of so many bytes is one without a look at what comes behind it. */
+const LONG_TARGET = 1024;
+/** RFC 9110 §9.3, RFC 5789 and WebDAV (RFC 4918 §9): no other protocol is told apart from HTTP by these alone. */
+const METHODS = new Set(
+  'GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK'.split(' '),
+);
+const SLASH = 0x2f;
 const SP = 0x20;
 const LF = 0x0a;
 
@@ -46,9 +53,21 @@ function detectRequest(bytes: Uint8Array): Protocol | undefined {
   const target = at + 1;
   let end = target;
   while (end < bytes.length && bytes[end] !== SP && bytes[end]! > 0x20 && bytes[end] !== 0x7f) end++;
-  if (end === bytes.length) return end - target > 1024 ? 'http1' : undefined;
-  if (end === target || bytes[end] !== SP) return 'unknown';
-  return startsWith(bytes, end + 1, 'HTTP/');
+  if (end === bytes.length) return end - target > LONG_TARGET ? 'http1' : undefined;
+  const strict = end === target || bytes[end] !== SP ? 'unknown' : startsWith(bytes, end + 1, 'HTTP/');
+  return strict === 'unknown' && METHODS.has(latin1(bytes, from, at)) ? detectBrokenLine(bytes, target) : strict;
+}
+
+/** A request line with a target that breaks the rules (RFC 9112 §3.2): behind a method of HTTP its version is enough. */
+function detectBrokenLine(bytes: Uint8Array, target: number): Protocol | undefined {
+  const lf = bytes.indexOf(LF, target);
+  const end = lf < 0 ? bytes.length : lf;
+  for (let at = target; at + 5 < end; at++) {
+    if (bytes[at] === SP && startsWith(bytes, at + 1, 'HTTP/') === 'http1') return 'http1';
+  }
+  if (lf >= 0) return 'unknown';
+  if (bytes.length - target <= LONG_TARGET) return undefined;
+  return bytes[target] === SLASH ? 'http1' : 'unknown';
 }
 
 function detectResponse(bytes: Uint8Array): Protocol | undefined {

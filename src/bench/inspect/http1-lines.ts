@@ -27,8 +27,12 @@ export interface StartLine {
   readonly version: string;
 }
 
+const spaceInTarget: Refusal = { status: 400, reason: 'request-target: white space in it', section: 'RFC 9112 §3.2' };
+
 export function readRequestLine(bytes: Uint8Array, start: number, end: number, blame: Blame): StartLine {
-  return strictly(
+  let hasSpace = false;
+  let refusal: Refusal | undefined;
+  const line = strictly(
     () => {
       const { method, target, major, minor } = parseRequestLine(bytes, start, end, texts);
       return { method, target, version: `HTTP/${major}.${minor}` };
@@ -36,10 +40,16 @@ export function readRequestLine(bytes: Uint8Array, start: number, end: number, b
     () => {
       const [method = '', ...rest] = latin1(bytes, start, end).split(/[ \t]+/);
       const version = /^HTTP\//.test(rest.at(-1) ?? '') ? rest.pop()! : 'HTTP/0.9';
+      hasSpace = rest.length > 1 && version !== 'HTTP/0.9';
       return { method, target: rest.join(' '), version };
     },
-    blame,
+    (found) => {
+      refusal = found;
+    },
   );
+  // To a strict reader the version is wrong; who looks on sees where it stands.
+  if (refusal !== undefined) blame(hasSpace ? spaceInTarget : refusal);
+  return line;
 }
 
 export interface StatusLine {

@@ -276,7 +276,8 @@ export class Http1Reader implements StreamReader {
     const headers = half.fields;
     const { flow } = this.#teller;
     const waiting = this.#queue[0];
-    const isInterim = status >= 100 && status < 200;
+    // RFC 9110 §15.2.2: 101 is the last response there is, though of the interim kind.
+    const isInterim = status >= 100 && status < 200 && status !== 101;
     if (this.#teller.wantsEvents) {
       this.#teller.event({ layer: 'http1', kind: 'response', flow, dir: 'out', status, reason, headers });
       if (waiting !== undefined && !isInterim) {
@@ -293,7 +294,11 @@ export class Http1Reader implements StreamReader {
       half.message = waiting?.exchange?.response;
       half.left = 0;
       this.#messageDone(half);
-      this.#after = this.#takeOver(isTunnel ? 'tunnel' : (fieldValue(headers, 'upgrade') ?? ''));
+      const upgrade = fieldValue(headers, 'upgrade') ?? '';
+      const next = /^[!-~]+$/.test(upgrade) ? upgrade : 'an unnamed protocol';
+      const text = isTunnel ? 'the connection is a tunnel from here on' : `the connection speaks ${next} from here on`;
+      this.#teller.note('http1', 'protocol-switched', text);
+      this.#after = this.#takeOver(isTunnel ? 'tunnel' : upgrade);
       return;
     }
     // RFC 9110 §15.2: interim responses have no content, and the request is still to be answered.

@@ -45,16 +45,22 @@ export class PacketView implements LinkLayer {
   hasFragmentHeader = false;
   /** The packet was cut by the snap length, or is shorter than its headers say. */
   truncated = false;
+  /** Bytes at the end of the IP packet that were on the wire and are not in the capture. */
+  uncaptured = 0;
   ipChecksum: ChecksumState = 'unverified';
   /** Names what is wrong with the IP header; empty: nothing. */
   ipProblem = '';
+  /** Length of the frame on the wire. */
+  #originalLength = 0;
   /** The upper layer stands in other bytes than the frame's: a datagram that was put together. */
   upper: Uint8Array = this.bytes;
   upperAt = 0;
   upperEnd = 0;
 
-  read(linkType: number, bytes: Uint8Array): void {
+  /** `originalLength`: of the frame on the wire, of which `bytes` may be the beginning only. */
+  read(linkType: number, bytes: Uint8Array, originalLength = bytes.length): void {
     this.bytes = bytes;
+    this.#originalLength = Math.max(originalLength, bytes.length);
     readLinkLayer(linkType, bytes, this);
     this.version = 0;
     this.protocol = -1;
@@ -63,6 +69,7 @@ export class PacketView implements LinkLayer {
     this.moreFragments = false;
     this.fragmentOffset = 0;
     this.truncated = false;
+    this.uncaptured = 0;
     this.ipChecksum = 'unverified';
     this.ipProblem = '';
     this.upper = bytes;
@@ -77,6 +84,7 @@ export class PacketView implements LinkLayer {
 
   /** A whole datagram that fragments have become: `bytes` is its payload. */
   reassembled(bytes: Uint8Array): void {
+    this.uncaptured = 0;
     this.upper = bytes;
     this.upperAt = 0;
     this.upperEnd = bytes.length;
@@ -112,7 +120,7 @@ export class PacketView implements LinkLayer {
     const headerLength = (bytes[ipAt]! & 0x0f) * 4;
     const totalLength = u16(bytes, ipAt + 2);
     // Segmentation offload leaves the length to the card; then the frame's own is the packet's.
-    this.ipLength = totalLength === 0 ? left : totalLength;
+    this.ipLength = totalLength === 0 ? this.#originalLength - ipAt : totalLength;
     this.protocol = bytes[ipAt + 9]!;
     const fragment = u16(bytes, ipAt + 6);
     this.fragmentOffset = (fragment & 0x1fff) * 8;
@@ -144,7 +152,7 @@ export class PacketView implements LinkLayer {
     }
     const payloadLength = u16(bytes, ipAt + 4);
     // RFC 2675 aside, 0 is what segmentation offload leaves there.
-    this.ipLength = payloadLength === 0 ? bytes.length - ipAt : 40 + payloadLength;
+    this.ipLength = payloadLength === 0 ? this.#originalLength - ipAt : 40 + payloadLength;
     this.#ends(ipAt + this.ipLength);
     let next = bytes[ipAt + 6]!;
     let at = ipAt + 40;
@@ -171,8 +179,10 @@ export class PacketView implements LinkLayer {
   }
 
   #ends(end: number): void {
-    this.payloadEnd = Math.min(end, this.bytes.length);
-    this.truncated = end > this.bytes.length;
+    const { length } = this.bytes;
+    this.payloadEnd = Math.min(end, length);
+    this.truncated = end > length;
+    this.uncaptured = Math.max(0, Math.min(end, this.#originalLength) - length);
   }
 
   #cutOff(at: number): void {

@@ -2,7 +2,7 @@
 // with fragments, ICMP, UDP, TCP in both directions; what is above TCP is read by conversation.ts. Streams in bounded memory.
 
 import { ParseError } from '../../core/bytes/reader.js';
-import { decodeSegment, emptySegment, type Segment } from '../../core/tcp/segment.js';
+import { decodeSegment, emptySegment, type Segment, TCP_HEADER_BYTES } from '../../core/tcp/segment.js';
 import type { TraceEvent } from '../../core/trace.js';
 import { type CaptureItem, openCapture, type Packet, SECRETS_TLS_KEY_LOG } from '../../io/capture.js';
 import { endsOf, endText, FlowTable } from './flow-table.js';
@@ -29,6 +29,8 @@ export interface InspectOptions {
   /** Fields of all layers; without it `layers` has their names only. */
   readonly fields?: boolean;
   readonly events?: boolean;
+  /** Segments with a wrong TCP checksum are read as if it were right: addresses were replaced, say. */
+  readonly ignoreChecksums?: boolean;
   readonly onExchange?: (exchange: RecordedExchange) => void;
   readonly createConversation: (options: ConversationOptions) => ConversationReader;
 }
@@ -154,7 +156,7 @@ export class Inspector implements PacketSink {
     const atUs = Math.floor(atNs / 1000);
     if (atUs > summary.lastUs) summary.lastUs = atUs;
     const view = this.#view;
-    view.read(packet.linkType, data);
+    view.read(packet.linkType, data, originalLength);
     if (this.wantsFields) {
       this.layer(frameLayer({ number: this.#number, timeNs, atUs, originalLength, capturedLength: data.length }));
       if (view.ethernetAt >= 0) this.layer(ethernetLayer(view));
@@ -182,7 +184,9 @@ export class Inspector implements PacketSink {
 
   #ip(view: PacketView, packet: Packet, atNs: number): string | undefined {
     if (view.ipProblem !== '') this.verdict({ ...BAD_IP, text: view.ipProblem });
-    if (view.ipChecksum === 'bad') this.verdict(BAD_IP_CHECKSUM);
+    if (view.ipChecksum === 'bad') {
+      this.verdict(this.#options.ignoreChecksums ? { ...BAD_IP_CHECKSUM, severity: 'warning' } : BAD_IP_CHECKSUM);
+    }
     if (view.truncated) {
       const cut = packet.data.length < packet.originalLength;
       this.verdict(cut ? CUT_BY_SNAP_LENGTH : SHORTER_THAN_SAID);
@@ -220,8 +224,11 @@ export class Inspector implements PacketSink {
 
   #checksum(view: PacketView, fieldAt: number, what: string): ChecksumState {
     const state = view.upperChecksum(fieldAt);
-    if (state === 'bad')
-      this.verdict({ ...BAD_CHECKSUM, layer: what === 'tcp' ? 'tcp' : 'icmp', text: `the ${what} checksum is wrong` });
+    if (state === 'bad') {
+      const severity = this.#options.ignoreChecksums ? 'warning' : 'error';
+      const layer = what === 'tcp' ? 'tcp' : 'icmp';
+      this.verdict({ severity, layer, code: 'bad-checksum', text: `the ${what} checksum is wrong` });
+    }
     return state;
   }
 
@@ -249,7 +256,7 @@ export class Inspector implements PacketSink {
       dst,
       type,
       code: upper[at + 1]!,
-      length: end - at,
+      length: end - at + view.uncaptured,
       ...(isEcho && { id: u16(upper, at + 4), seq: u16(upper, at + 6) }),
     });
   }
@@ -257,8 +264,9 @@ export class Inspector implements PacketSink {
   #tcp(view: PacketView, atNs: number): string | undefined {
     const segment = this.#segment;
     // Of a segment that was cut, the header and what there is of the text are looked at.
+    let captured: number;
     try {
-      decodeSegment(view.upper, view.upperAt, view.upperEnd, segment);
+      captured = decodeCut(view, segment);
     } catch (error) {
       if (!(error instanceof ParseError)) throw error;
       this.layer(presence('tcp'));
@@ -275,8 +283,8 @@ export class Inspector implements PacketSink {
     const before = this.#verdicts.length;
     const below = this.#events.length;
     // A segment whose checksum is wrong was thrown away by the one who got it.
-    if (checksum !== 'bad') {
-      flow.take(dir, segment, view.upper, atNs, this, () => this.#converse(flow));
+    if (checksum !== 'bad' || this.#options.ignoreChecksums) {
+      flow.take(dir, segment, view.upper, captured, atNs, this, () => this.#converse(flow));
     }
     // The live log tells what leaves from the top down: frames, then the segment that carries them, then its packet.
     if (dir === 'out' && this.wantsEvents) {
@@ -367,6 +375,40 @@ export class Inspector implements PacketSink {
   }
 }
 
+/**
+ * Reads the segment as it was on the wire: its length is the IP header's to say, not the capture's. Gives how many bytes of its text
+ * were captured. Options that were cut off are not there; a header of which less than its fixed part is there is a ParseError.
+ */
+function decodeCut({ upper, upperAt, upperEnd, uncaptured }: PacketView, segment: Segment): number {
+  const there = upperEnd - upperAt;
+  const header = there < TCP_HEADER_BYTES ? 0 : (upper[upperAt + 12]! >>> 4) * 4;
+  if (uncaptured > 0 && header > there && header <= there + uncaptured) {
+    const padded = new Uint8Array(header);
+    // RFC 9293 §3.2: zero ends the list of options. One of which a part is there is left out with the rest.
+    padded.set(wholeOptions(upper, upperAt, upperEnd));
+    decodeSegment(padded, 0, header, segment);
+    segment.payloadStart = upperEnd;
+    segment.payloadLength = there + uncaptured - header;
+    return 0;
+  }
+  decodeSegment(upper, upperAt, upperEnd, segment);
+  const captured = segment.payloadLength;
+  segment.payloadLength += uncaptured;
+  return captured;
+}
+
+/** The header in `bytes[start, end)` without an option that is cut off. */
+function wholeOptions(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  let at = start + TCP_HEADER_BYTES;
+  while (at < end && bytes[at] !== 0) {
+    const length = bytes[at] === 1 ? 1 : (bytes[at + 1] ?? 0);
+    if (at + 1 === end && bytes[at] !== 1) break;
+    if (length === 0 || at + length > end) break;
+    at += length;
+  }
+  return bytes.subarray(start, Math.min(at, end));
+}
+
 /** For what becomes known when nobody looks at a packet any more. */
 const SILENT: PacketSink = {
   wantsFields: false,
@@ -398,7 +440,6 @@ const SHORTER_THAN_SAID: Verdict = {
   text: 'the packet is shorter than its header says',
   rule: 'RFC 791 §3.1',
 };
-const BAD_CHECKSUM = { severity: 'error', code: 'bad-checksum' } as const;
 const BAD_SEGMENT = { severity: 'error', layer: 'tcp', code: 'bad-segment', rule: 'RFC 9293 §3.1' } as const;
 const MIDSTREAM: Verdict = {
   severity: 'note',

@@ -55,11 +55,15 @@ export class TcpFlow {
     return segment.seq !== this.#synSeq && (this.#over || this.client.begun || this.server.sawSyn);
   }
 
-  /** Takes a segment; `bytes` holds its text. `start` is the function that makes the reader above, when it is first needed. */
+  /**
+   * Takes a segment; `bytes` holds its text, of which the first `captured` bytes are in the capture. `start` is the function that makes the reader
+   * above, when it is first needed.
+   */
   take(
     dir: Direction,
     segment: Segment,
     bytes: Uint8Array,
+    captured: number,
     atNs: number,
     sink: PacketSink,
     start: () => ConversationReader,
@@ -88,7 +92,7 @@ export class TcpFlow {
     const isProbe = own.lastWasProbe && segment.payloadLength === 1;
     if (segment.payloadLength > 0 && !(isProbe && !this.#isNew(own, textSeq)) && !this.#endedAt(own)) {
       own.payloadBytes += segment.payloadLength;
-      this.#text(dir, own, textSeq, bytes, segment, sink, start);
+      this.#text(dir, own, textSeq, bytes, segment, captured, sink, start);
     }
     if ((flags & ACK) !== 0 && peer.hasHole && peer.holeAcknowledged(ack)) this.#skip(other(dir), peer, sink, start);
     if ((flags & FIN) !== 0) own.finSeq ??= (textSeq + segment.payloadLength) >>> 0;
@@ -134,14 +138,21 @@ export class TcpFlow {
     seq: number,
     bytes: Uint8Array,
     segment: Segment,
+    captured: number,
     sink: PacketSink,
     start: () => ConversationReader,
   ): void {
     const { payloadStart, payloadLength } = segment;
     this.reader ??= start();
     const { reader } = this;
-    let ready = own.accept(seq, bytes, payloadStart, payloadStart + payloadLength);
+    let ready = own.accept(seq, bytes, payloadStart, payloadStart + captured);
     for (; ready !== undefined; ready = own.next()) reader.push(dir, ready, sink);
+    // What the snap length cut off comes no more: a copy of the segment would be cut as well.
+    if (captured < payloadLength) {
+      const length = own.skipWithin((seq + captured) >>> 0, (seq + payloadLength) >>> 0);
+      if (length > 0) reader.gap(dir, length, sink);
+      for (ready = own.next(); ready !== undefined; ready = own.next()) reader.push(dir, ready, sink);
+    }
     while (own.overfull) this.#skip(dir, own, sink, start);
   }
 

@@ -117,6 +117,16 @@ export class TcpHalf {
     return this.#pieces.length === 0 && (this.#streamSeq === undefined || seqDiff(seq, this.#streamSeq) <= 0);
   }
 
+  /** Passes over what is missing between two sequence numbers, when all before is there; how much it was. */
+  skipWithin(from: number, to: number): number {
+    if (this.#streamSeq === undefined || seqDiff(from, this.#streamSeq) > 0) return 0;
+    const waiting = this.#pieces[0];
+    const room = waiting === undefined ? Number.POSITIVE_INFINITY : waiting.at - this.#delivered;
+    const length = Math.max(0, Math.min(seqDiff(to, this.#streamSeq), room));
+    this.#advance(length);
+    return length;
+  }
+
   /** Whether the other side has acknowledged all of the hole before what waits: then the capture lacks it for good. */
   holeAcknowledged(ack: number): boolean {
     const piece = this.#pieces[0];

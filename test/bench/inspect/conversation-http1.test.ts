@@ -62,6 +62,20 @@ test('pipelined requests get their responses in order, HEAD and 304 without cont
   );
 });
 
+test('a target with a space or a control character is a request all the same, and what follows is read', () => {
+  for (const target of ['/a b', '/a\x1b[1m', ' /a', '/a\tb']) {
+    const told = run([
+      ['in', `GET ${target} HTTP/1.1\r\nHost: h\r\n\r\n`],
+      ['out', 'HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno'],
+      ['in', GET],
+      ['out', OK],
+    ]);
+    const shown = target.trim().replace('\t', ' ');
+    assert.equal(answers(told), [`GET ${shown} 400 no`, 'GET /a?b=c 200 ok']);
+    assert.match(errors(told)[0]!, /^RFC 9112 §3\.2: request-target: /);
+  }
+});
+
 test('1xx are passed over, trailers kept apart, chunks put together', () => {
   const told = run([
     ['in', 'POST /p HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n'],
@@ -135,9 +149,14 @@ test('a tunnel by CONNECT is read as what it carries; after another upgrade ther
     ['in', '\x81\x82abcd\x01\x02'],
   ]);
   assert.equal(answers(socket), ['GET /chat 101 ']);
+  assert.ok(
+    socket.events.some((event) => event.layer === 'http' && event.kind === 'response' && event.status === 101),
+    'the request is answered',
+  );
+  assert.ok(socket.verdicts.some(({ text }) => text === 'the connection speaks websocket from here on'));
   assert.equal(
     socket.verdicts.map(({ code }) => code),
-    ['unknown-protocol'],
+    ['protocol-switched', 'unknown-protocol'],
   );
 });
 

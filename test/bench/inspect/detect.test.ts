@@ -25,10 +25,15 @@ const STREAMS: readonly (readonly [name: string, dir: Direction, bytes: Uint8Arr
   ['empty lines before it',     'in',  ascii('\r\n\r\nPOST /a HTTP/1.1\r\n'), 'http1', 17],
   ['any method',                'in',  ascii('M-SEARCH * HTTP/1.1\r\n'), 'http1', 16],
   ['a response',                'out', ascii('HTTP/1.0 200 OK\r\n'), 'http1', 7],
+  ['a space in the target',     'in',  ascii('GET /a b HTTP/1.1\r\n'), 'http1', 14],
+  ['an ESC in the target',      'in',  ascii('GET /a\x1b[1m HTTP/1.1\r\n'), 'http1', 16],
+  ['two spaces',                'in',  ascii('POST  /a HTTP/1.1\r\n'), 'http1', 14],
+  ['no version, but a space',   'in',  ascii('GET a b\r\n'), 'unknown', 9],
+  ['RTSP',                      'in',  ascii('OPTIONS rtsp://a/b RTSP/1.0\r\n'), 'unknown', 29],
   ['SSH',                       'in',  ascii('SSH-2.0-OpenSSH_9\r\n'), 'unknown', 18],
   ['SMTP of a server',          'out', ascii('220 mail ESMTP\r\n'), 'unknown', 1],
   ['SMTP of a client',          'in',  ascii('EHLO example.org\r\n'), 'unknown', 17],
-  ['HTTP/0.9',                  'in',  ascii('GET /a\r\n'), 'unknown', 7],
+  ['HTTP/0.9',                  'in',  ascii('GET /a\r\n'), 'unknown', 8],
   ['random bytes',              'in',  Uint8Array.of(0xfe, 1, 2), 'unknown', 1],
 ];
 

@@ -45,7 +45,15 @@ function setUp(): {
     view.read(101, frame);
     decodeSegment(view.upper, view.upperAt, view.upperEnd, segment);
     const found = table.find(view, segment, ++packet);
-    found.flow.take(found.fromClient ? 'in' : 'out', segment, view.upper, packet, SILENT, noReader);
+    found.flow.take(
+      found.fromClient ? 'in' : 'out',
+      segment,
+      view.upper,
+      segment.payloadLength,
+      packet,
+      SILENT,
+      noReader,
+    );
     return found;
   };
   const see = (from: string, to: string, flags: number, seq = 0, ack = 0): FoundFlow => {
