@@ -176,19 +176,21 @@ test('IPv6 ends have brackets', () => {
 
 const client = (index: number): string => `10.1.${index >>> 8}.${index & 0xff}:49152`;
 
-test('connections that are over make room first, without being counted as forgotten', () => {
+test('connections that are over make room first, without being counted as forgotten; a sixteenth goes at once', () => {
   const { table, ended, see } = setUp();
   const last = inspectLimits.conversations - 1;
   for (let index = 0; index <= last; index++) see(client(index), S, SYN, 1);
   see(client(5), S, RST, 2);
   see(client(last), S, RST, 2);
   see(client(last + 1), S, SYN, 1);
+  const gone = inspectLimits.conversations >>> 4;
   assert.equal(
-    ended.map(({ names }) => names.client),
-    [client(5), client(last)],
+    ended.slice(0, 4).map(({ names }) => names.client),
+    [client(5), client(last), client(0), client(1)],
   );
-  assert.is(table.forgotten, 0);
-  assert.is([...table.all()].length, inspectLimits.conversations - 1);
+  assert.is(ended.length, gone);
+  assert.is(table.forgotten, gone - 2);
+  assert.is([...table.all()].length, inspectLimits.conversations - gone + 1);
 });
 
 test('else those that were silent for longest, and they are counted; a flood stays within the bound', () => {
