@@ -56,7 +56,7 @@ for (let index = 0; index < count; index++) {
     startUnixUs,
   } as const;
   const writer = new RecordingWriter(file, manifest);
-  reExecute(requests.connections, {
+  await reExecute(requests.connections, {
     identity: { config, seed, startUnixUs },
     trace(_atUs, event) {
       const line = keyLogLine(event);

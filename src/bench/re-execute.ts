@@ -3,6 +3,7 @@
 // and seed give the same bytes, which may be recorded like those of a live run.
 
 import { createHash } from 'node:crypto';
+import type { Answer as OutsideAnswer } from '../core/http/message.js';
 import { createRandomSource } from '../core/random.js';
 import { TLS_1_2, TLS_1_3 } from '../core/tls/config.js';
 import { cipherSuiteName } from '../core/tls/names.js';
@@ -11,6 +12,7 @@ import type { Trace } from '../core/trace.js';
 import type { Stack } from '../core/types.js';
 import { assembleStack, type RunIdentity } from '../io/assemble.js';
 import { nodeCrypto } from '../io/node-crypto.js';
+import type { Desk } from '../io/outside.js';
 import { parseAddress } from './addresses.js';
 import { Http1Client } from './client/http1.js';
 import { Http2Client } from './client/http2.js';
@@ -102,15 +104,27 @@ export interface ReExecuteOptions {
   /** Packets of the new run, in order, and its end: what a recording is made of. */
   readonly onPacket?: (atUs: number, dir: 'in' | 'out', bytes: Uint8Array) => void;
   readonly onEnd?: (atUs: number) => void;
+  /** Who answers besides the site, with `config.outside`: an application, files. Of this run alone. */
+  readonly desk?: Desk;
+  /** An answer of theirs, which is an input of the run. */
+  readonly onAnswer?: (atUs: number, token: string, answer: OutsideAnswer) => void;
 }
 
-/** One connection after the other, in the order of the capture. */
-export function reExecute(connections: readonly RecordedConnection[], options: ReExecuteOptions): Answer[] {
+/** One connection after the other, in the order of the capture. Closes the desk. */
+export async function reExecute(
+  connections: readonly RecordedConnection[],
+  options: ReExecuteOptions,
+): Promise<Answer[]> {
   const link = new Link(options);
-  const answers = connections.flatMap((connection, index) => link.play(connection, index));
+  const answers: Answer[] = [];
+  for (const [index, connection] of connections.entries()) {
+    for (const answer of await link.play(connection, index)) answers.push(answer);
+  }
   link.end();
   return answers;
 }
+
+const NO_RESPONSE = 'the connection was closed without a response';
 
 /** The way there takes as long as the way back. */
 const ONE_WAY_US = 1_000;
@@ -120,26 +134,51 @@ const PORTS = 16_384;
 class Link {
   readonly #options: ReExecuteOptions;
   readonly #stack: Stack;
+  readonly #outside: OutsideAnswers | undefined;
   #nowUs = 0;
+  #connections = 0;
 
   constructor(options: ReExecuteOptions) {
     this.#options = options;
-    this.#stack = assembleStack(options.identity, options.trace);
+    this.#stack = assembleStack(options.identity, options.trace, options.desk?.handler);
+    this.#outside = options.desk && new OutsideAnswers(options.desk);
   }
 
-  play(connection: RecordedConnection, index: number): Answer[] {
-    const { exchanges } = connection;
-    const first = exchanges[0];
-    if (first === undefined) return [];
-    const notes: string[] = [];
+  /** What is left when the server closes early is asked on a further connection, as clients do. */
+  async play(connection: RecordedConnection, index: number): Promise<Answer[]> {
+    const answers: Answer[] = [];
+    let places = [...connection.exchanges.keys()];
+    for (let attempt = 0; places.length > 0; attempt++) {
+      const left: number[] = [];
+      for (const [at, answer] of (await this.#attempt(connection, places, `client#${index}`, attempt)).entries()) {
+        answers[places[at]!] = answer;
+        if (answer.ours === undefined) left.push(places[at]!);
+      }
+      if (left.length < places.length) places = left;
+      // The server closed on the first one, and may like the next one better; anything else would come again.
+      else if (answers[places[0]!]!.why === NO_RESPONSE) places = left.slice(1);
+      else break;
+    }
+    return answers;
+  }
+
+  async #attempt(
+    connection: RecordedConnection,
+    places: readonly number[],
+    client: string,
+    attempt: number,
+  ): Promise<Answer[]> {
+    const exchanges = places.map((place) => connection.exchanges[place]!);
+    const first = exchanges[0]!;
+    const notes = attempt === 0 ? [] : ['asked on a further connection: the server had closed the one before'];
     const { config, seed } = this.#options.identity;
     const random = createRandomSource(nodeCrypto, seed);
-    const flow = `client#${index}`;
-    const plan = planOf(connection);
-    const client: { http: Http1Client | Http2Client | undefined } = { http: undefined };
+    const flow = attempt === 0 ? client : `${client}.${attempt}`;
+    const plan = planOf(connection, places);
+    const http: { client: Http1Client | Http2Client | undefined } = { client: undefined };
     const makeHttp = (isHttp2: boolean): ClientSession => {
-      client.http = isHttp2 ? new Http2Client(plan) : new Http1Client(plan);
-      return client.http;
+      http.client = isHttp2 ? new Http2Client(plan) : new Http1Client(plan);
+      return http.client;
     };
     let session: ClientSession;
     if (first.secure) {
@@ -155,30 +194,32 @@ class Link {
     const local = parseAddress((isIpv6 ? config.address6 : config.address) ?? '10.0.0.2')!;
     const remote = parseAddress(isIpv6 ? 'fd00::1' : '10.0.0.1')!;
     const ports = first.secure ? config.tlsPorts : config.plainPorts;
-    const from = { address: remote, port: FIRST_PORT + (index % PORTS) };
+    const from = { address: remote, port: FIRST_PORT + (this.#connections++ % PORTS) };
     const isn = Buffer.from(random.bytes(flow, 'client isn', 4)).readUInt32BE();
     const tcp = new ClientTcp(from, { address: local, port: ports[0]! }, isn, config.mtu ?? 1500, session);
-    const why = this.#run(tcp);
-    const http = client.http;
-    return exchanges.map((recorded, place) => {
-      const ours = http?.plan.answers[place];
+    const why = await this.#run(tcp);
+    return exchanges.map((recorded, at) => {
+      const ours = http.client?.plan.answers[at];
       const answered = ours?.response === undefined ? undefined : ours;
-      return { recorded, ours: answered, why: answered === undefined ? (why ?? 'no response came') : undefined, notes };
+      return { recorded, ours: answered, why: answered === undefined ? (why ?? NO_RESPONSE) : undefined, notes };
     });
   }
 
   end(): void {
+    this.#options.desk?.close();
     this.#options.onEnd?.(this.#nowUs);
   }
 
   /** Until the connection is over; what went wrong, if anything. */
-  #run(tcp: ClientTcp): string | undefined {
+  async #run(tcp: ClientTcp): Promise<string | undefined> {
     const untilUs = this.#nowUs + clientLimits.conversationUs;
+    this.#outside?.beginConversation();
     let problem: string | undefined;
     tcp.open();
     for (let round = 0; round < clientLimits.rounds && !tcp.over; round++) {
       let moved = false;
       if (this.#deliver(tcp)) moved = true;
+      if (this.#giveAnswers()) moved = true;
       try {
         if (this.#drain(tcp)) moved = true;
         tcp.send();
@@ -188,6 +229,8 @@ class Link {
         break;
       }
       if (moved) continue;
+      // An application takes time of its own, for which the clock of the run stands still.
+      if (await this.#outside?.wait()) continue;
       const deadlineUs = this.#stack.nextDeadlineUs();
       if (deadlineUs === undefined || deadlineUs > untilUs) {
         problem = 'the server said nothing more';
@@ -209,11 +252,22 @@ class Link {
 
   #deliver(tcp: ClientTcp): boolean {
     let any = false;
-    this.#nowUs += ONE_WAY_US;
     for (let packet = tcp.shift(); packet !== undefined; packet = tcp.shift()) {
+      if (!any) this.#nowUs += ONE_WAY_US;
       any = true;
       this.#options.onPacket?.(this.#nowUs, 'in', packet);
       this.#stack.receive(this.#nowUs, packet);
+    }
+    return any;
+  }
+
+  #giveAnswers(): boolean {
+    let any = false;
+    for (let given = this.#outside?.shift(); given !== undefined; given = this.#outside?.shift()) {
+      any = true;
+      this.#stack.advance(this.#nowUs);
+      this.#options.onAnswer?.(this.#nowUs, given.token, given.answer);
+      this.#stack.respond(this.#nowUs, given.token, given.answer);
     }
     return any;
   }
@@ -229,18 +283,62 @@ class Link {
   }
 }
 
-function planOf({ exchanges, answeredAt }: RecordedConnection): PlannedRequest[] {
-  return exchanges.map(({ request, secure, packet }) => ({
-    method: request.method,
-    target: request.target,
-    scheme: secure ? 'https' : 'http',
-    authority: request.authority,
-    headers: request.headers,
-    trailers: request.trailers,
-    content: request.content,
-    // What was answered before this one was sent, as it was recorded.
-    after: answeredAt.flatMap((at, place) => (at !== undefined && at < packet ? [place] : [])),
-  }));
+/** What comes from outside, in its order. */
+class OutsideAnswers {
+  readonly #desk: Desk;
+  readonly #given: { readonly token: string; readonly answer: OutsideAnswer }[] = [];
+  #leftMs = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(desk: Desk) {
+    this.#desk = desk;
+    desk.connect((token, answer) => {
+      this.#given.push({ token, answer });
+      this.#wake?.();
+    });
+  }
+
+  beginConversation(): void {
+    this.#leftMs = clientLimits.outsideMs;
+  }
+
+  shift() {
+    return this.#given.shift();
+  }
+
+  /** Whether an answer is there, or came while there was patience for it. */
+  async wait(): Promise<boolean> {
+    if (this.#given.length > 0) return true;
+    if (this.#desk.open === 0 || this.#leftMs <= 0) return false;
+    const startedMs = performance.now();
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      timer = setTimeout(resolve, this.#leftMs);
+    });
+    clearTimeout(timer);
+    this.#wake = undefined;
+    this.#leftMs -= performance.now() - startedMs;
+    return this.#given.length > 0;
+  }
+}
+
+/** Of those of the requests that `places` names. */
+function planOf({ exchanges, answeredAt }: RecordedConnection, places: readonly number[]): PlannedRequest[] {
+  return places.map((place) => {
+    const { request, secure, packet } = exchanges[place]!;
+    return {
+      method: request.method,
+      target: request.target,
+      scheme: secure ? 'https' : 'http',
+      authority: request.authority,
+      headers: request.headers,
+      trailers: request.trailers,
+      content: request.content,
+      // What was answered before this one was sent, as it was recorded.
+      after: places.flatMap((other, at) => ((answeredAt[other] ?? packet) < packet ? [at] : [])),
+    };
+  });
 }
 
 function offerOf(first: RecordedExchange, notes: string[]) {

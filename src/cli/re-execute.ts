@@ -94,7 +94,7 @@ async function play(file: string, options: ReExecuteOptions, run: RunIdentity): 
   const keys = captureKeys(file, options.keylogs);
   const { connections, missing, startUnixUs } = await readRequests(file, keys);
   const identity = { ...run, startUnixUs };
-  if (options.record === undefined) return { file, answers: reExecute(connections, { identity }), missing };
+  if (options.record === undefined) return { file, answers: await reExecute(connections, { identity }), missing };
   const writer = new RecordingWriter(options.record, {
     format: RECORDING_FORMAT,
     wirebench: version(),
@@ -105,7 +105,7 @@ async function play(file: string, options: ReExecuteOptions, run: RunIdentity): 
   });
   const recorder = frameRecorder(writer);
   try {
-    const answers = reExecute(connections, {
+    const answers = await reExecute(connections, {
       identity,
       trace(_atUs, event) {
         const line = keyLogLine(event);

@@ -1,64 +1,21 @@
 // Re-execution: every request of the captures of others is answered by our server with the status that the site documents; the same
 // capture gives the same bytes, and what was recorded of it replays.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ClientTcp } from '../../src/bench/client/tcp.js';
 import { parseExpectation } from '../../src/bench/expectation.js';
 import { FilterError } from '../../src/bench/inspect/filter-lexer.js';
-import { createKeyStore } from '../../src/bench/inspect/keys.js';
-import { compareAnswer, type RecordedConnection, readRequests, reExecute } from '../../src/bench/re-execute.js';
+import { compareAnswer, type RecordedConnection, reExecute } from '../../src/bench/re-execute.js';
 import { loadRecording } from '../../src/bench/recording.js';
 import type { Field } from '../../src/core/trace.js';
-import { assembleStack, type RunConfig } from '../../src/io/assemble.js';
+import { assembleStack } from '../../src/io/assemble.js';
 import { scratch } from '../support/captures.js';
-import { projectRoot, wirebench } from '../support/live.js';
+import { wirebench } from '../support/live.js';
+import { config, foreignCaptures, foreignFolder, identity, requestsOf } from '../support/re-executed.js';
 
 const test = suite('re-execution');
-const foreign = join(projectRoot, 'fixtures/foreign');
-const captures = readdirSync(foreign)
-  .filter((name) => /\.pcap(ng)?(\.gz)?$/.test(name))
-  .sort();
-
-const config: RunConfig = {
-  mode: 'tun',
-  address: '10.0.0.2',
-  address6: 'fd00::2',
-  mtu: 1500,
-  plainPorts: [80],
-  tlsPorts: [443],
-  certificate: readFileSync(join(projectRoot, 'fixtures/keys/server.cert.pem'), 'utf8'),
-  key: readFileSync(join(projectRoot, 'fixtures/keys/server.key.pem'), 'utf8'),
-  tls: {
-    otherCredentials: [],
-    minVersion: '1.2',
-    maxVersion: '1.3',
-    cipherSuites: [
-      ...['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'],
-      ...['TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', 'TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384'],
-      'TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256',
-    ],
-    groups: ['x25519', 'secp256r1', 'secp384r1'],
-    alpnProtocols: ['h2', 'http/1.1'],
-    resumption: true,
-    strictServerName: false,
-  },
-};
-const identity = (more: Partial<RunConfig> = {}) => ({
-  config: { ...config, ...more },
-  seed: new Uint8Array(32).fill(7),
-  startUnixUs: 0,
-});
-
-async function requestsOf(name: string) {
-  const keys = createKeyStore();
-  const file = join(foreign, name);
-  const beside = file.replace(/\.pcap(ng)?(\.gz)?$/, '.keys');
-  if (existsSync(beside)) keys.add(readFileSync(beside, 'utf8'));
-  return readRequests(file, keys);
-}
 
 /** What README says of the places of the site. */
 function documentedStatus(method: string, target: string, hasRange: boolean): number {
@@ -71,10 +28,10 @@ function documentedStatus(method: string, target: string, hasRange: boolean): nu
   return 404;
 }
 
-for (const name of captures) {
+for (const name of foreignCaptures) {
   test(`${name}: every request is answered as the site documents it`, async () => {
     const { connections, missing } = await requestsOf(name);
-    const answers = reExecute(connections, { identity: identity() });
+    const answers = await reExecute(connections, { identity: identity() });
     if (name === 'cut-in-the-middle.pcapng') {
       assert.is(answers.length, 0);
       assert.match(missing.join('\n'), /the beginning of this connection is not in the capture/);
@@ -94,22 +51,22 @@ for (const name of captures) {
 
 test('the same capture, config and seed give the same packets', async () => {
   const { connections } = await requestsOf('node-h2-post.pcapng');
-  const packets = (): string[] => {
+  const packets = async (): Promise<string[]> => {
     const list: string[] = [];
-    reExecute(connections, {
+    await reExecute(connections, {
       identity: identity(),
       onPacket: (atUs, dir, bytes) => list.push(`${atUs} ${dir} ${Buffer.from(bytes).toString('hex')}`),
     });
     return list;
   };
-  const once = packets();
+  const once = await packets();
   assert.ok(once.length > 60);
-  assert.equal(packets(), once);
+  assert.equal(await packets(), once);
 });
 
 test('content that is echoed is the content that was recorded, and compared as such', async () => {
   const { connections } = await requestsOf('node-h1-chunked.pcapng');
-  const [answer] = reExecute(connections, { identity: identity() });
+  const [answer] = await reExecute(connections, { identity: identity() });
   assert.is(answer!.ours!.response!.contentLength, 30_000);
   assert.equal(answer!.ours!.response!.content, answer!.recorded.request.content);
   assert.is(compareAnswer(answer!, new Set()).verdict, 'fields differ');
@@ -117,10 +74,10 @@ test('content that is echoed is the content that was recorded, and compared as s
 
 test('what our server does not speak is told and not asked for', async () => {
   const { connections } = await requestsOf('nginx-tls12-rsa-kx.pcapng');
-  const [answer] = reExecute(connections, { identity: identity() });
+  const [answer] = await reExecute(connections, { identity: identity() });
   assert.equal(answer!.notes, ['TLS_RSA_WITH_AES_128_GCM_SHA256 was recorded, and is not offered']);
   assert.is(answer!.ours!.response!.status, 200);
-  const refused = reExecute((await requestsOf('nginx-h2-tls12.pcapng')).connections, {
+  const refused = await reExecute((await requestsOf('nginx-h2-tls12.pcapng')).connections, {
     identity: identity({ tls: { ...config.tls!, minVersion: '1.3' } }),
   });
   assert.match(refused[0]!.why!, /^TLS: the server sent the alert protocol_version \(RFC 8446 §6\)$/);
@@ -138,13 +95,13 @@ function plainConnections(count: number, headers: readonly Field[] = []): Record
   });
 }
 
-test('more connections than the server keeps at once: each is closed by both sides, without a retransmission', () => {
+test('more connections than the server keeps at once: each is closed by both sides, without a retransmission', async () => {
   const count = 10_500;
   for (const headers of [[], [['connection', 'close']]] as const) {
     const states = new Map<string, number>();
     let retransmissions = 0;
     let endUs = 0;
-    const answers = reExecute(plainConnections(count, headers), {
+    const answers = await reExecute(plainConnections(count, headers), {
       identity: identity(),
       trace(_atUs, event) {
         if (event.layer !== 'tcp') return;
@@ -188,7 +145,7 @@ test('a conversation that is given up is reset, so that the server keeps nothing
 test('a group that the client has no share for takes a HelloRetryRequest', async () => {
   const { connections } = await requestsOf('nginx-h2-tls13.pcapng');
   const messages: string[] = [];
-  const answers = reExecute(connections, {
+  const answers = await reExecute(connections, {
     identity: identity({ tls: { ...config.tls!, groups: ['secp384r1'] } }),
     trace: (_atUs, event) => {
       if (event.layer === 'tls' && event.kind === 'handshake') messages.push(event.message);
@@ -200,7 +157,7 @@ test('a group that the client has no share for takes a HelloRetryRequest', async
 
 test('expectations compare new and recorded answers', async () => {
   const { connections } = await requestsOf('apache-h1-tls12-ecdsa.pcapng');
-  const answers = reExecute(connections, { identity: identity() });
+  const answers = await reExecute(connections, { identity: identity() });
   const holds = (text: string): boolean[] => answers.map((answer) => parseExpectation(text).holds(answer));
   assert.equal(holds('http.status == 206'), [true, false]);
   assert.equal(holds('http.status == recorded.status'), [true, false]);
@@ -264,7 +221,7 @@ test('an expectation that no answer could meet is refused, with what may be mean
 test('the command reports, judges by --expect, and leaves a recording that replays', async () => {
   const place = scratch();
   const file = place.path('ours.pcapng');
-  const capture = join(foreign, 'nginx-h2-tls13.pcapng');
+  const capture = join(foreignFolder, 'nginx-h2-tls13.pcapng');
   const out = await wirebench([
     'replay',
     '--re-execute',

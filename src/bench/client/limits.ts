@@ -5,6 +5,8 @@ export const clientLimits = {
   conversationUs: 600_000_000,
   /** Rounds of the link in it; each brings something or lets a timer pass. */
   rounds: 5_000_000,
+  /** Real milliseconds that an application may be silent for in one conversation; then its timers run on in logical time. */
+  outsideMs: 30_000,
   /** Content of a response that is kept for its hash is none; of a header section this much. */
   sectionBytes: 1_048_576,
   /** A handshake message of the server. */
