@@ -1,7 +1,8 @@
 // `replay` of many captures: threads, shards, patterns, --bail, golden logs that are missing, and the reporters.
 
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { scratch } from '../support/captures.js';
@@ -101,6 +102,18 @@ test('with CI=true a capture without golden logs fails, unless they are not want
   writeFileSync(log, readFileSync(log, 'utf8').replace('ClientHello', 'ServantHello'));
   const again = await inCi('--update');
   assert.match(again.stdout, /h2\.log from line \d+:\n {2}- .*ServantHello.*\n {2}\+ .*ClientHello/);
+});
+
+test('threads that write the same golden logs do not take them from each other', async () => {
+  const both = place.path('both');
+  mkdirSync(both, { recursive: true });
+  const capture = readFileSync(join(bundled, 'h2-download-1m.pcapng'));
+  writeFileSync(join(both, 'a.pcapng'), capture);
+  writeFileSync(join(both, 'a.pcapng.gz'), gzipSync(capture));
+  const out = await replay(both, '--jobs', '2', '--update');
+  assert.is(out.code, 0, out.stderr);
+  assert.equal(readdirSync(both).sort(), ['a.jsonl', 'a.log', 'a.pcapng', 'a.pcapng.gz']);
+  assert.is((await replay(both)).code, 0);
 });
 
 test('the JSON report names every capture with its status and lines', async () => {
