@@ -156,6 +156,15 @@ test('the JSON report names every capture with its status and lines', async () =
     captures: { file: string; status: string; lines: string[] }[];
   };
   assert.is(report.schema, 1);
+  // docs/replay.md names all fields, and no others.
+  const documented = /- \*\*json\*\*(.*?)\n\n/s.exec(readFileSync(join(projectRoot, 'docs/replay.md'), 'utf8'))![1]!;
+  const words = new Set([...documented.matchAll(/`(\w+)`/g)].map(([, word]) => word));
+  const fields = [...Object.keys(report), ...Object.keys(report.captures[0]!)];
+  assert.equal(
+    fields.filter((name) => !words.has(name)),
+    [],
+  );
+  assert.not.ok(words.has('milliseconds'));
   assert.is(report.totals.captures, 8);
   const changed = report.captures.find(({ file }) => file.endsWith('changed.pcapng'))!;
   assert.is(changed.status, 'different');
