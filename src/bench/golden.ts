@@ -14,6 +14,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import { threadId } from 'node:worker_threads';
 import { FileError } from '../io/errors.js';
 
 /** The bounds of comparing: what is held of a log, whatever its length. */
@@ -202,7 +203,8 @@ export class GoldenUpdate {
   constructor(files: readonly string[]) {
     try {
       for (const file of files) {
-        const temporary = `${file}.${process.pid}.new`;
+        // Captures that differ by `.gz` have one log, and threads may write it at the same time.
+        const temporary = `${file}.${process.pid}-${threadId}.new`;
         const fd = attempt(file, 'written', () => openSync(temporary, 'w'));
         this.#parts.push({ file, temporary, fd, held: '' });
       }

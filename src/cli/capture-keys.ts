@@ -10,20 +10,24 @@ const BESIDE = ['keys', 'keylog', 'keylog.txt', 'sslkeylog', 'sslkeylog.txt'];
 export function captureKeys(capture: string, keylogs: readonly string[]): KeyLog {
   const keys = createKeyStore();
   for (const file of keylogs) {
-    try {
-      keys.add(readFileSync(file, 'utf8'));
-    } catch (error) {
-      const why = (error as NodeJS.ErrnoException).code ?? String(error);
-      throw new FileError(file, `the key log cannot be read (${why})`, 'check the path given by --keylog');
-    }
+    keys.add(readKeyLog(file, 'check the path given by --keylog'));
     if (keys.count === 0) process.stderr.write(`wirebench: ${file}: no TLS secrets in it\n`);
   }
   if (keylogs.length > 0 || capture === '-') return keys;
   const stem = capture.replace(/\.gz$/, '').replace(/\.(pcapng|pcap|cap)$/, '');
   for (const file of BESIDE.map((suffix) => `${stem}.${suffix}`)) {
     if (!existsSync(file)) continue;
-    keys.add(readFileSync(file, 'utf8'));
+    keys.add(readKeyLog(file, 'it was taken for its name, which is that of the capture: name another one by --keylog'));
     process.stderr.write(`wirebench: TLS secrets from ${file}\n`);
   }
   return keys;
+}
+
+function readKeyLog(file: string, advice: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new FileError(file, `the key log cannot be read (${why})`, advice);
+  }
 }

@@ -15,7 +15,7 @@ import { captureKeys } from './capture-keys.js';
 import { createPalette, resolveColor } from './colors.js';
 import type { DiffCommandOptions } from './diff-options.js';
 import { createOutput } from './output.js';
-import { counted, grouped, printable, secondsText } from './text.js';
+import { asciiJson, counted, grouped, printable, secondsText } from './text.js';
 
 /** Grows when a field changes its meaning or goes; new fields do not count. */
 export const DIFF_SCHEMA = 1;
@@ -39,12 +39,13 @@ export async function diff(options: DiffCommandOptions): Promise<number> {
 
 function* jsonLines(result: DiffResult, options: DiffCommandOptions): Generator<string> {
   const { a, b, level, ignore } = options;
-  yield json({ schema: DIFF_SCHEMA, kind: 'wirebench-diff', a, b, level, ignore });
-  for (const entry of result.entries.slice(0, options.limit)) yield json({ kind: 'difference', ...entryObject(entry) });
+  yield asciiJson({ schema: DIFF_SCHEMA, kind: 'wirebench-diff', a, b, level, ignore });
+  for (const entry of result.entries.slice(0, options.limit))
+    yield asciiJson({ kind: 'difference', ...entryObject(entry) });
   for (const { layer, field, count, first } of result.groups) {
-    yield json({ kind: 'group', layer, field, count, first: entryObject(first) });
+    yield asciiJson({ kind: 'group', layer, field, count, first: entryObject(first) });
   }
-  yield json({
+  yield asciiJson({
     kind: 'summary',
     differences: result.count,
     listed: Math.min(result.entries.length, options.limit ?? result.entries.length),
@@ -73,11 +74,6 @@ function entryObject(entry: DiffEntry): Record<string, unknown> {
     ...(placeA && { packetA: placeA.packet, atUsA: placeA.atUs, flowA: placeA.flow }),
     ...(placeB && { packetB: placeB.packet, atUsB: placeB.atUs, flowB: placeB.flow }),
   };
-}
-
-/** ASCII only, whatever a peer sent. */
-function json(value: Record<string, unknown>): string {
-  return JSON.stringify(value).replace(/[\x7f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function* textLines(result: DiffResult, options: DiffCommandOptions): Generator<string> {

@@ -4,6 +4,7 @@ import type { KeyLog } from '../bench/inspect/keys.js';
 import type { InspectSummary } from '../bench/inspect/packets.js';
 import type { InspectedField, InspectedPacket } from '../bench/inspect/types.js';
 import type { Tally } from './inspect-summary.js';
+import { asciiJson } from './text.js';
 
 /** Grows when a field changes its meaning or goes; new fields do not count. */
 export const INSPECT_SCHEMA = 1;
@@ -72,8 +73,4 @@ function timeText(timeNs: bigint): string {
   return `${seconds}.${String(timeNs % 1_000_000_000n).padStart(9, '0')}`;
 }
 
-/** ASCII only, whatever a peer sent. */
-function line(value: Record<string, unknown>): string {
-  const escaped = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return `${JSON.stringify(value).replace(/[\x7f-\uffff]/g, escaped)}\n`;
-}
+const line = (value: Record<string, unknown>): string => `${asciiJson(value)}\n`;

@@ -4,6 +4,7 @@
 import type { TraceEvent } from '../core/trace.js';
 import type { Micros } from '../core/types.js';
 import type { Renderer } from './console.js';
+import { asciiJson } from './text.js';
 import { type EventName, TRACE_FIELDS, TRACE_SCHEMA } from './trace-schema.js';
 
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
@@ -39,7 +40,4 @@ function inOrder(atUs: Micros, event: TraceEvent): Record<string, unknown> {
   return ordered;
 }
 
-/** JSON.stringify leaves DEL, C1 controls and line separators as they are; a terminal or a line reader would act on them. */
-function jsonLine(value: Record<string, unknown>): string {
-  return `${JSON.stringify(value).replace(/[\x7f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
-}
+const jsonLine = (value: Record<string, unknown>): string => `${asciiJson(value)}\n`;

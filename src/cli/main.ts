@@ -25,9 +25,8 @@ async function main(argv: readonly string[]): Promise<number> {
       return serve(parsed.options, outputLost);
     }
     case 'replay': {
-      void outputLost.then((code) => process.exit(code));
       const { replay } = await import('./replay.js');
-      return replay(parsed.options);
+      return replay(parsed.options, outputLost);
     }
     case 'doctor': {
       const { doctor } = await import('./doctor.js');

@@ -22,7 +22,7 @@ import { captureKeys } from './capture-keys.js';
 import { TEST_CREDENTIAL } from './live-server.js';
 import { createOutput } from './output.js';
 import type { ReExecuteOptions } from './re-execute-options.js';
-import { counted, grouped, printable } from './text.js';
+import { asciiJson, counted, grouped, printable } from './text.js';
 import { readTls } from './tls-files.js';
 import { UsageError } from './values.js';
 import { version } from './version.js';
@@ -72,9 +72,8 @@ export async function reExecuteCaptures(options: ReExecuteOptions): Promise<numb
     else for (const line of reportLines(report, unmet, ignored)) output.write(`${line}\n`);
   }
   if (options.json) {
-    output.write(
-      `${JSON.stringify({ schema: RE_EXECUTION_SCHEMA, kind: 'wirebench-re-execution', totals, captures }, undefined, 2)}\n`,
-    );
+    const report = { schema: RE_EXECUTION_SCHEMA, kind: 'wirebench-re-execution', totals, captures };
+    output.write(`${asciiJson(report, 2)}\n`);
   } else output.write(`${summaryText(totals, expectations)}\n`);
   output.flush();
   if (totals.unreadable > 0) return EXIT.unreadable;

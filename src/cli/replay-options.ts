@@ -169,10 +169,18 @@ export function jobsFor(files: readonly string[], wanted: number | undefined): n
   const most = Math.min(availableParallelism(), files.length);
   let work = 0;
   for (let at = 0; at < files.length && work < most * WORK_A_JOB; at++) {
-    const bytes = statSync(files[at]!, { throwIfNoEntry: false })?.size ?? 0;
-    work += 1 + bytes / BYTES_LIKE_A_CAPTURE;
+    work += 1 + sizeOf(files[at]!) / BYTES_LIKE_A_CAPTURE;
   }
   return Math.max(1, Math.min(most, Math.floor(work / WORK_A_JOB)));
+}
+
+/** What cannot be looked at (a link to itself, a folder without permissions) is complained about when it is read. */
+function sizeOf(file: string): number {
+  try {
+    return statSync(file).size;
+  } catch {
+    return 0;
+  }
 }
 
 function reporterChoice(text: string): ReporterChoice {

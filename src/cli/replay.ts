@@ -16,7 +16,8 @@ import { openReports } from './reporters/reports.js';
 /** From here on, and with several jobs, what it took is worth a line. */
 const MANY_CAPTURES = 100;
 
-export async function replay(options: ReplayOptions): Promise<number> {
+/** `outputLost`: nobody reads on, with the exit code for it. */
+export async function replay(options: ReplayOptions, outputLost: Promise<number>): Promise<number> {
   const startedMs = performance.now();
   const output = createOutput(process.stdout);
   const { files, notices } = captureFiles(options);
@@ -38,6 +39,7 @@ export async function replay(options: ReplayOptions): Promise<number> {
     updated: 0,
     notRun: 0,
   };
+  const stopped = stopper(options, outputLost);
   try {
     for await (const outcome of outcomes(files, options, jobs, output)) {
       count(totals, outcome);
@@ -45,7 +47,7 @@ export async function replay(options: ReplayOptions): Promise<number> {
       // What was complained about and what is printed stay in their order.
       if (outcome.status === 'unreadable' || outcome.status === 'crashed') output.flush();
       reports.outcome(outcome);
-      if (outcome.quit || (options.bail && hasFailed(outcome))) break;
+      if (outcome.quit || stopped() !== undefined || (options.bail && hasFailed(outcome))) break;
       progress.show(totals);
     }
     progress.clear();
@@ -62,9 +64,32 @@ export async function replay(options: ReplayOptions): Promise<number> {
     // Raises FileError for a report that could not be written: without it nobody knows what the captures said.
     reports.close();
   }
+  const stoppedBy = stopped();
+  if (stoppedBy !== undefined) return stoppedBy;
   if (totals.crashed > 0) return EXIT.internal;
   if (totals.unreadable > 0) return EXIT.unreadable;
   return totals.different + totals.goldenDifferent + totals.goldenMissing > 0 ? EXIT.different : EXIT.ok;
+}
+
+/**
+ * What ends the run before its end, as an exit code. Where golden logs are written, those of the captures at hand are put in place
+ * first, so that no half of them stays behind; a second signal does not wait.
+ */
+function stopper({ update }: ReplayOptions, outputLost: Promise<number>): () => number | undefined {
+  let stoppedBy: number | undefined;
+  if (!update) {
+    void outputLost.then((code) => process.exit(code));
+    return () => undefined;
+  }
+  void outputLost.then((code) => {
+    stoppedBy ??= code;
+  });
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.once(signal, () => {
+      stoppedBy ??= EXIT.interrupted;
+    });
+  }
+  return () => stoppedBy;
 }
 
 function costSince(startedMs: number, jobs: number): Summary['cost'] {

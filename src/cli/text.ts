@@ -43,6 +43,15 @@ export function hexText(value: number, digits: number): string {
   return `0x${value.toString(16).padStart(digits, '0')}`;
 }
 
+/**
+ * JSON in ASCII. JSON.stringify leaves DEL, C1 controls and line separators as they are; a terminal or a line reader would act
+ * on them.
+ */
+export function asciiJson(value: unknown, indent?: number): string {
+  const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value, undefined, indent).replace(/[\x7f-\uffff]/g, escaped);
+}
+
 function escapeCharacter(character: string): string {
   if (character === '\\') return '\\\\';
   const code = character.charCodeAt(0);

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { nearestName } from '../bench/nearest.js';
 import { formatAddress6, isHostAddress6, parseAddress6 } from '../core/ip/address.js';
 import type { Layer } from '../core/trace.js';
+import { asciiJson } from './text.js';
 
 /** The command line is wrong (exit code 2). Both texts are single lines, safe to print. */
 export class UsageError extends Error {
@@ -158,7 +159,7 @@ export function nearest(
 /** In quotes, with anything unprintable escaped; long texts are cut. */
 export function quoted(text: string): string {
   const shown = text.length > 80 ? `${text.slice(0, 80)}...` : text;
-  return JSON.stringify(shown).replace(/[\x7f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return asciiJson(shown);
 }
 
 function ipv4Number(text: string): number {

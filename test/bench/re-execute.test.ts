@@ -11,7 +11,8 @@ import { compareAnswer, type RecordedConnection, reExecute } from '../../src/ben
 import { loadRecording } from '../../src/bench/recording.js';
 import type { Field } from '../../src/core/trace.js';
 import { assembleStack } from '../../src/io/assemble.js';
-import { scratch } from '../support/captures.js';
+import { pcapFile, scratch } from '../support/captures.js';
+import { ACK, SYN, tcpFrame } from '../support/frames.js';
 import { wirebench } from '../support/live.js';
 import { config, foreignCaptures, foreignFolder, identity, requestsOf } from '../support/re-executed.js';
 
@@ -257,6 +258,24 @@ test('the command reports, judges by --expect, and leaves a recording that repla
   };
   assert.is(report.totals.unmet, 2);
   assert.equal(report.captures[0]!.requests[1]!.unmet, ['http.status == 200']);
+});
+
+test('what a recorded peer sent cannot act on a terminal, in the JSON report either', async () => {
+  const ends = { source: '10.0.0.1', destination: '10.0.0.2', sourcePort: 4000, destinationPort: 80 };
+  const back = { source: '10.0.0.2', destination: '10.0.0.1', sourcePort: 80, destinationPort: 4000 };
+  const bytes = (text: string) => ({ payload: new Uint8Array(Buffer.from(text, 'latin1')) });
+  const request = bytes('GET / HTTP/1.1\r\nhost: h\r\n\r\n');
+  const response = bytes('HTTP/1.1 204 No Content\r\nx-a: \x9b31m\x7f\r\n\r\n');
+  const frames = [
+    tcpFrame({ ...ends, seq: 0, ack: 0, flags: SYN, window: 9000 }),
+    tcpFrame({ ...back, seq: 0, ack: 1, flags: SYN | ACK, window: 9000 }),
+    tcpFrame({ ...ends, seq: 1, ack: 1, flags: ACK, window: 9000, ...request }),
+    tcpFrame({ ...back, seq: 1, ack: 28, flags: ACK, window: 9000, ...response }),
+  ];
+  const file = scratch().write('controls.pcap', pcapFile(frames.map((frame, at) => [0, at, frame])));
+  const { stdout } = await wirebench(['replay', '--re-execute', file, '--reporter', 'json']);
+  assert.match(stdout, /"\\u009b31m\\u007f"/);
+  assert.match(stdout, /^[\x20-\x7e\n]+$/);
 });
 
 test.run();

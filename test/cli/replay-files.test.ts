@@ -134,6 +134,9 @@ test('few and small captures have one job, and a wish is granted as far as there
   assert.is(jobsFor(files, 16), 2);
   assert.is(jobsFor([], 4), 1);
   assert.is(jobsFor(['/nonexistent'], undefined), 1);
+  const loop = place.path('loop.pcapng');
+  symlinkSync(loop, loop);
+  assert.is(jobsFor([loop], undefined), 1);
 });
 
 test.run();

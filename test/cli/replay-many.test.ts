@@ -1,11 +1,23 @@
 // `replay` of many captures: threads, shards, patterns, --bail, golden logs that are missing, and the reporters.
 
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { scratch } from '../support/captures.js';
-import { type Finished, projectRoot, run, wirebench } from '../support/live.js';
+import { type Finished, mainScript, projectRoot, run, wirebench } from '../support/live.js';
 import { needCommands, testWith } from '../support/needs.js';
 
 const test = suite('replay of many');
@@ -103,6 +115,39 @@ test('with CI=true a capture without golden logs fails, unless they are not want
   assert.match(again.stdout, /h2\.log from line \d+:\n {2}- .*ServantHello.*\n {2}\+ .*ClientHello/);
 });
 
+test('threads that write the same golden logs do not take them from each other', async () => {
+  const both = place.path('both');
+  mkdirSync(both, { recursive: true });
+  const capture = readFileSync(join(bundled, 'h2-download-1m.pcapng'));
+  writeFileSync(join(both, 'a.pcapng'), capture);
+  writeFileSync(join(both, 'a.pcapng.gz'), gzipSync(capture));
+  const out = await replay(both, '--jobs', '2', '--update');
+  assert.is(out.code, 0, out.stderr);
+  assert.equal(readdirSync(both).sort(), ['a.jsonl', 'a.log', 'a.pcapng', 'a.pcapng.gz']);
+  assert.is((await replay(both)).code, 0);
+});
+
+test('--update that is interrupted leaves whole golden logs and no others', async () => {
+  const many = place.path('many');
+  mkdirSync(many, { recursive: true });
+  for (let i = 10; i < 70; i++) copyFileSync(join(bundled, 'h2-download-1m.pcapng'), join(many, `${i}.pcapng`));
+  for (const jobs of ['1', '2']) {
+    const child = spawn(process.execPath, [mainScript, 'replay', many, '--update', '--jobs', jobs]);
+    const ended = once(child, 'close');
+    child.stdout.once('data', () => child.kill('SIGINT'));
+    assert.is((await ended)[0], 130);
+    const logs = readdirSync(many).filter((name) => !name.endsWith('.pcapng'));
+    assert.ok(logs.length > 0 && logs.length < 120, `${logs.length}`);
+    assert.is(
+      logs.find((name) => !/^\d+\.(jsonl|log)$/.test(name)),
+      undefined,
+    );
+    const sizes = new Set(logs.map((name) => `${name.slice(3)} ${statSync(join(many, name)).size}`));
+    assert.is(sizes.size, 2);
+    for (const name of logs) rmSync(join(many, name));
+  }
+});
+
 test('the JSON report names every capture with its status and lines', async () => {
   const out = await replay(folder, '--reporter', 'json');
   const report = JSON.parse(out.stdout) as {
@@ -111,6 +156,15 @@ test('the JSON report names every capture with its status and lines', async () =
     captures: { file: string; status: string; lines: string[] }[];
   };
   assert.is(report.schema, 1);
+  // docs/replay.md names all fields, and no others.
+  const documented = /- \*\*json\*\*(.*?)\n\n/s.exec(readFileSync(join(projectRoot, 'docs/replay.md'), 'utf8'))![1]!;
+  const words = new Set([...documented.matchAll(/`(\w+)`/g)].map(([, word]) => word));
+  const fields = [...Object.keys(report), ...Object.keys(report.captures[0]!)];
+  assert.equal(
+    fields.filter((name) => !words.has(name)),
+    [],
+  );
+  assert.not.ok(words.has('milliseconds'));
   assert.is(report.totals.captures, 8);
   const changed = report.captures.find(({ file }) => file.endsWith('changed.pcapng'))!;
   assert.is(changed.status, 'different');

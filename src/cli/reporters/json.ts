@@ -2,6 +2,7 @@
 // it: two runs over the same captures give the same text.
 
 import type { Outcome } from '../outcome.js';
+import { asciiJson } from '../text.js';
 import type { Reporter, Write } from './reporter.js';
 
 /** Grows when a field changes its meaning or goes. */
@@ -13,15 +14,11 @@ export function createJson(write: Write): Reporter {
     outcome: (outcome) => void captures.push(captureOf(outcome)),
     end({ totals, notRun }) {
       const report = { schema: REPLAY_REPORT_SCHEMA, kind: 'wirebench-replay', totals, captures, notRun };
-      write(`${JSON.stringify(report, undefined, 2).replace(/[\x7f-\uffff]/g, escaped)}\n`);
+      write(`${asciiJson(report, 2)}\n`);
     },
   };
 }
 
 function captureOf({ file, status, packets, durationUs, complete, quit, updated, lines, changes }: Outcome): unknown {
   return { file, status, packets, durationUs, complete, quit, updated, lines, changes };
-}
-
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
