@@ -30,19 +30,7 @@ export function packetJson(packet: InspectedPacket): string {
 }
 
 export function summaryJson(summary: InspectSummary, tally: Tally, keys: KeyLog): string {
-  const { packets, bytes, connections, midstream, forgotten, lastUs, verdicts } = summary;
-  return line({
-    kind: 'summary',
-    packets,
-    bytes,
-    durationUs: lastUs,
-    connections,
-    midstream,
-    forgotten,
-    secrets: keys.count,
-    ...tally.facts(),
-    verdicts: Object.fromEntries([...verdicts].sort()),
-  });
+  return line({ kind: 'summary', ...tally.facts(), forgotten: summary.forgotten, secrets: keys.count });
 }
 
 /** A name that comes several times has a list of its values, in their order. */

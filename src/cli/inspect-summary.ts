@@ -1,67 +1,115 @@
-// What a whole capture comes to: connections, versions, requests, verdicts, and what was missing with what to do about it.
+// What the packets that were shown come to: connections, versions, requests, verdicts, and what was missing with what to do about
+// it. Packets that do not pass the filters are counted and nothing else.
 
 import type { KeyLog } from '../bench/inspect/keys.js';
-import type { InspectSummary } from '../bench/inspect/packets.js';
+import type { Ending, InspectSummary } from '../bench/inspect/packets.js';
 import type { InspectedPacket } from '../bench/inspect/types.js';
 import { counted, grouped, printable, secondsText } from './text.js';
 
+export interface TallyOptions {
+  readonly filtered?: boolean;
+  readonly ignoreChecksums?: boolean;
+}
+
 export class Tally {
+  /** All that were read. */
+  #read = 0;
+  #packets = 0;
+  #bytes = 0;
+  #firstUs: number | undefined;
+  #lastUs = 0;
   /** Each with its cipher suite. */
   readonly #tls = new Map<string, number>();
   #requests = 0;
   readonly #statuses = new Map<number, number>();
-  /** Connections in TLS, and those that could not be opened. */
+  readonly #verdicts = new Map<string, number>();
+  /** Names of connections: all, those in TLS. */
+  readonly #flows = new Set<string>();
   readonly #secure = new Set<string>();
+  /** Known by packets that need not pass: those that began before the capture, and those that could not be opened. */
+  readonly #midstream = new Set<string>();
   readonly #locked = new Set<string>();
   /** Segments that were taken for thrown away. */
   #unread = 0;
-  readonly #ignoresChecksums: boolean;
+  readonly #options: TallyOptions;
 
-  constructor({ ignoreChecksums = false }: { readonly ignoreChecksums?: boolean } = {}) {
-    this.#ignoresChecksums = ignoreChecksums;
+  constructor(options: TallyOptions = {}) {
+    this.#options = options;
   }
 
-  add(packet: InspectedPacket): void {
+  add(packet: InspectedPacket, passes = true): void {
+    this.#read++;
+    const { flow, atUs } = packet;
+    if (flow !== undefined) {
+      for (const { code } of packet.verdicts) {
+        if (code === 'begins-in-the-middle') put(this.#midstream, flow);
+        else if (code === 'no-keys') put(this.#locked, flow);
+      }
+    }
+    if (!passes) return;
+    this.#packets++;
+    this.#bytes += packet.originalLength;
+    this.#firstUs = Math.min(this.#firstUs ?? atUs, atUs);
+    this.#lastUs = Math.max(this.#lastUs, atUs);
+    if (flow !== undefined) put(this.#flows, flow);
     for (const event of packet.events) {
       if (event.layer === 'tls') {
         if (event.kind === 'established') add(this.#tls, `${event.version} ${event.cipherSuite}`);
-        else if (event.kind === 'record' && this.#secure.size < MOST_FLOWS) this.#secure.add(event.flow);
+        else if (event.kind === 'record') put(this.#secure, event.flow);
       } else if (event.layer === 'http') {
         if (event.kind === 'request') this.#requests++;
         else if (event.kind === 'response') add(this.#statuses, event.status);
       }
     }
     for (const { code, layer } of packet.verdicts) {
-      if (code === 'bad-checksum' && layer === 'tcp' && !this.#ignoresChecksums) this.#unread++;
-      if (code === 'no-keys' && packet.flow !== undefined && this.#locked.size < MOST_FLOWS)
-        this.#locked.add(packet.flow);
+      add(this.#verdicts, code);
+      if (code === 'bad-checksum' && layer === 'tcp' && !this.#options.ignoreChecksums) this.#unread++;
     }
+  }
+
+  /** Whether a connection has a packet that passes. */
+  knows(flow: string): boolean {
+    return this.#flows.has(flow);
+  }
+
+  ending({ flow, verdicts }: Ending): void {
+    if (this.knows(flow)) for (const { code } of verdicts) add(this.#verdicts, code);
   }
 
   facts(): Record<string, unknown> {
     return {
+      packets: this.#packets,
+      packetsRead: this.#read,
+      bytes: this.#bytes,
+      durationUs: this.#durationUs,
+      connections: this.#flows.size,
+      midstream: this.#shared(this.#midstream),
       tls: Object.fromEntries([...this.#tls].sort()),
       tlsConnections: this.#secure.size,
-      tlsWithoutKeys: this.#locked.size,
+      tlsWithoutKeys: this.#shared(this.#locked),
       segmentsUnread: this.#unread,
       requests: this.#requests,
-      statuses: Object.fromEntries([...this.#statuses].sort(([a], [b]) => a - b)),
+      statuses: Object.fromEntries(this.#sortedStatuses()),
+      verdicts: Object.fromEntries([...this.#verdicts].sort()),
     };
   }
 
   lines(summary: InspectSummary, keys: KeyLog): string[] {
+    const packets = this.#options.filtered
+      ? `${grouped(this.#packets)} of ${counted(this.#read, 'packet')}`
+      : counted(this.#packets, 'packet');
     const lines = [
-      `${counted(summary.packets, 'packet')}, ${grouped(summary.bytes)} bytes, ${secondsText(summary.lastUs)} s, ` +
-        counted(summary.connections, 'TCP connection'),
+      `${packets}, ${grouped(this.#bytes)} bytes, ${secondsText(this.#durationUs)} s, ` +
+        counted(this.#flows.size, 'TCP connection'),
     ];
     for (const [what, count] of [...this.#tls].sort())
       lines.push(`${counted(count, 'handshake')} of ${printable(what)}`);
+    const statuses = this.#sortedStatuses().map(([status, count]) => `${status} (${count})`);
     if (this.#requests > 0) {
-      const statuses = [...this.#statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${status} (${count})`);
       const answers = statuses.length === 0 ? 'no response' : `answered with ${statuses.join(', ')}`;
       lines.push(`${counted(this.#requests, 'request')}, ${answers}`);
-    }
-    const verdicts = [...summary.verdicts].sort(([a], [b]) => (a < b ? -1 : 1));
+    } else if (statuses.length > 0) lines.push(`no request, but responses: ${statuses.join(', ')}`);
+    const verdicts = [...this.#verdicts].sort(([a], [b]) => (a < b ? -1 : 1));
     if (verdicts.length > 0) {
       lines.push(`noticed: ${verdicts.map(([code, count]) => (count === 1 ? code : `${code} (${count})`)).join(', ')}`);
     }
@@ -69,22 +117,41 @@ export class Tally {
       const were = `${counted(this.#unread, 'segment')} ${this.#unread === 1 ? 'was' : 'were'}`;
       lines.push(`${were} not read, with a wrong TCP checksum: --no-checksums reads such segments, too`);
     }
-    if (this.#locked.size > 0) {
-      const of = `${this.#locked.size} of ${counted(this.#secure.size, 'TLS connection')}`;
+    const locked = this.#shared(this.#locked);
+    if (locked > 0) {
+      const of = `${locked} of ${counted(this.#secure.size, 'TLS connection')}`;
       const why = keys.count === 0 ? '' : `, though ${counted(keys.count, 'secret')} were given`;
       lines.push(`no keys for ${of}${why}: have the client write SSLKEYLOGFILE and give it by --keylog`);
     }
-    if (summary.midstream > 0) {
-      lines.push(`${counted(summary.midstream, 'connection')} began before the capture`);
-    }
+    const midstream = this.#shared(this.#midstream);
+    if (midstream > 0) lines.push(`${counted(midstream, 'connection')} began before the capture`);
     if (summary.forgotten > 0)
       lines.push(`${counted(summary.forgotten, 'connection')} followed to no end: too many at once`);
     return lines;
+  }
+
+  get #durationUs(): number {
+    return this.#lastUs - (this.#firstUs ?? 0);
+  }
+
+  #sortedStatuses(): [number, number][] {
+    return [...this.#statuses].sort(([a], [b]) => a - b);
+  }
+
+  /** How many of them have a packet that passes. */
+  #shared(flows: ReadonlySet<string>): number {
+    let count = 0;
+    for (const flow of flows) if (this.#flows.has(flow)) count++;
+    return count;
   }
 }
 
 /** The sets are for counting only. */
 const MOST_FLOWS = 1_000_000;
+
+function put(flows: Set<string>, flow: string): void {
+  if (flows.size < MOST_FLOWS) flows.add(flow);
+}
 
 function add<Key>(counts: Map<Key, number>, key: Key): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);

@@ -6,7 +6,7 @@ import { createConversation } from '../bench/inspect/conversation.js';
 import { INSPECTED_FIELDS } from '../bench/inspect/fields.js';
 import { type DisplayFilter, FilterError, parseDisplayFilter, parsePacketFilter } from '../bench/inspect/filter.js';
 import type { KeyLog } from '../bench/inspect/keys.js';
-import { Inspector, inspectCapture } from '../bench/inspect/packets.js';
+import { type Ending, Inspector, inspectCapture } from '../bench/inspect/packets.js';
 import type { InspectedPacket, Verdict } from '../bench/inspect/types.js';
 import { nearestName } from '../bench/nearest.js';
 import { CaptureError } from '../io/capture.js';
@@ -30,7 +30,7 @@ export async function inspect(options: InspectOptions): Promise<number> {
   const filters = readFilters(options);
   const keys = captureKeys(options.capture, options.keylogs);
   const output = createOutput(process.stdout);
-  const tally = new Tally(options);
+  const tally = new Tally({ filtered: filters.length > 0, ignoreChecksums: options.ignoreChecksums });
   const view = createView(options, output, tally);
   const wantsFields = options.output === 'json' || filters.some((filter) => filter.needs.fields);
   const inspectOptions = {
@@ -46,8 +46,9 @@ export async function inspect(options: InspectOptions): Promise<number> {
   let failure: CaptureError | undefined;
   try {
     for await (const packet of inspectCapture(options.capture, inspectOptions, inspector)) {
-      tally.add(packet);
-      if (!filters.every((filter) => filter.matches(packet))) continue;
+      const passes = filters.every((filter) => filter.matches(packet));
+      tally.add(packet, passes);
+      if (!passes) continue;
       view.packet(packet);
       if (++shown === options.count) break;
       if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
@@ -56,6 +57,7 @@ export async function inspect(options: InspectOptions): Promise<number> {
     if (!(error instanceof CaptureError)) throw error;
     failure = error;
   }
+  for (const ending of inspector.endings) tally.ending(ending);
   if (failure === undefined || inspector.summary.packets > 0) view.end(inspector, keys);
   output.flush();
   if (shown === 0 && filters.length > 0 && inspector.summary.packets > 0) noneShown(options, inspector.summary.packets);
@@ -103,7 +105,7 @@ function createView(options: InspectOptions, output: Output, tally: Tally): View
   return {
     packet: (packet) => log?.packet(packet),
     end(inspector, keys) {
-      log?.end();
+      log?.end(inspector.endings.filter(({ flow }) => tally.knows(flow)));
       for (const line of tally.lines(inspector.summary, keys)) output.write(`${line}\n`);
     },
   };
@@ -112,7 +114,7 @@ function createView(options: InspectOptions, output: Output, tally: Tally): View
 const MARKS: Readonly<Record<Verdict['severity'], string>> = { note: 'NOTE', warning: 'WARN', error: 'ERROR' };
 
 /** The live log, with what is to be said of a packet behind its lines. */
-class LogView implements View {
+class LogView {
   readonly #options: InspectOptions;
   readonly #output: Output;
   readonly #renderer: Renderer;
@@ -140,18 +142,21 @@ class LogView implements View {
       this.#renderer.end();
       this.#output.write(`packet ${packet.number}: ${counted(packet.bytes.length, 'byte')} without IP\n`);
     }
-    for (const verdict of packet.verdicts) this.#verdict(verdict, packet);
+    for (const verdict of packet.verdicts) this.#verdict(verdict, `packet ${packet.number}`);
     if (hex) {
       this.#renderer.end();
       for (const line of hexDump(packet.bytes)) this.#output.write(`    ${line}\n`);
     }
   }
 
-  end(): void {
+  end(endings: readonly Ending[]): void {
     this.#renderer.end();
+    for (const { flow, verdicts } of endings) {
+      for (const verdict of verdicts) this.#verdict(verdict, `at the end of ${flow}`);
+    }
   }
 
-  #verdict({ severity, layer, text, rule }: Verdict, packet: InspectedPacket): void {
+  #verdict({ severity, layer, text, rule }: Verdict, where: string): void {
     if (this.#options.layers?.has(layer) === false) return;
     // What usually happens is for those who look closely.
     if (severity === 'note' && !NOTED.has(layer) && !this.#options.verbose && !this.#options.debug) return;
@@ -159,7 +164,7 @@ class LogView implements View {
     const { name, depth } = PREFIXES[layer];
     const paint = severity === 'note' ? this.#palette.layers[layer] : this.#palette[severity];
     const cited = rule === undefined ? '' : ` (${rule})`;
-    const line = paint(`${name} [${MARKS[severity]}] packet ${packet.number}: ${text}${cited}`);
+    const line = paint(`${name} [${MARKS[severity]}] ${where}: ${text}${cited}`);
     this.#output.write(`${'  '.repeat(depth)}${line}\n`);
   }
 }

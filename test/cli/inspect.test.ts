@@ -66,6 +66,23 @@ test('the summary alone: packets, handshakes, requests', async () => {
   );
 });
 
+test('with a filter the totals are those of the packets that pass, in every form', async () => {
+  const filter = ['-Y', 'http2.streamid == 3'];
+  const lines = '2 of 24 packets, 422 bytes, 0.000125 s, 1 TCP connection\n1 request, answered with 404 (1)\n';
+  const summary = await wirebench(['inspect', NGINX, '--summary', ...filter]);
+  assert.is(summary.stdout, lines);
+  const log = await wirebench(['inspect', NGINX, '--layers', 'http2', ...filter]);
+  assert.ok(log.stdout.endsWith(lines));
+  const json = await wirebench(['inspect', NGINX, '--json', ...filter]);
+  const { packets, packetsRead, bytes, durationUs, connections, statuses, tls } = JSON.parse(
+    json.stdout.trimEnd().split('\n').at(-1)!,
+  );
+  assert.equal([packets, packetsRead, bytes, durationUs, connections], [2, 24, 422, 125, 1]);
+  assert.equal([statuses, tls], [{ 404: 1 }, {}]);
+  const none = await wirebench(['inspect', NGINX, '--summary', 'udp']);
+  assert.is(none.stdout, '0 of 24 packets, 0 bytes, 0.000000 s, 0 TCP connections\n');
+});
+
 test('a display filter and a packet filter both have to pass', async () => {
   const both = await wirebench([
     'inspect',

@@ -45,6 +45,8 @@ export interface Half {
   told: number;
   /** Some of the content is missing. */
   damaged: boolean;
+  /** How much of it, as far as that is known. */
+  missed: number;
   message: MessageBuilder | undefined;
   /** The request that the message is, or answers. */
   waiting: Waiting | undefined;
@@ -68,6 +70,7 @@ export function createHalf(dir: Direction, partial: boolean, blame: (refusal: Re
     received: 0,
     told: 0,
     damaged: false,
+    missed: 0,
     message: undefined,
     waiting: undefined,
     passed: 0,

@@ -75,6 +75,7 @@ export class Http1Reader implements StreamReader {
     const half = dir === 'in' ? this.#in : this.#out;
     const isContent = half.stage === 'counted' || half.stage === 'chunk';
     half.damaged = true;
+    half.missed += length ?? 0;
     half.searched = 0;
     if (half.stage === 'until close') {
       if (length !== undefined) this.#count(half, length, undefined);
@@ -182,6 +183,7 @@ export class Http1Reader implements StreamReader {
     half.sectionBytes = lf + 1 - start;
     half.fields = [];
     half.damaged = false;
+    half.missed = 0;
     half.lines = this.#teller.wantsFields ? new Http1Fields(half.dir === 'in') : undefined;
     if (half.dir === 'in') half.startLine = readRequestLine(bytes, start, end, half.blame);
     else {
@@ -425,6 +427,14 @@ export class Http1Reader implements StreamReader {
     const hadContent = half.stage !== 'fields' && (half.stage !== 'counted' || half.received > 0);
     if (hadContent) this.#tellBody(half, true);
     if (half.message !== undefined) half.message.complete = !half.damaged;
+    if (half.damaged) {
+      const missing = half.missed > 0 ? `${half.missed} bytes` : 'bytes';
+      this.#teller.warning(
+        'http1',
+        'incomplete-message',
+        `${missing} of the ${sender(half.dir)}'s message are missing`,
+      );
+    }
     this.#tellLines(half);
     half.stage = 'start';
     half.message = undefined;

@@ -173,3 +173,8 @@ const NAMED: ReadonlyMap<string, string> = new Map(
     ...['www-authenticate'],
   ].map((name) => [name, `http2.headers.${name.replace(/^:/, '').replaceAll('-', '_')}`]),
 );
+
+export const prefaceFields = [
+  { name: 'http2.stream', value: '' },
+  { name: 'http2.magic', value: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' },
+] as const;

@@ -148,6 +148,11 @@ export class Http2Framer {
   }
 }
 
+/** A part of a field block (RFC 9113 §4.3). */
+export function isBlockFrame(typeCode: number): boolean {
+  return typeCode === FrameType.HEADERS || typeCode === FrameType.PUSH_PROMISE || typeCode === FrameType.CONTINUATION;
+}
+
 /** Bits that mean something, by type. */
 const FLAGS: readonly number[] = [
   Flag.END_STREAM | Flag.PADDED,

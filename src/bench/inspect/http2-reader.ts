@@ -10,8 +10,8 @@ import { payloadFields } from '../../core/http2/tell.js';
 import type { Direction, Field } from '../../core/trace.js';
 import type { Exchanges } from './exchanges.js';
 import { type FieldBlock, FieldBlocks } from './http2-blocks.js';
-import { frameFields } from './http2-fields.js';
-import { Http2Framer } from './http2-framer.js';
+import { frameFields, prefaceFields } from './http2-fields.js';
+import { Http2Framer, isBlockFrame } from './http2-framer.js';
 import { pushDisabled, responseVerdict, settingVerdict, verdictCodes, wrongState } from './http2-rules.js';
 import { type FrameKind, SeenStream, SeenStreams } from './http2-streams.js';
 import { type StreamReader, sender, type Teller } from './teller.js';
@@ -93,21 +93,16 @@ export class Http2Reader implements StreamReader {
     const { framer } = half;
     const what = framer.gap(length);
     if (what === 'nothing') return;
-    this.#streams.uncertain = true;
+    if (what === 'beyond') this.#streams.damage(dir);
+    else this.#streams.uncertain = true;
     half.settingsSeen = true;
     const { typeCode, streamId } = framer;
     if (what === 'whole') {
       framer.start = framer.end = 0;
       this.#tellFrame(half, undefined);
       this.#teller.warning('http2', 'incomplete-frame', `bytes of a ${frameTypeName(typeCode)} frame are missing`);
-      if (typeCode === FrameType.DATA) this.#missData(dir, streamId, framer.length);
-      if (
-        typeCode === FrameType.HEADERS ||
-        typeCode === FrameType.PUSH_PROMISE ||
-        typeCode === FrameType.CONTINUATION
-      ) {
-        half.blocks.lose('part of a field block is missing');
-      }
+      if (typeCode === FrameType.DATA) this.#missData(dir, streamId, framer.length, true);
+      if (isBlockFrame(typeCode)) half.blocks.lose('part of a field block is missing');
     } else half.blocks.lose('frames are missing');
   }
 
@@ -119,6 +114,7 @@ export class Http2Reader implements StreamReader {
     if (dir === 'out') this.#over = true;
     if (!this.#over) return;
     for (const stream of this.#streams.all()) {
+      if (stream.responseSeen && stream.damaged.out) this.#tellIncomplete('out', stream);
       this.#exchanges.deliver(stream.exchange);
       stream.exchange = undefined;
     }
@@ -156,7 +152,7 @@ export class Http2Reader implements StreamReader {
       if (isBlockFrame(typeCode)) half.blocks.lose('a field block cannot be read');
     } else if (whole) list = this.#content(half);
     else if (isBlockFrame(typeCode)) half.blocks.lose('a field block is too long');
-    else if (typeCode === FrameType.DATA) this.#missData(half.dir, streamId, length);
+    else if (typeCode === FrameType.DATA) this.#missData(half.dir, streamId, length, false);
     const sound = whole && verdict === undefined;
     this.#teller.layer('http2', this.#teller.wantsFields ? frameFields(framer, list, sound) : undefined);
   }
@@ -257,24 +253,35 @@ export class Http2Reader implements StreamReader {
     if (flags & Flag.END_STREAM) this.#endStream(half, stream);
   }
 
-  #missData(dir: Direction, streamId: number, length: number): void {
+  /** `lost`: the capture lacks it; otherwise it is too long to be held. */
+  #missData(dir: Direction, streamId: number, length: number, lost: boolean): void {
     const stream = this.#streams.get(streamId);
     this.#streams.spend(dir, stream, length);
     if (stream === undefined) return;
-    stream.announced[dir] = -1;
+    if (lost) stream.damaged[dir] = true;
+    else stream.announced[dir] = -1;
     (dir === 'in' ? stream.exchange?.request : stream.exchange?.response)?.miss(length);
   }
 
   #endStream(half: Half, stream: SeenStream): void {
     const { dir } = half;
     const announced = stream.announced[dir];
-    if (announced >= 0 && announced !== stream.received[dir] && !this.#streams.uncertain) {
-      this.#blame(half.dir, verdicts.contentLengthDiffers, stream.id);
-    }
+    const differs = announced >= 0 && announced !== stream.received[dir];
+    if (differs && !this.#streams.uncertain) this.#blame(half.dir, verdicts.contentLengthDiffers, stream.id);
+    // Of a stream from which frames may be missing the length that was announced tells whether they are.
+    const isIncomplete = stream.damaged[dir] && (differs || announced < 0);
+    if (isIncomplete) this.#tellIncomplete(dir, stream);
     const message = dir === 'in' ? stream.exchange?.request : stream.exchange?.response;
-    if (message !== undefined) message.complete = message.contentLength === stream.received[dir];
+    if (message !== undefined) message.complete = !isIncomplete && message.contentLength === stream.received[dir];
     const verdict = this.#streams.step(stream, dir, 'END_STREAM');
     if (verdict !== undefined) this.#blame(half.dir, verdict === verdicts.notOurTurn ? wrongState : verdict, stream.id);
+  }
+
+  #tellIncomplete(dir: Direction, { id, announced, received }: SeenStream): void {
+    const missing = announced[dir] - received[dir];
+    const what = missing > 0 ? `${missing} bytes of` : 'bytes may be missing of';
+    const text = `${what} the ${sender(dir)}'s message on stream ${id}${missing > 0 ? ' are missing' : ''}`;
+    this.#teller.warning('http2', 'incomplete-message', text);
   }
 
   #settings(half: Half): void {
@@ -475,10 +482,6 @@ export class Http2Reader implements StreamReader {
   }
 }
 
-function isBlockFrame(typeCode: number): boolean {
-  return typeCode === FrameType.HEADERS || typeCode === FrameType.PUSH_PROMISE || typeCode === FrameType.CONTINUATION;
-}
-
 function valueIn(list: HeaderList, name: string): string | undefined {
   for (const entry of list.entries) if (entry.name === name) return entry.value;
   return undefined;
@@ -487,8 +490,3 @@ function valueIn(list: HeaderList, name: string): string | undefined {
 function regular(list: HeaderList): Field[] {
   return list.entries.filter(({ name }) => !name.startsWith(':')).map(({ field }) => field);
 }
-
-const prefaceFields = [
-  { name: 'http2.stream', value: '' },
-  { name: 'http2.magic', value: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' },
-] as const;

@@ -29,6 +29,8 @@ export class SeenStream {
   readonly window: Record<Direction, number>;
   /** DATA octets without padding. */
   readonly received: Record<Direction, number> = { in: 0, out: 0 };
+  /** Frames that may have been of it are missing. */
+  readonly damaged: Record<Direction, boolean> = { in: false, out: false };
   /** The content-length fields; -1: none, or not to be compared. */
   readonly announced: Record<Direction, number> = { in: -1, out: -1 };
 
@@ -188,6 +190,14 @@ export class SeenStreams {
     const stream = this.add(1);
     stream.requestSeen = true;
     this.#move(stream, 'half-closed (remote)');
+  }
+
+  /** Frames of `dir` are missing, of whatever streams. */
+  damage(dir: Direction): void {
+    this.uncertain = true;
+    for (const { state, damaged } of this.#streams.values()) {
+      if (dir === 'in' ? state === 'open' : state !== 'half-closed (local)') damaged[dir] = true;
+    }
   }
 
   step(stream: SeenStream, dir: Direction, kind: FrameKind): Verdict | undefined {

@@ -35,6 +35,11 @@ export interface InspectOptions {
   readonly createConversation: (options: ConversationOptions) => ConversationReader;
 }
 
+export interface Ending {
+  readonly flow: string;
+  readonly verdicts: readonly Verdict[];
+}
+
 export interface InspectSummary {
   packets: number;
   bytes: number;
@@ -88,6 +93,8 @@ export class Inspector implements PacketSink {
     lastUs: 0,
     verdicts: new Map(),
   };
+  /** After `end`: what is to be said of connections that the capture leaves open. */
+  readonly endings: Ending[] = [];
   readonly #options: InspectOptions;
   readonly #view = new PacketView();
   readonly #segment = emptySegment();
@@ -138,7 +145,14 @@ export class Inspector implements PacketSink {
 
   /** The capture is over: what waits for its rest is told to conversations. */
   end(): void {
-    for (const flow of this.#flows.all()) flow.end(this);
+    for (const flow of this.#flows.all()) {
+      // Of no packet: the last one was handed out long ago.
+      this.#layers = [];
+      this.#events = [];
+      this.#verdicts = [];
+      flow.end(this);
+      if (this.#verdicts.length > 0) this.endings.push({ flow: flow.names.flow, verdicts: this.#verdicts });
+    }
     this.summary.forgotten = this.#flows.forgotten;
   }
 

@@ -71,7 +71,8 @@ test('HTTP/1.1: a gap within counted content leaves all else as it is', () => {
     [100, 100],
   );
   assert.is(told.exchanges[0]!.response!.content.length, 40, 'what is kept is a prefix');
-  assert.equal(codes(told), []);
+  assert.equal(codes(told), ['incomplete-message']);
+  assert.is(told.verdicts[0]!.text, "50 bytes of the server's message are missing");
 });
 
 test('HTTP/1.1: a gap over the end of a message: the next one is found', () => {
