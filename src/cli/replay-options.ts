@@ -2,6 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { isCi } from './ci.js';
 import type { DisplayOptions, Env, Given } from './given.js';
 import type { CommandSpec, OptionSpec } from './option-spec.js';
 import { fileName, integerIn, quoted, seedBytes, UsageError } from './values.js';
@@ -61,7 +62,7 @@ export function replaySpec(displayOptions: readonly OptionSpec[]): CommandSpec {
       { name: 'update', description: 'rewrite the golden logs from what is seen now, and show what changed' },
       {
         name: 'golden',
-        description: 'compare golden logs too; with CI=true a capture without is a failure. --no-golden: look at none',
+        description: 'compare golden logs too; with CI set a capture without is a failure. --no-golden: look at none',
         defaultText: 'on',
       },
       {
@@ -156,7 +157,7 @@ export function replayOptions(given: Given, display: DisplayOptions, env: Env): 
       config: given.value('config', fileName),
       serve: given.value('serve', (_option, text) => text.split(/\s+/).filter((word) => word !== '')) ?? [],
     },
-    golden: off ? 'off' : env.CI === 'true' && !update ? 'require' : 'compare',
+    golden: off ? 'off' : isCi(env) && !update ? 'require' : 'compare',
   };
 }
 
