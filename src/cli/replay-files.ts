@@ -5,21 +5,25 @@ import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CaptureError } from '../io/capture-types.js';
 import type { ReplayOptions } from './replay-options.js';
-import { counted } from './text.js';
+import { counted, printable } from './text.js';
 
 export interface Found {
   /** In the order in which they were named, those of a directory by name; with --shard all by name. An error stands for what gives no capture. */
   readonly files: readonly (string | CaptureError)[];
   /** What was passed over, a line for each directory that was named. */
   readonly notices: readonly string[];
+  /** Why there are no files. That a part is empty where there are more parts than captures is no failure. */
+  readonly nothing?: { readonly why: string; readonly isFailure: boolean };
 }
 
 export function captureFiles(options: Pick<ReplayOptions, 'captures' | 'filter' | 'exclude' | 'shard'>): Found {
   const { captures, filter, exclude, shard } = options;
   const notices: string[] = [];
+  let all = 0;
   const seen = new Set<string>();
   const files: (string | CaptureError)[] = [];
   for (const file of expand(captures, notices)) {
+    all++;
     if (!(file instanceof CaptureError)) {
       if (filter.length > 0 && !filter.some((pattern) => matches(file, pattern))) continue;
       if (exclude.some((pattern) => matches(file, pattern))) continue;
@@ -31,13 +35,17 @@ export function captureFiles(options: Pick<ReplayOptions, 'captures' | 'filter' 
     files.push(file);
   }
   if (files.length === 0) {
-    const advice = 'See what --filter and --exclude leave';
-    files.push(new CaptureError('not-a-recording', captures.join(' '), 0, 'no capture is left', advice));
+    const patterns = [...filter.map((one) => `--filter ${one}`), ...exclude.map((one) => `--exclude ${one}`)];
+    const why = `${patterns.map((one) => printable(one)).join(' ')} leaves none of ${counted(all, 'capture')}`;
+    return { files, notices, nothing: { why, isFailure: true } };
   }
   if (shard === undefined) return { files, notices };
   // By name, so that it does not matter what was named first: the N-th, and every COUNT-th behind it.
   const sorted = files.sort((a, b) => order(nameOf(a), nameOf(b)));
-  return { files: sorted.filter((_file, at) => at % shard.count === shard.index - 1), notices };
+  const part = sorted.filter((_file, at) => at % shard.count === shard.index - 1);
+  if (part.length > 0) return { files: part, notices };
+  const why = `part ${shard.index}/${shard.count} of ${counted(files.length, 'capture')} is empty`;
+  return { files: part, notices, nothing: { why, isFailure: false } };
 }
 
 const nameOf = (file: string | CaptureError): string => (file instanceof CaptureError ? file.file : file);

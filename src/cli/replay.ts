@@ -19,13 +19,14 @@ const MANY_CAPTURES = 100;
 export async function replay(options: ReplayOptions): Promise<number> {
   const startedMs = performance.now();
   const output = createOutput(process.stdout);
-  const { files, notices } = captureFiles(options);
+  const { files, notices, nothing } = captureFiles(options);
   const jobs = jobsFor(
     files.filter((file) => typeof file === 'string'),
     options.jobs,
   );
   const reports = await openReports(options, output);
   for (const notice of notices) process.stderr.write(`wirebench: ${notice}\n`);
+  if (nothing?.isFailure === true) process.stderr.write(`wirebench: ${nothing.why}\n`);
   const progress = new Progress(files.length, options.log === 'none');
   const totals: Totals = {
     captures: 0,
@@ -51,7 +52,7 @@ export async function replay(options: ReplayOptions): Promise<number> {
     progress.clear();
     const notRun = files.slice(totals.captures).map((file) => (file instanceof CaptureError ? file.file : file));
     totals.notRun = notRun.length;
-    const summary: Summary = { totals, notRun, cost: costSince(startedMs, jobs) };
+    const summary: Summary = { totals, notRun, cost: costSince(startedMs, jobs), nothing: nothing?.why };
     reports.end(summary);
     output.flush();
     if (jobs > 1 || files.length >= MANY_CAPTURES) {
@@ -63,7 +64,7 @@ export async function replay(options: ReplayOptions): Promise<number> {
     reports.close();
   }
   if (totals.crashed > 0) return EXIT.internal;
-  if (totals.unreadable > 0) return EXIT.unreadable;
+  if (totals.unreadable > 0 || nothing?.isFailure === true) return EXIT.unreadable;
   return totals.different + totals.goldenDifferent + totals.goldenMissing > 0 ? EXIT.different : EXIT.ok;
 }
 

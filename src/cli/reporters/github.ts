@@ -31,9 +31,9 @@ export function createGithub({ write, summarize, workspace }: GithubPlaces): Rep
       const title = property(`wirebench: ${headline(outcome)}`);
       write(`::error file=${file},title=${title}::${message(outcome.lines.join('\n'))}\n`);
     },
-    end({ totals }) {
-      write(`${summaryText(totals)}\n`);
-      summarize?.(markdown(failed, failures, summaryText(totals)));
+    end(summary) {
+      write(`${summaryText(summary)}\n`);
+      summarize?.(markdown(failed, failures, summaryText(summary)));
     },
   };
 }

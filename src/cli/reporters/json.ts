@@ -11,8 +11,8 @@ export function createJson(write: Write): Reporter {
   const captures: unknown[] = [];
   return {
     outcome: (outcome) => void captures.push(captureOf(outcome)),
-    end({ totals, notRun }) {
-      const report = { schema: REPLAY_REPORT_SCHEMA, kind: 'wirebench-replay', totals, captures, notRun };
+    end({ totals, notRun, nothing }) {
+      const report = { schema: REPLAY_REPORT_SCHEMA, kind: 'wirebench-replay', totals, captures, notRun, nothing };
       write(`${JSON.stringify(report, undefined, 2).replace(/[\x7f-\uffff]/g, escaped)}\n`);
     },
   };

@@ -31,6 +31,8 @@ export interface Summary {
   /** Captures that were not run any more, in order. */
   readonly notRun: readonly string[];
   readonly cost: Cost;
+  /** Why there was no capture to run. */
+  readonly nothing?: string | undefined;
 }
 
 export interface Reporter {
