@@ -16,13 +16,16 @@ export interface Found {
   readonly nothing?: { readonly why: string; readonly isFailure: boolean };
 }
 
-export function captureFiles(options: Pick<ReplayOptions, 'captures' | 'filter' | 'exclude' | 'shard'>): Found {
+export type Choice = Pick<ReplayOptions, 'captures' | 'filter' | 'exclude' | 'shard'>;
+
+/** `wanted`: which files of a directory are meant: recordings of ours, or captures of any kind. */
+export function captureFiles(options: Choice, wanted: 'recordings' | 'captures' = 'recordings'): Found {
   const { captures, filter, exclude, shard } = options;
   const notices: string[] = [];
   let all = 0;
   const seen = new Set<string>();
   const files: (string | CaptureError)[] = [];
-  for (const file of expand(captures, notices)) {
+  for (const file of expand(captures, notices, wanted === 'captures')) {
     all++;
     if (!(file instanceof CaptureError)) {
       if (filter.length > 0 && !filter.some((pattern) => matches(file, pattern))) continue;
@@ -56,14 +59,14 @@ const IS_RECORDING = /\.pcapng(\.gz)?$/;
 /** Names of captures that hold no recording of ours. */
 const IS_OTHER_CAPTURE = /\.(p?cap|dmp|snoop)(\.gz)?$/;
 
-function* expand(captures: readonly string[], notices: string[]): Generator<string | CaptureError> {
+function* expand(captures: readonly string[], notices: string[], takesAll: boolean): Generator<string | CaptureError> {
   for (const capture of captures) {
     if (!isDirectory(capture)) {
       // A file that is not there is complained about when it is read.
       yield capture;
       continue;
     }
-    const walk: Walk = { others: [], visited: new Set(), notices };
+    const walk: Walk = { takesAll, others: [], visited: new Set(), notices };
     let count = 0;
     for (const file of below(capture, walk)) {
       count++;
@@ -71,8 +74,9 @@ function* expand(captures: readonly string[], notices: string[]): Generator<stri
     }
     const { others } = walk;
     if (count === 0) {
-      const advice = 'Name a folder of recordings, or the files themselves';
-      yield new CaptureError('not-a-recording', capture, 0, 'no .pcapng file in this folder', advice);
+      const advice = `Name a folder of ${takesAll ? 'captures' : 'recordings'}, or the files themselves`;
+      const what = `no ${takesAll ? 'capture' : '.pcapng file'} in this folder`;
+      yield new CaptureError('not-a-recording', capture, 0, what, advice);
     }
     if (others.length > 0) {
       const what = `${counted(others.length, 'other capture')} (${others[0]}${others.length > 1 ? ', ...' : ''})`;
@@ -82,6 +86,8 @@ function* expand(captures: readonly string[], notices: string[]): Generator<stri
 }
 
 interface Walk {
+  /** Captures that hold no recordings are wanted, too. */
+  readonly takesAll: boolean;
   /** Captures that hold no recordings. */
   readonly others: string[];
   /** Directories by their real paths: links may lead to the same one, or back. */
@@ -113,7 +119,9 @@ function* below(folder: string, walk: Walk): Generator<string | CaptureError> {
   for (const { path, isFolder } of named.sort((a, b) => order(a.key, b.key))) {
     if (isFolder) yield* below(path, walk);
     else if (IS_RECORDING.test(path)) yield path;
-    else if (IS_OTHER_CAPTURE.test(path)) walk.others.push(path);
+    else if (!IS_OTHER_CAPTURE.test(path)) continue;
+    else if (walk.takesAll) yield path;
+    else walk.others.push(path);
   }
 }
 

@@ -13,9 +13,14 @@ export function createJson(write: Write): Reporter {
     outcome: (outcome) => void captures.push(captureOf(outcome)),
     end({ totals, notRun, nothing }) {
       const report = { schema: REPLAY_REPORT_SCHEMA, kind: 'wirebench-replay', totals, captures, notRun, nothing };
-      write(`${JSON.stringify(report, undefined, 2).replace(/[\x7f-\uffff]/g, escaped)}\n`);
+      write(asciiJson(report));
     },
   };
+}
+
+/** Indented, ASCII only, with its line feed. */
+export function asciiJson(report: object): string {
+  return `${JSON.stringify(report, undefined, 2).replace(/[\x7f-\uffff]/g, escaped)}\n`;
 }
 
 function captureOf({ file, status, packets, durationUs, complete, quit, updated, lines, changes }: Outcome): unknown {

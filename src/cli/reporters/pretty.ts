@@ -2,7 +2,7 @@
 
 import type { Outcome } from '../outcome.js';
 import { counted, grouped, secondsText } from '../text.js';
-import { type Cost, isError, type Reporter, type Summary, type Write } from './reporter.js';
+import { type Cost, isError, type Reporter, type Totals, type Write } from './reporter.js';
 
 /** `complain` is for what cannot be read or went wrong in wirebench. */
 export function createPretty(say: Write, complain: Write): Reporter {
@@ -17,7 +17,7 @@ export function createPretty(say: Write, complain: Write): Reporter {
       for (const line of [...lines, ...changes]) say(`  ${line}\n`);
       if (outcome.quit) say('ended on request\n');
     },
-    end: (summary) => say(`${summaryText(summary)}\n`),
+    end: ({ text }) => say(`${text}\n`),
   };
 }
 
@@ -34,7 +34,7 @@ function resultText(outcome: Outcome): string {
   return parts.join(', ');
 }
 
-export function summaryText({ totals, nothing }: Pick<Summary, 'totals' | 'nothing'>): string {
+export function summaryText(totals: Totals, nothing?: string): string {
   if (nothing !== undefined) return `0 captures: ${nothing}`;
   const parts = [counted(totals.captures, 'capture'), `${grouped(totals.packets)} packets`];
   if (totals.different > 0) parts.push(`${totals.different} different`);
