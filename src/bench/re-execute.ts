@@ -37,14 +37,20 @@ export interface Requests {
   readonly connections: readonly RecordedConnection[];
   /** What could not be taken from the capture, as sentences. */
   readonly missing: readonly string[];
+  /** Connections without a request that could be taken: how many for which reason. */
+  readonly notTaken: ReadonlyMap<NotTaken, number>;
+  readonly packets: number;
   /** When the capture began, microseconds since 1970; 0 when it does not say. */
   readonly startUnixUs: number;
 }
+
+export type NotTaken = 'no keys' | 'no beginning' | 'unknown protocol' | 'bytes are missing' | 'no request in it';
 
 /** Reads all of a capture. Raises CaptureError. */
 export async function readRequests(file: string, keys: KeyLog): Promise<Requests> {
   const flows = new Map<string, { exchange: RecordedExchange; answeredAt: number | undefined }[]>();
   const missing: string[] = [];
+  const reasons = new Map<string, NotTaken>();
   let inspector: Inspector | undefined;
   const options = {
     keys,
@@ -57,11 +63,15 @@ export async function readRequests(file: string, keys: KeyLog): Promise<Requests
   };
   inspector = new Inspector(options);
   for await (const packet of inspectCapture(file, options, inspector)) {
-    for (const { code, text } of packet.verdicts) {
-      if (MISSING.has(code)) missing.push(`${packet.flow ?? `packet ${packet.number}`}: ${text}`);
+    const { flow, number, verdicts } = packet;
+    for (const { code, text } of verdicts) {
+      const reason = MISSING.get(code);
+      if (reason === undefined) continue;
+      missing.push(`${flow ?? `packet ${number}`}: ${text}`);
+      if (flow !== undefined && !reasons.has(flow)) reasons.set(flow, reason);
     }
   }
-  const connections = [...flows].map(([flow, list]) => {
+  const found = [...flows].map(([flow, list]) => {
     // A pushed response answers a request that the client never sent.
     const asked = list.filter(({ exchange }) => exchange.streamId === undefined || exchange.streamId % 2 === 1);
     asked.sort(
@@ -73,19 +83,25 @@ export async function readRequests(file: string, keys: KeyLog): Promise<Requests
       answeredAt: asked.map(({ answeredAt }) => answeredAt),
     };
   });
-  const { firstNs } = inspector.summary;
-  return { connections, missing, startUnixUs: firstNs === undefined ? 0 : Number(firstNs / 1000n) };
+  const connections = found.filter(({ exchanges }) => exchanges.length > 0);
+  const taken = new Set(connections.map(({ flow }) => flow));
+  const notTaken = new Map<NotTaken, number>();
+  for (const [flow, reason] of reasons) if (!taken.has(flow)) notTaken.set(reason, (notTaken.get(reason) ?? 0) + 1);
+  const { firstNs, packets, connections: all } = inspector.summary;
+  const silent = all - taken.size - [...notTaken.values()].reduce((sum, count) => sum + count, 0);
+  if (silent > 0) notTaken.set('no request in it', silent);
+  return { connections, missing, notTaken, packets, startUnixUs: firstNs === undefined ? 0 : Number(firstNs / 1000n) };
 }
 
 /** Verdicts that say that requests may be lacking. */
-const MISSING = new Set([
-  'no-keys',
-  'no-handshake',
-  'begins-in-the-middle',
-  'http1-gap',
-  'gap',
-  'hpack-lost',
-  'unknown-protocol',
+const MISSING: ReadonlyMap<string, NotTaken> = new Map([
+  ['no-keys', 'no keys'],
+  ['no-handshake', 'no beginning'],
+  ['begins-in-the-middle', 'no beginning'],
+  ['http1-gap', 'bytes are missing'],
+  ['gap', 'bytes are missing'],
+  ['hpack-lost', 'bytes are missing'],
+  ['unknown-protocol', 'unknown protocol'],
 ]);
 
 /** What came of one request. */

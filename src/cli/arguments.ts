@@ -52,7 +52,7 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
       }
       return { command: 'serve', ...serveOptions(given, env) };
     case 'replay': {
-      const again = reExecuteOptions(given, TLS_OPTIONS);
+      const again = reExecuteOptions(given, TLS_OPTIONS, displayOptions(given, env, 'none'));
       if (again !== undefined) return { command: 're-execute', options: again, notices: [] };
       const options = replayOptions(given, displayOptions(given, env, 'none'), env);
       // Before anything is read: what is wrong in it is wrong usage.

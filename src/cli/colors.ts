@@ -13,12 +13,13 @@ export interface Palette {
   readonly layers: Readonly<Record<Layer, Paint>>;
   readonly warning: Paint;
   readonly error: Paint;
+  readonly ok: Paint;
 }
 
 const RESET = '\x1b[0m';
 const ORANGE = '\x1b[38;5;214m';
 
-/** cyan 36, blue 34, orange 38;5;214, magenta 95; red 31 for errors, yellow 33 for warnings. Identity when not enabled. */
+/** cyan 36, blue 34, orange 38;5;214, magenta 95; red 31 for errors, yellow 33 for warnings, green 32 for what is as it should be. Identity when not enabled. */
 export function createPalette(enabled: boolean): Palette {
   const colors = pc.createColors(enabled);
   const closed = (paint: Paint): Paint => (enabled ? (text) => paint(text) + RESET : (text) => text);
@@ -36,6 +37,7 @@ export function createPalette(enabled: boolean): Palette {
     },
     warning: closed(colors.yellow),
     error: closed(colors.red),
+    ok: closed(colors.green),
   };
 }
 

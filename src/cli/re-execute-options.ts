@@ -1,12 +1,13 @@
 // `replay --re-execute`: its options as data, and words in, plain data out.
 
-import type { Given } from './given.js';
+import type { ColorFlag } from './colors.js';
+import type { DisplayOptions, Given } from './given.js';
 import type { OptionSpec } from './option-spec.js';
+import { captureChoice } from './replay-options.js';
 import { type TlsServeOptions, tlsServeOptions } from './tls-options.js';
-import { fileName, quoted, seedBytes, UsageError } from './values.js';
+import { fileName, seedBytes, UsageError } from './values.js';
 
-export interface ReExecuteOptions {
-  readonly captures: readonly string[];
+export interface ReExecuteOptions extends ReturnType<typeof captureChoice> {
   readonly keylogs: readonly string[];
   readonly expectations: readonly string[];
   /** Names of header fields, in lower case. */
@@ -14,7 +15,9 @@ export interface ReExecuteOptions {
   /** Undefined: always the same one. */
   readonly seed: Uint8Array | undefined;
   readonly record: string | undefined;
-  readonly json: boolean;
+  /** A capture without any request is no failure. */
+  readonly allowEmpty: boolean;
+  readonly color: ColorFlag;
   readonly tls: TlsServeOptions;
 }
 
@@ -45,6 +48,10 @@ export function reExecuteSpecs(serveTls: readonly OptionSpec[]): OptionSpec[] {
         'with --re-execute: the seed of the new run; else: that of the server, for captures that others took of it',
       defaultText: 'always the same; what the manifest says',
     },
+    {
+      name: 'allow-empty',
+      description: 'with --re-execute: a capture that no request can be taken from is no failure',
+    },
     { name: 'record', value: 'FILE', description: 'with --re-execute: the new run as a recording, which replays' },
     ...serveTls
       .filter(({ name }) => name !== 'alpn')
@@ -53,7 +60,11 @@ export function reExecuteSpecs(serveTls: readonly OptionSpec[]): OptionSpec[] {
 }
 
 /** Undefined: an ordinary replay. */
-export function reExecuteOptions(given: Given, serveTls: readonly OptionSpec[]): ReExecuteOptions | undefined {
+export function reExecuteOptions(
+  given: Given,
+  serveTls: readonly OptionSpec[],
+  { color }: Pick<DisplayOptions, 'color'>,
+): ReExecuteOptions | undefined {
   // The seed of a captured server is an ordinary replay's, too.
   const own = reExecuteSpecs(serveTls).flatMap(({ name }) => (name === 'seed' ? [] : [name]));
   if (!given.on('re-execute')) {
@@ -61,43 +72,28 @@ export function reExecuteOptions(given: Given, serveTls: readonly OptionSpec[]):
     if (without !== undefined) throw new UsageError(`--${without} goes with --re-execute`);
     return undefined;
   }
-  for (const name of [
-    'update',
-    'golden',
-    'jobs',
-    'shard',
-    'bail',
-    'filter',
-    'exclude',
-    'pause',
-    'log',
-    'config',
-    'serve',
-  ]) {
+  for (const name of ['update', 'golden', 'pause', 'log', 'layers', 'verbose', 'debug', 'config', 'serve']) {
     if (given.has(name)) throw new UsageError(`--${name} has no meaning with --re-execute`);
   }
   if (given.positional.length === 0) {
     throw new UsageError(
       'replay --re-execute: no capture was given',
-      'Usage: wirebench replay --re-execute CAPTURE...',
+      'Usage: wirebench replay --re-execute CAPTURE|DIR...',
     );
   }
-  const reporter = given.value('reporter', (option, text) => {
-    if (text === 'pretty' || text === 'json') return text;
-    throw new UsageError(`${option}: ${quoted(text)} is not one of pretty, json`);
-  });
   const record = given.value('record', fileName);
   if (record !== undefined && given.positional.length > 1) {
     throw new UsageError('--record: one capture makes one recording', 'Name a single capture.');
   }
   return {
-    captures: given.positional.map((name) => fileName('replay', name)),
+    ...captureChoice(given),
     keylogs: given.texts('keylog').map((name) => fileName('--keylog', name)),
     expectations: given.texts('expect'),
     ignored: given.texts('ignore').map((name) => name.toLowerCase().replace(/^http\.header\./, '')),
     seed: given.value('seed', seedBytes),
     record,
-    json: reporter === 'json',
+    allowEmpty: given.on('allow-empty'),
+    color,
     tls: tlsServeOptions(given),
   };
 }

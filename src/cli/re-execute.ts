@@ -2,44 +2,100 @@
 // ours. docs/re-execution.md has the form of the JSON.
 
 import { createHash } from 'node:crypto';
-import { type Expectation, parseExpectation } from '../bench/expectation.js';
+import { parseExpectation } from '../bench/expectation.js';
 import { FilterError } from '../bench/inspect/filter-lexer.js';
-import type { RecordedExchange } from '../bench/inspect/types.js';
-import {
-  type Answer,
-  compareAnswer,
-  contentHash,
-  IGNORED_FIELDS,
-  readRequests,
-  reExecute,
-} from '../bench/re-execute.js';
-import { frameRecorder, keyLogLine } from '../bench/recorders.js';
-import { RECORDING_FORMAT, RecordingWriter } from '../bench/recording.js';
-import type { RunConfig, RunIdentity } from '../io/assemble.js';
-import { CaptureError } from '../io/capture.js';
+import type { RunConfig } from '../io/assemble.js';
+import { CaptureError } from '../io/capture-types.js';
 import { EXIT } from '../io/errors.js';
-import { captureKeys } from './capture-keys.js';
+import { resolveColor } from './colors.js';
 import { TEST_CREDENTIAL } from './live-server.js';
 import { createOutput } from './output.js';
+import {
+  crashedReExecution,
+  type OneReExecution,
+  type ReExecuted,
+  reExecuteOne,
+  unreadableReExecution,
+} from './re-execute-one.js';
 import type { ReExecuteOptions } from './re-execute-options.js';
-import { asciiJson, counted, grouped, printable } from './text.js';
+import { costSince } from './replay.js';
+import { captureFiles } from './replay-files.js';
+import { jobsFor } from './replay-options.js';
+import { runPool } from './replay-pool.js';
+import {
+  createReExecutionJson,
+  createReExecutionPretty,
+  type ReExecutionReporter,
+  type ReExecutionSummary,
+  type ReExecutionTotals,
+  reExecutionText,
+} from './reporters/re-execution.js';
+import { hasFailed, type Totals, type Write } from './reporters/reporter.js';
+import { createReporter, openReporters } from './reporters/reports.js';
 import { readTls } from './tls-files.js';
 import { UsageError } from './values.js';
-import { version } from './version.js';
-
-/** Grows when a field changes its meaning or goes. */
-export const RE_EXECUTION_SCHEMA = 1;
-
-interface Report {
-  readonly file: string;
-  readonly answers: readonly Answer[];
-  readonly missing: readonly string[];
-}
 
 export async function reExecuteCaptures(options: ReExecuteOptions): Promise<number> {
+  const startedMs = performance.now();
+  checkExpectations(options.expectations);
   const output = createOutput(process.stdout);
-  const expectations = readExpectations(options);
-  const ignored = new Set([...IGNORED_FIELDS, ...options.ignored]);
+  const { files, notices, nothing } = captureFiles(options, 'captures');
+  if (options.record !== undefined && files.length > 1) {
+    throw new UsageError('--record: one capture makes one recording', 'Name a single capture.');
+  }
+  const names = files.filter((file) => typeof file === 'string');
+  const jobs = jobsFor(names, options.jobs);
+  const write: Write = (text) => output.write(text);
+  const reports = await openReporters<ReExecuted, ReExecutionSummary>(options.reporters, write, makeReporter);
+  for (const notice of notices) process.stderr.write(`wirebench: ${notice}\n`);
+  if (nothing?.isFailure === true) process.stderr.write(`wirebench: ${nothing.why}\n`);
+  const totals: ReExecutionTotals = {
+    ...{ captures: 0, requests: 0, unanswered: 0, unmet: 0, empty: 0, unreadable: 0, crashed: 0, notRun: 0 },
+    notTaken: {},
+  };
+  let hasFailure = false;
+  let packets = 0;
+  try {
+    for await (const outcome of outcomes(files, oneOptions(options), jobs)) {
+      count(totals, outcome);
+      packets += outcome.packets;
+      hasFailure ||= outcome.status === 'different';
+      // What was complained about and what is printed stay in their order.
+      if (outcome.status === 'unreadable' || outcome.status === 'crashed') output.flush();
+      reports.outcome(outcome);
+      if (options.bail && hasFailed(outcome)) break;
+    }
+    const notRun = files.slice(totals.captures).map((file) => (file instanceof CaptureError ? file.file : file));
+    totals.notRun = notRun.length;
+    const cost = costSince(startedMs, jobs);
+    const text = reExecutionText(totals, options.expectations.length > 0, nothing?.why);
+    reports.end({ totals: { ...NO_REPLAY, packets }, reExecution: totals, notRun, cost, text, nothing: nothing?.why });
+    output.flush();
+  } finally {
+    reports.close();
+  }
+  if (totals.crashed > 0) return EXIT.internal;
+  if (totals.unreadable > 0 || nothing?.isFailure === true) return EXIT.unreadable;
+  return hasFailure ? EXIT.different : EXIT.ok;
+}
+
+/** What replays of recordings come to, of which there are none here. */
+const NO_REPLAY: Totals = {
+  ...{ captures: 0, packets: 0, different: 0, unreadable: 0, goldenDifferent: 0, goldenMissing: 0 },
+  ...{ crashed: 0, updated: 0, notRun: 0 },
+};
+
+/** Raises UsageError. */
+function checkExpectations(expectations: readonly string[]): void {
+  try {
+    for (const text of expectations) parseExpectation(text);
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    throw new UsageError(`--expect: ${error.message}`, error.advice);
+  }
+}
+
+function oneOptions(options: ReExecuteOptions): OneReExecution {
   const config: RunConfig = {
     mode: 'tun',
     address: '10.0.0.2',
@@ -50,154 +106,57 @@ export async function reExecuteCaptures(options: ReExecuteOptions): Promise<numb
     ...readTls(options.tls, TEST_CREDENTIAL),
   };
   const seed = options.seed ?? createHash('sha256').update('wirebench re-execution').digest();
-  const totals = { captures: 0, requests: 0, unanswered: 0, unmet: 0, unreadable: 0 };
-  const captures: unknown[] = [];
-  for (const file of options.captures) {
-    totals.captures++;
-    let report: Report;
-    try {
-      report = await play(file, options, { config, seed, startUnixUs: 0 });
-    } catch (error) {
-      if (!(error instanceof CaptureError)) throw error;
-      totals.unreadable++;
-      output.flush();
-      process.stderr.write(`wirebench: ${error.message}\n`);
-      continue;
-    }
-    totals.requests += report.answers.length;
-    totals.unanswered += report.answers.filter(({ ours }) => ours === undefined).length;
-    const unmet = report.answers.map((answer) => expectations.filter((one) => !one.holds(answer)));
-    totals.unmet += unmet.filter((list) => list.length > 0).length;
-    if (options.json) captures.push(captureJson(report, unmet, ignored));
-    else for (const line of reportLines(report, unmet, ignored)) output.write(`${line}\n`);
-  }
-  if (options.json) {
-    const report = { schema: RE_EXECUTION_SCHEMA, kind: 'wirebench-re-execution', totals, captures };
-    output.write(`${asciiJson(report, 2)}\n`);
-  } else output.write(`${summaryText(totals, expectations)}\n`);
-  output.flush();
-  if (totals.unreadable > 0) return EXIT.unreadable;
-  return totals.unanswered + totals.unmet > 0 ? EXIT.different : EXIT.ok;
-}
-
-function readExpectations({ expectations }: ReExecuteOptions): Expectation[] {
-  try {
-    return expectations.map(parseExpectation);
-  } catch (error) {
-    if (!(error instanceof FilterError)) throw error;
-    throw new UsageError(`--expect: ${error.message}`, error.advice);
-  }
-}
-
-async function play(file: string, options: ReExecuteOptions, run: RunIdentity): Promise<Report> {
-  const keys = captureKeys(file, options.keylogs);
-  const { connections, missing, startUnixUs } = await readRequests(file, keys);
-  const identity = { ...run, startUnixUs };
-  if (options.record === undefined) return { file, answers: await reExecute(connections, { identity }), missing };
-  const writer = new RecordingWriter(options.record, {
-    format: RECORDING_FORMAT,
-    wirebench: version(),
-    node: process.versions.node,
-    seed: Buffer.from(identity.seed).toString('hex'),
-    config: identity.config,
-    startUnixUs,
-  });
-  const recorder = frameRecorder(writer);
-  try {
-    const answers = await reExecute(connections, {
-      identity,
-      trace(_atUs, event) {
-        const line = keyLogLine(event);
-        if (line !== undefined) writer.secret(line);
-      },
-      onPacket: (atUs, dir, bytes) => recorder.packet(atUs, dir, bytes),
-      onEnd: (atUs) => recorder.event('end', atUs),
-    });
-    return { file, answers, missing };
-  } finally {
-    recorder.close();
-  }
-}
-
-function* reportLines(
-  { file, answers, missing }: Report,
-  unmet: readonly (readonly Expectation[])[],
-  ignored: ReadonlySet<string>,
-): Generator<string> {
-  yield `== ${file}`;
-  for (const text of new Set(missing)) yield `  not in the capture: ${printable(text)}`;
-  for (const [index, answer] of answers.entries()) {
-    const { recorded, ours, why, notes } = answer;
-    const { method, target } = recorded.request;
-    const { verdict, fields } = compareAnswer(answer, ignored);
-    const what = `${printable(method)} ${printable(target)} ${recorded.protocol}`;
-    const result = why === undefined ? verdict : `${verdict}: ${printable(why)}`;
-    yield `#${index + 1} ${what}: recorded ${responseText(recorded)}, ours ${responseText(ours)} ${result}`;
-    for (const note of notes) yield `    note: ${note}`;
-    for (const { name, recorded: before, ours: now } of fields) {
-      yield `    ${printable(name)}: recorded ${valueText(before)}, ours ${valueText(now)}`;
-    }
-    for (const { text } of unmet[index]!) yield `    EXPECTED ${text}`;
-  }
-  if (answers.length === 0) yield '  no request could be taken from this capture';
-}
-
-function responseText(exchange: RecordedExchange | undefined): string {
-  const response = exchange?.response;
-  if (response === undefined) return 'nothing';
-  const { status, contentLength, content, complete } = response;
-  if (contentLength === 0) return `${status} (no content)`;
-  const cut = complete ? '' : ', incomplete';
-  const hash = content.length === contentLength ? `, ${contentHash(content).slice(0, 8)}` : '';
-  return `${status} (${grouped(contentLength)} bytes${hash}${cut})`;
-}
-
-const valueText = (value: string | undefined): string => (value === undefined ? 'none' : `"${printable(value, 80)}"`);
-
-function summaryText(
-  totals: { captures: number; requests: number; unanswered: number; unmet: number; unreadable: number },
-  expectations: readonly Expectation[],
-): string {
-  const parts = [counted(totals.captures, 'capture'), counted(totals.requests, 'request')];
-  parts.push(totals.unanswered === 0 ? 'all answered' : `${totals.unanswered} not answered`);
-  if (expectations.length > 0) parts.push(totals.unmet === 0 ? 'all as expected' : `${totals.unmet} not as expected`);
-  if (totals.unreadable > 0) parts.push(`${totals.unreadable} unreadable`);
-  return parts.join(', ');
-}
-
-function captureJson(
-  report: Report,
-  unmet: readonly (readonly Expectation[])[],
-  ignored: ReadonlySet<string>,
-): unknown {
-  const { file, missing, answers } = report;
+  const { keylogs, expectations, ignored, record, allowEmpty, reporters, color } = options;
   return {
-    file,
-    missing: [...new Set(missing)],
-    requests: answers.map((answer, index) => {
-      const { recorded, ours, why, notes } = answer;
-      const { verdict, fields } = compareAnswer(answer, ignored);
-      return {
-        flow: recorded.flow,
-        packet: recorded.packet,
-        protocol: recorded.protocol,
-        method: recorded.request.method,
-        target: recorded.request.target,
-        verdict,
-        ...(why !== undefined && { why }),
-        notes,
-        recorded: responseJson(recorded),
-        ours: responseJson(ours),
-        fields,
-        unmet: unmet[index]!.map(({ text }) => text),
-      };
-    }),
+    ...{ run: { config, seed }, keylogs, expectations, ignored, record, allowEmpty },
+    wantsText: reporters.some(({ name }) => name === 'pretty'),
+    wantsJson: reporters.some(({ name }) => name === 'json'),
+    isColored: resolveColor(color, process.env, process.stdout.isTTY === true),
   };
 }
 
-function responseJson(exchange: RecordedExchange | undefined): unknown {
-  const response = exchange?.response;
-  if (response === undefined) return null;
-  const { status, contentLength, content, complete, headers, trailers } = response;
-  return { status, contentLength, contentSha256: contentHash(content), complete, headers, trailers };
+async function makeReporter(
+  name: Parameters<typeof createReporter>[0],
+  write: Write,
+  open: Parameters<typeof createReporter>[2],
+): Promise<ReExecutionReporter> {
+  if (name === 'pretty') return createReExecutionPretty(write, (text) => void process.stderr.write(text));
+  return name === 'json' ? createReExecutionJson(write) : createReporter(name, write, open, 'wirebench re-execution');
+}
+
+async function* outcomes(
+  files: readonly (string | CaptureError)[],
+  one: OneReExecution,
+  jobs: number,
+): AsyncGenerator<ReExecuted, void, undefined> {
+  const names = files.filter((file) => typeof file === 'string');
+  const module = new URL('./re-execute-worker.js', import.meta.url);
+  const work = { module, options: one, finishes: false, lost: crashedReExecution };
+  const pooled = jobs > 1 ? runPool(names, work, jobs) : undefined;
+  try {
+    for (const file of files) {
+      if (file instanceof CaptureError) yield unreadableReExecution(file);
+      else if (pooled === undefined) yield await reExecuteOne(file, one);
+      else {
+        const next = await pooled.next();
+        if (!next.done) yield next.value;
+      }
+    }
+  } finally {
+    await pooled?.return();
+  }
+}
+
+function count(totals: ReExecutionTotals, outcome: ReExecuted): void {
+  const { status, requests, unanswered, unmet, notTaken } = outcome;
+  totals.captures++;
+  totals.requests += requests;
+  totals.unanswered += unanswered;
+  totals.unmet += unmet;
+  if (status === 'unreadable') totals.unreadable++;
+  else if (status === 'crashed') totals.crashed++;
+  else if (requests === 0) totals.empty++;
+  const sums: Record<string, number> = { ...totals.notTaken };
+  for (const [reason, count] of Object.entries(notTaken)) sums[reason] = (sums[reason] ?? 0) + count;
+  totals.notTaken = sums;
 }

@@ -2,6 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { isCi } from './ci.js';
 import type { DisplayOptions, Env, Given } from './given.js';
 import type { CommandSpec, OptionSpec } from './option-spec.js';
 import { fileName, integerIn, quoted, seedBytes, UsageError } from './values.js';
@@ -61,7 +62,7 @@ export function replaySpec(displayOptions: readonly OptionSpec[]): CommandSpec {
       { name: 'update', description: 'rewrite the golden logs from what is seen now, and show what changed' },
       {
         name: 'golden',
-        description: 'compare golden logs too; with CI=true a capture without is a failure. --no-golden: look at none',
+        description: 'compare golden logs too; with CI set a capture without is a failure. --no-golden: look at none',
         defaultText: 'on',
       },
       {
@@ -124,7 +125,40 @@ export function replayOptions(given: Given, display: DisplayOptions, env: Env): 
   const off = given.has('golden') && !given.on('golden');
   const update = given.on('update');
   if (off && update) throw new UsageError('--no-golden and --update exclude each other');
-  const jobs = given.value('jobs', (option, text) => integerIn(option, text, 1, MOST_JOBS));
+  // Logs and pauses are one after the other.
+  const serial = display.log !== 'none' || display.pause.size > 0;
+  const { jobs, ...choice } = captureChoice(given);
+  return {
+    ...display,
+    ...choice,
+    update,
+    // What is written behind the first failure would not be reported.
+    jobs: serial || (update && choice.bail) ? 1 : jobs,
+    server: {
+      seed: given.value('seed', seedBytes),
+      config: given.value('config', fileName),
+      serve: given.value('serve', (_option, text) => text.split(/\s+/).filter((word) => word !== '')) ?? [],
+    },
+    golden: off ? 'off' : isCi(env) && !update ? 'require' : 'compare',
+  };
+}
+
+/** Which captures, how many at a time, and who reports: the same for replay and re-execution. */
+export function captureChoice(
+  given: Given,
+): Pick<ReplayOptions, 'captures' | 'jobs' | 'shard' | 'bail' | 'filter' | 'exclude' | 'reporters'> {
+  return {
+    captures: given.positional.map((name) => fileName('replay', name)),
+    jobs: given.value('jobs', (option, text) => integerIn(option, text, 1, MOST_JOBS)),
+    shard: given.value('shard', shardOf),
+    bail: given.on('bail'),
+    filter: given.texts('filter'),
+    exclude: given.texts('exclude'),
+    reporters: reporterChoices(given),
+  };
+}
+
+function reporterChoices(given: Given): ReporterChoice[] {
   const reporters = given.texts('reporter').map(reporterChoice);
   if (reporters.filter(({ file }) => file === undefined).length > 1) {
     throw new UsageError(
@@ -136,28 +170,9 @@ export function replayOptions(given: Given, display: DisplayOptions, env: Env): 
   const twice = files.find((file, at) => files.indexOf(file) !== at);
   if (twice !== undefined)
     throw new UsageError(`--reporter: ${quoted(twice)} is named twice`, 'Each has a file of its own.');
-  // Logs and pauses are one after the other.
-  const serial = display.log !== 'none' || display.pause.size > 0;
-  return {
-    ...display,
-    captures: given.positional.map((name) => fileName('replay', name)),
-    update,
-    // What is written behind the first failure would not be reported.
-    jobs: serial || (update && given.on('bail')) ? 1 : jobs,
-    shard: given.value('shard', shardOf),
-    bail: given.on('bail'),
-    filter: given.texts('filter'),
-    exclude: given.texts('exclude'),
-    reporters: reporters.some(({ file }) => file === undefined)
-      ? reporters
-      : [{ name: 'pretty', file: undefined }, ...reporters],
-    server: {
-      seed: given.value('seed', seedBytes),
-      config: given.value('config', fileName),
-      serve: given.value('serve', (_option, text) => text.split(/\s+/).filter((word) => word !== '')) ?? [],
-    },
-    golden: off ? 'off' : env.CI === 'true' && !update ? 'require' : 'compare',
-  };
+  return reporters.some(({ file }) => file === undefined)
+    ? reporters
+    : [{ name: 'pretty', file: undefined }, ...reporters];
 }
 
 /**

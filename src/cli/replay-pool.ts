@@ -2,8 +2,7 @@
 // capture with it, and another one goes on.
 
 import { Worker } from 'node:worker_threads';
-import { crashLines, type Outcome, outcomeWithout } from './outcome.js';
-import type { OneOptions } from './replay-one.js';
+import type { Outcome } from './outcome.js';
 
 /** Outcomes that may wait for one before them. */
 const AHEAD = 4;
@@ -13,18 +12,30 @@ export interface Task {
   readonly index: number;
   readonly file: string;
 }
-export interface Done {
+export interface Done<Result = Outcome> {
   readonly index: number;
-  readonly outcome: Outcome;
+  readonly outcome: Result;
+}
+
+/** What the threads are and do. */
+export interface Work<Result> {
+  /** The module of the thread. */
+  readonly module: URL;
+  /** What it is given at its start. */
+  readonly options: object;
+  /** A thread that is at work when the iteration ends early is not interrupted. */
+  readonly finishes: boolean;
+  /** The outcome of a capture that its thread died of. */
+  readonly lost: (file: string, stack: string) => Result;
 }
 
 /** An outcome for each file, in their order. Ending the iteration early ends the threads. */
-export async function* runPool(
+export async function* runPool<Result>(
   files: readonly string[],
-  options: OneOptions,
+  work: Work<Result>,
   jobs: number,
-): AsyncGenerator<Outcome, void, undefined> {
-  const pool = new Pool(files, options, jobs);
+): AsyncGenerator<Result, void, undefined> {
+  const pool = new Pool(files, work, jobs);
   try {
     for (let index = 0; index < files.length; index++) yield await pool.outcome(index);
   } finally {
@@ -32,26 +43,26 @@ export async function* runPool(
   }
 }
 
-class Pool {
+class Pool<Result> {
   readonly #files: readonly string[];
-  readonly #options: OneOptions;
+  readonly #work: Work<Result>;
   readonly #workers = new Set<Worker>();
   readonly #busy = new Map<Worker, number>();
-  readonly #outcomes = new Map<number, Outcome>();
+  readonly #outcomes = new Map<number, Result>();
   #next = 0;
   #wanted = 0;
   readonly #most: number;
   #wake: (() => void) | undefined;
   #ended = false;
 
-  constructor(files: readonly string[], options: OneOptions, jobs: number) {
+  constructor(files: readonly string[], work: Work<Result>, jobs: number) {
     this.#files = files;
-    this.#options = options;
+    this.#work = work;
     this.#most = jobs * AHEAD;
     for (let i = 0; i < Math.min(jobs, files.length); i++) this.#start();
   }
 
-  async outcome(index: number): Promise<Outcome> {
+  async outcome(index: number): Promise<Result> {
     this.#wanted = index;
     for (const worker of this.#workers) if (!this.#busy.has(worker)) this.#feed(worker);
     for (;;) {
@@ -67,14 +78,14 @@ class Pool {
   async end(): Promise<void> {
     this.#ended = true;
     // A thread that is about to put golden logs in place is not interrupted between the two.
-    while (this.#options.update && this.#busy.size > 0) await this.#change();
+    while (this.#work.finishes && this.#busy.size > 0) await this.#change();
     await Promise.all([...this.#workers].map((worker) => worker.terminate()));
   }
 
   #start(): void {
-    const worker = new Worker(new URL('./replay-worker.js', import.meta.url), { workerData: this.#options });
+    const worker = new Worker(this.#work.module, { workerData: this.#work.options });
     this.#workers.add(worker);
-    worker.on('message', ({ index, outcome }: Done) => {
+    worker.on('message', ({ index, outcome }: Done<Result>) => {
       this.#busy.delete(worker);
       this.#put(index, outcome);
       this.#feed(worker);
@@ -97,8 +108,7 @@ class Pool {
     const index = this.#busy.get(worker);
     this.#busy.delete(worker);
     if (index !== undefined) {
-      const file = this.#files[index]!;
-      this.#put(index, outcomeWithout(file, 'crashed', crashLines(file, error.stack ?? error.message)));
+      this.#put(index, this.#work.lost(this.#files[index]!, error.stack ?? error.message));
     }
     if (!this.#ended && this.#next < this.#files.length) this.#start();
   }
@@ -109,7 +119,7 @@ class Pool {
     });
   }
 
-  #put(index: number, outcome: Outcome): void {
+  #put(index: number, outcome: Result): void {
     this.#outcomes.set(index, outcome);
     this.#wake?.();
   }

@@ -2,14 +2,14 @@
 
 import { CaptureError } from '../io/capture-types.js';
 import { EXIT } from '../io/errors.js';
-import { type Outcome, outcomeWithout } from './outcome.js';
+import { crashLines, type Outcome, outcomeWithout } from './outcome.js';
 import { createOutput, type Output } from './output.js';
 import { captureFiles } from './replay-files.js';
 import { type OneOptions, replayOne } from './replay-one.js';
 import { jobsFor, type ReplayOptions } from './replay-options.js';
 import { runPool } from './replay-pool.js';
 import { Progress } from './replay-progress.js';
-import { costText } from './reporters/pretty.js';
+import { costText, summaryText } from './reporters/pretty.js';
 import { hasFailed, type Summary, type Totals } from './reporters/reporter.js';
 import { openReports } from './reporters/reports.js';
 
@@ -20,13 +20,14 @@ const MANY_CAPTURES = 100;
 export async function replay(options: ReplayOptions, outputLost: Promise<number>): Promise<number> {
   const startedMs = performance.now();
   const output = createOutput(process.stdout);
-  const { files, notices } = captureFiles(options);
+  const { files, notices, nothing } = captureFiles(options);
   const jobs = jobsFor(
     files.filter((file) => typeof file === 'string'),
     options.jobs,
   );
   const reports = await openReports(options, output);
   for (const notice of notices) process.stderr.write(`wirebench: ${notice}\n`);
+  if (nothing?.isFailure === true) process.stderr.write(`wirebench: ${nothing.why}\n`);
   const progress = new Progress(files.length, options.log === 'none');
   const totals: Totals = {
     captures: 0,
@@ -53,7 +54,8 @@ export async function replay(options: ReplayOptions, outputLost: Promise<number>
     progress.clear();
     const notRun = files.slice(totals.captures).map((file) => (file instanceof CaptureError ? file.file : file));
     totals.notRun = notRun.length;
-    const summary: Summary = { totals, notRun, cost: costSince(startedMs, jobs) };
+    const text = summaryText(totals, nothing?.why);
+    const summary: Summary = { totals, notRun, cost: costSince(startedMs, jobs), text, nothing: nothing?.why };
     reports.end(summary);
     output.flush();
     if (jobs > 1 || files.length >= MANY_CAPTURES) {
@@ -67,7 +69,7 @@ export async function replay(options: ReplayOptions, outputLost: Promise<number>
   const stoppedBy = stopped();
   if (stoppedBy !== undefined) return stoppedBy;
   if (totals.crashed > 0) return EXIT.internal;
-  if (totals.unreadable > 0) return EXIT.unreadable;
+  if (totals.unreadable > 0 || nothing?.isFailure === true) return EXIT.unreadable;
   return totals.different + totals.goldenDifferent + totals.goldenMissing > 0 ? EXIT.different : EXIT.ok;
 }
 
@@ -92,7 +94,7 @@ function stopper({ update }: ReplayOptions, outputLost: Promise<number>): () => 
   return () => stoppedBy;
 }
 
-function costSince(startedMs: number, jobs: number): Summary['cost'] {
+export function costSince(startedMs: number, jobs: number): Summary['cost'] {
   const { user, system } = process.cpuUsage();
   return {
     milliseconds: performance.now() - startedMs,
@@ -112,7 +114,9 @@ async function* outcomes(
   const { update, golden, log, layers, verbose, debug, color, pause, server } = options;
   const one: OneOptions = { update, golden, log, layers, verbose, debug, color, pause, server, wantsSequence };
   const names = files.filter((file) => typeof file === 'string');
-  const pooled = jobs > 1 ? runPool(names, one, jobs) : undefined;
+  const module = new URL('./replay-worker.js', import.meta.url);
+  const lost = (file: string, stack: string): Outcome => outcomeWithout(file, 'crashed', crashLines(file, stack));
+  const pooled = jobs > 1 ? runPool(names, { module, options: one, finishes: update, lost }, jobs) : undefined;
   try {
     for (const file of files) {
       if (file instanceof CaptureError) {

@@ -3,6 +3,7 @@
 import { AssertionError } from 'node:assert';
 import { existsSync } from 'node:fs';
 import { compareGolden, type GoldenDifference, updateGolden } from '../bench/golden.js';
+import { isCi } from '../cli/ci.js';
 import { printable } from '../cli/text.js';
 
 export function isUpdating(): boolean {
@@ -11,12 +12,12 @@ export function isUpdating(): boolean {
 
 /** Where nobody would look at a file that is written for the first time. */
 export function isContinuousIntegration(): boolean {
-  return process.env.CI === 'true';
+  return isCi(process.env);
 }
 
 /**
  * Passes when `file` holds exactly `text`. With WIREBENCH_UPDATE=1 the file is written and passes. A file that is not there
- * is written too, and told of on standard error, except under CI=true, where it fails: nobody would read it there. Raises
+ * is written too, and told of on standard error, except where CI is set, where it fails: nobody would read it there. Raises
  * AssertionError that names the first line that differs.
  */
 export function expectGolden(file: string, text: string): void {

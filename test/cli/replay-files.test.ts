@@ -108,7 +108,9 @@ test('patterns', () => {
 test('any filter lets a capture in, any exclusion keeps it out', () => {
   const folder = folderWith('h1-a.pcapng', 'h2-a.pcapng', 'h2-b.pcapng', 'h3.pcapng');
   assert.equal(found(folder, { filter: ['h1-*', 'h2-*'], exclude: ['-b'] }), ['h1-a.pcapng', 'h2-a.pcapng']);
-  assert.match(found(folder, { filter: ['h9'] })[0]!, /no capture is left/);
+  const { files, nothing } = captureFiles({ captures: [folder], ...NONE, filter: ['h9', 'h8'], exclude: ['x'] });
+  assert.equal(files, []);
+  assert.equal(nothing, { why: '--filter h9 --filter h8 --exclude x leaves none of 4 captures', isFailure: true });
 });
 
 test('shards are disjoint, complete, and the same whatever was named first', () => {

@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { parseArguments } from '../../src/cli/arguments.js';
 import { scratch } from '../support/captures.js';
 import { type Finished, mainScript, projectRoot, run, wirebench } from '../support/live.js';
 import { needCommands, testWith } from '../support/needs.js';
@@ -74,6 +75,14 @@ test('shards share the captures: each is in one of them', async () => {
   assert.equal(parts.flat().sort(), (await files('1/1')).sort());
 });
 
+test('a part that is empty, as there are more parts than captures, is no failure and says so', async () => {
+  const out = await replay(folder, '--shard', '9/9');
+  assert.is(out.code, 0);
+  assert.is(out.stdout, '0 captures: part 9/9 of 8 captures is empty\n');
+  const json = JSON.parse((await replay(folder, '--shard', '9/9', '--reporter', 'json')).stdout) as object;
+  assert.is((json as { nothing: string }).nothing, 'part 9/9 of 8 captures is empty');
+});
+
 test('patterns choose by path', async () => {
   assert.match(lastLine(await replay(folder, '--filter', 'h1-*')), /^2 captures, .* all identical$/);
   assert.match(
@@ -82,13 +91,30 @@ test('patterns choose by path', async () => {
   );
   const none = await replay(folder, '--filter', 'nothing');
   assert.is(none.code, 3);
-  assert.match(none.stderr, /no capture is left/);
+  assert.is(none.stderr, 'wirebench: --filter nothing leaves none of 8 captures\n');
+  assert.is(none.stdout, '0 captures: --filter nothing leaves none of 8 captures\n');
 });
 
 test('--bail ends at the first failure and says what was not run', async () => {
   const out = await replay(folder, '--bail');
   assert.is(out.code, 1);
   assert.match(lastLine(out), /^1 capture, .* 1 different, 7 not run$/);
+});
+
+test('CI is any value but 0 and false', () => {
+  for (const [CI, golden] of [
+    ['true', 'require'],
+    ['1', 'require'],
+    ['woodpecker', 'require'],
+    ['0', 'compare'],
+    ['false', 'compare'],
+    ['False', 'compare'],
+    ['', 'compare'],
+    [undefined, 'compare'],
+  ] as const) {
+    const parsed = parseArguments(['replay', 'a.pcapng'], { CI });
+    assert.is(parsed.command === 'replay' && parsed.options.golden, golden, CI);
+  }
 });
 
 test('with CI=true a capture without golden logs fails, unless they are not wanted', async () => {

@@ -27,7 +27,7 @@ const TOTALS: Totals = {
   notRun: 1,
 };
 const cost = { milliseconds: 2_000, cpuMilliseconds: 3_500, jobs: 2, peakBytes: 100_000_000 };
-const SUMMARY: Summary = { totals: TOTALS, notRun: ['z<&>.pcapng'], cost };
+const SUMMARY: Summary = { totals: TOTALS, notRun: ['z<&>.pcapng'], cost, text: summaryText(TOTALS) };
 
 const outcome = (file: string, status: Status, ...lines: string[]): Outcome => ({
   ...outcomeWithout(file, status, lines),
@@ -158,6 +158,7 @@ test('pretty: a name stays on its line, and errors go to the other stream', () =
 test('what it took is a line of its own', () => {
   assert.is(costText(TOTALS.packets, cost), '2.00 s, CPU 3.50 s, 2 jobs, 617 packets/s, 100 MB at most');
   assert.not.match(summaryText(TOTALS), /MB| s,/);
+  assert.is(summaryText(TOTALS, 'part 9/9 is empty'), '0 captures: part 9/9 is empty');
 });
 
 test.run();

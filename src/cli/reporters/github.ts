@@ -4,7 +4,6 @@
 import { relative, resolve } from 'node:path';
 import type { Outcome } from '../outcome.js';
 import { counted } from '../text.js';
-import { summaryText } from './pretty.js';
 import { hasFailed, headline, type Reporter, type Write } from './reporter.js';
 
 /** Rows of the summary's table, and characters of a cell: GitHub drops a summary of more than 1 MiB. */
@@ -17,9 +16,11 @@ export interface GithubPlaces {
   readonly summarize: Write | undefined;
   /** Annotations find a file by its path below this directory. */
   readonly workspace: string;
+  /** The heading of the summary. */
+  readonly what?: string;
 }
 
-export function createGithub({ write, summarize, workspace }: GithubPlaces): Reporter {
+export function createGithub({ write, summarize, workspace, what = 'wirebench replay' }: GithubPlaces): Reporter {
   const failed: Outcome[] = [];
   let failures = 0;
   return {
@@ -31,9 +32,9 @@ export function createGithub({ write, summarize, workspace }: GithubPlaces): Rep
       const title = property(`wirebench: ${headline(outcome)}`);
       write(`::error file=${file},title=${title}::${message(outcome.lines.join('\n'))}\n`);
     },
-    end({ totals }) {
-      write(`${summaryText(totals)}\n`);
-      summarize?.(markdown(failed, failures, summaryText(totals)));
+    end({ text }) {
+      write(`${text}\n`);
+      summarize?.(markdown(what, failed, failures, text));
     },
   };
 }
@@ -43,8 +44,8 @@ function pathBelow(workspace: string, file: string): string {
   return path === '' || path.startsWith('..') ? file : path;
 }
 
-function markdown(failed: readonly Outcome[], failures: number, total: string): string {
-  if (failures === 0) return `### wirebench replay\n\n${total}\n`;
+function markdown(what: string, failed: readonly Outcome[], failures: number, total: string): string {
+  if (failures === 0) return `### ${what}\n\n${total}\n`;
   const rows = failed.map((one) => `| ${cell(one.file)} | ${one.status} | ${cell(headline(one))} |`);
   if (failures > failed.length) rows.push(`| ${counted(failures - failed.length, 'more capture')} | | |`);
   const first = failed.find(({ sequence }) => sequence.length > 0);
@@ -52,7 +53,7 @@ function markdown(failed: readonly Outcome[], failures: number, total: string): 
     first === undefined
       ? ''
       : `\nThe exchange of ${cell(first.file)}:\n\n\`\`\`mermaid\n${first.sequence.join('\n')}\n\`\`\`\n`;
-  return `### wirebench replay\n\n${total}\n\n| Capture | | First difference |\n|---|---|---|\n${rows.join('\n')}\n${diagram}`;
+  return `### ${what}\n\n${total}\n\n| Capture | | First difference |\n|---|---|---|\n${rows.join('\n')}\n${diagram}`;
 }
 
 function cell(text: string): string {

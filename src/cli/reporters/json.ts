@@ -12,8 +12,8 @@ export function createJson(write: Write): Reporter {
   const captures: unknown[] = [];
   return {
     outcome: (outcome) => void captures.push(captureOf(outcome)),
-    end({ totals, notRun }) {
-      const report = { schema: REPLAY_REPORT_SCHEMA, kind: 'wirebench-replay', totals, captures, notRun };
+    end({ totals, notRun, nothing }) {
+      const report = { schema: REPLAY_REPORT_SCHEMA, kind: 'wirebench-replay', totals, captures, notRun, nothing };
       write(`${asciiJson(report, 2)}\n`);
     },
   };

@@ -6,7 +6,7 @@ import type { Outcome } from '../outcome.js';
 import { version } from '../version.js';
 import { hasFailed, headline, isError, type Reporter, type Write } from './reporter.js';
 
-export function createJunit(write: Write): Reporter {
+export function createJunit(write: Write, what = 'wirebench replay'): Reporter {
   const outcomes: Outcome[] = [];
   return {
     outcome: (outcome) => void outcomes.push(outcome),
@@ -17,7 +17,7 @@ export function createJunit(write: Write): Reporter {
       const time = seconds(cost.milliseconds);
       const counts = `tests="${tests}" failures="${failures}" errors="${errors}" skipped="${notRun.length}" time="${time}"`;
       write('<?xml version="1.0" encoding="UTF-8"?>\n');
-      write(`<testsuites ${counts}>\n  <testsuite name="wirebench replay" ${counts}>\n`);
+      write(`<testsuites ${counts}>\n  <testsuite name="${attribute(what)}" ${counts}>\n`);
       const properties = { wirebench: version(), node: process.version, packets: totals.packets, jobs: cost.jobs };
       write('    <properties>\n');
       for (const [name, value] of Object.entries(properties)) {

@@ -17,7 +17,7 @@ export function createPretty(say: Write, complain: Write): Reporter {
       for (const line of [...lines, ...changes]) say(`  ${line}\n`);
       if (outcome.quit) say('ended on request\n');
     },
-    end: ({ totals }) => say(`${summaryText(totals)}\n`),
+    end: ({ text }) => say(`${text}\n`),
   };
 }
 
@@ -34,7 +34,8 @@ function resultText(outcome: Outcome): string {
   return parts.join(', ');
 }
 
-export function summaryText(totals: Totals): string {
+export function summaryText(totals: Totals, nothing?: string): string {
+  if (nothing !== undefined) return `0 captures: ${nothing}`;
   const parts = [counted(totals.captures, 'capture'), `${grouped(totals.packets)} packets`];
   if (totals.different > 0) parts.push(`${totals.different} different`);
   if (totals.goldenDifferent > 0) parts.push(`${totals.goldenDifferent} with another log`);

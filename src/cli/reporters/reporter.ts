@@ -31,11 +31,15 @@ export interface Summary {
   /** Captures that were not run any more, in order. */
   readonly notRun: readonly string[];
   readonly cost: Cost;
+  /** Why there was no capture to run. */
+  readonly nothing?: string | undefined;
+  /** What all of it came to, in a line. */
+  readonly text: string;
 }
 
-export interface Reporter {
-  outcome(outcome: Outcome): void;
-  end(summary: Summary): void;
+export interface Reporter<One extends Outcome = Outcome, All extends Summary = Summary> {
+  outcome(outcome: One): void;
+  end(summary: All): void;
 }
 
 export type Write = (text: string) => void;

@@ -3,35 +3,52 @@
 
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { FileError } from '../../io/errors.js';
+import type { Outcome } from '../outcome.js';
 import type { Output } from '../output.js';
-import type { ReplayOptions } from '../replay-options.js';
+import type { ReplayOptions, ReporterChoice, ReporterName } from '../replay-options.js';
 import { createPretty } from './pretty.js';
-import type { Reporter, Write } from './reporter.js';
+import type { Reporter, Summary, Write } from './reporter.js';
 
-export interface Reports extends Reporter {
+/** Makes one of the reporters. `open` is for further files that it writes. */
+export type MakeReporter<Kind> = (
+  name: ReporterName,
+  write: Write,
+  open: (file: string, flags: 'a') => Write,
+) => Promise<Kind>;
+
+export interface Reports<One extends Outcome = Outcome, All extends Summary = Summary> extends Reporter<One, All> {
   /** To be called in every case. Raises FileError when a report is not whole. */
   close(): void;
 }
 
 /** Raises FileError where a file cannot be opened. */
-export async function openReports(options: ReplayOptions, output: Output): Promise<Reports> {
+export function openReports(options: ReplayOptions, output: Output): Promise<Reports> {
+  // The JSON log is data for a program: what is said about it goes to the other stream.
+  const toStderr: Write = (text) => void process.stderr.write(text);
+  const standard: Write = options.log === 'json' ? toStderr : (text) => output.write(text);
+  return openReporters(options.reporters, standard, createReporter);
+}
+
+/** Raises FileError where a file cannot be opened. */
+export async function openReporters<One extends Outcome, All extends Summary>(
+  choices: readonly ReporterChoice[],
+  standard: Write,
+  make: MakeReporter<Reporter<One, All>>,
+): Promise<Reports<One, All>> {
   const files: ReportFile[] = [];
   const open = (file: string, flags: 'w' | 'a'): Write => {
     const opened = new ReportFile(file, flags);
     files.push(opened);
     return (text) => opened.write(text);
   };
-  // The JSON log is data for a program: what is said about it goes to the other stream.
-  const toStderr: Write = (text) => void process.stderr.write(text);
-  const standard: Write = options.log === 'json' ? toStderr : (text) => output.write(text);
-  const reporters: Reporter[] = [];
+  const reporters: Reporter<One, All>[] = [];
   const close = (): void => {
     const errors = files.map((file) => file.close()).filter((error) => error !== undefined);
     if (errors.length > 0) throw errors[0];
   };
   try {
-    for (const { name, file } of options.reporters) {
-      reporters.push(await createReporter(name, file === undefined ? standard : open(file, 'w'), open));
+    for (const { name, file } of choices) {
+      reporters.push(await make(name, file === undefined ? standard : open(file, 'w'), open));
     }
   } catch (error) {
     for (const file of files) file.close();
@@ -49,10 +66,11 @@ export async function openReports(options: ReplayOptions, output: Output): Promi
 }
 
 /** Those that a person at a terminal does not see are loaded when they are asked for. */
-async function createReporter(
-  name: ReplayOptions['reporters'][number]['name'],
+export async function createReporter(
+  name: ReporterName,
   write: Write,
   open: (file: string, flags: 'a') => Write,
+  what = 'wirebench replay',
 ): Promise<Reporter> {
   switch (name) {
     case 'pretty':
@@ -60,12 +78,12 @@ async function createReporter(
     case 'json':
       return (await import('./json.js')).createJson(write);
     case 'junit':
-      return (await import('./junit.js')).createJunit(write);
+      return (await import('./junit.js')).createJunit(write, what);
     case 'github': {
       const { GITHUB_STEP_SUMMARY: summary, GITHUB_WORKSPACE: workspace } = process.env;
       const { createGithub } = await import('./github.js');
       const summarize = summary ? open(summary, 'a') : undefined;
-      return createGithub({ write, summarize, workspace: workspace || process.cwd() });
+      return createGithub({ write, summarize, workspace: workspace || process.cwd(), what });
     }
     default:
       return name satisfies never;

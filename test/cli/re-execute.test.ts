@@ -1,0 +1,152 @@
+// `replay --re-execute` as a command: what is green, and what is not; directories, jobs and reporters.
+
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { encodeSegment, SYN } from '../../src/bench/synthesis-packet.js';
+import { parseArguments, UsageError } from '../../src/cli/arguments.js';
+import { notTakenText } from '../../src/cli/re-execute-one.js';
+import { reExecutionText } from '../../src/cli/reporters/re-execution.js';
+import { pcapFile, scratch } from '../support/captures.js';
+import { type Finished, projectRoot, wirebench } from '../support/live.js';
+import { needCommands, testWith } from '../support/needs.js';
+
+const test = suite('re-execution, the command');
+const foreign = join(projectRoot, 'fixtures/foreign');
+const place = scratch();
+const folder = place.path('captures');
+
+function prepare(): void {
+  mkdirSync(join(folder, 'more'), { recursive: true });
+  for (const name of ['nginx-h2c.pcapng', 'node-plain-post.pcapng'])
+    copyFileSync(join(foreign, name), join(folder, name));
+  for (const name of ['veth-classic-pcap.pcap', 'veth-classic-pcap.keys']) {
+    copyFileSync(join(foreign, name), join(folder, 'more', name));
+  }
+}
+prepare();
+
+const again = (...words: string[]): Promise<Finished> => wirebench(['replay', '--re-execute', ...words]);
+const lastLine = ({ stdout }: Finished): string => stdout.trimEnd().split('\n').at(-1)!;
+
+test('a capture without any request tested nothing: a failure, unless that is allowed', async () => {
+  const cut = join(foreign, 'cut-in-the-middle.pcapng');
+  const sum = '1 capture, 0 requests, 1 without any request, 1 connection not taken: no beginning';
+  const out = await again(cut, '--expect', 'http.status == 200');
+  assert.is(out.code, 1);
+  assert.match(out.stdout, '\n  no request could be taken: 1 connection not taken: no beginning\n');
+  assert.is(lastLine(out), sum);
+  const allowed = await again(cut, '--allow-empty');
+  assert.equal([allowed.code, lastLine(allowed)], [0, sum]);
+  const json = await again(cut, '--reporter', 'json');
+  assert.is(json.code, 1);
+  const report = JSON.parse(json.stdout) as { totals: object; captures: { status: string; why: string }[] };
+  assert.equal(report.totals, {
+    ...{ captures: 1, requests: 0, unanswered: 0, unmet: 0, empty: 1, unreadable: 0, crashed: 0, notRun: 0 },
+    notTaken: { 'no beginning': 1 },
+  });
+  assert.is(report.captures[0]!.status, 'failed');
+  assert.match(report.captures[0]!.why, /^no request could be taken/);
+});
+
+test('so are a capture without packets, one without keys, and one of connections that say nothing', async () => {
+  const empty = place.write('empty.pcap', pcapFile([]));
+  const out = await again(empty);
+  assert.is(out.code, 1);
+  assert.match(out.stdout, 'no request could be taken: the capture holds no packets');
+  const locked = place.path('locked.pcap');
+  copyFileSync(join(foreign, 'veth-classic-pcap.pcap'), locked);
+  const none = await again(locked);
+  assert.is(none.code, 1);
+  assert.is(lastLine(none), '1 capture, 0 requests, 1 without any request, 1 connection not taken: no keys');
+  const ends = [
+    { address: Uint8Array.of(10, 0, 0, 1), port: 5000 },
+    { address: Uint8Array.of(10, 0, 0, 2), port: 80 },
+  ] as const;
+  const syn = encodeSegment(ends[0], ends[1], 0, 1, 0, SYN, new Uint8Array(0));
+  const silent = await again(place.write('syn.pcap', pcapFile([[1, 0, syn]])));
+  assert.is(silent.code, 1);
+  assert.match(lastLine(silent), /1 connection not taken: no request in it$/);
+});
+
+test('connections that are not taken beside others are counted', async () => {
+  assert.is(notTakenText({ 'no keys': 2 }), '2 connections not taken: no keys');
+  assert.is(
+    notTakenText({ 'no keys': 1200, 'unknown protocol': 1 }),
+    '1,201 connections not taken: no keys (1,200), unknown protocol (1)',
+  );
+  const totals = { captures: 2, requests: 3, unanswered: 0, unmet: 0, empty: 0, unreadable: 0, crashed: 0, notRun: 0 };
+  assert.is(
+    reExecutionText({ ...totals, notTaken: { 'no keys': 2 } }, true, undefined),
+    '2 captures, 3 requests, all answered, all as expected, 2 connections not taken: no keys',
+  );
+  assert.is(reExecutionText({ ...totals, notTaken: {} }, false, undefined), '2 captures, 3 requests, all answered');
+});
+
+test('directories stand for the captures below them, of any format, with jobs or without', async () => {
+  const out = await again(folder);
+  assert.is(out.code, 0, out.stderr);
+  const files = out.stdout.split('\n').filter((line) => line.startsWith('== '));
+  assert.equal(
+    files.map((line) => line.slice(4 + folder.length)),
+    ['more/veth-classic-pcap.pcap', 'nginx-h2c.pcapng', 'node-plain-post.pcapng'],
+  );
+  const jobs = await again(folder, '--jobs', '2');
+  assert.equal([jobs.code, jobs.stdout], [0, out.stdout]);
+  assert.match(lastLine(await again(folder, '--filter', 'nginx-*')), /^1 capture, 1 request, all answered$/);
+  const none = await again(folder, '--filter', 'zzz');
+  assert.equal([none.code, none.stdout], [3, '0 captures: --filter zzz leaves none of 3 captures\n']);
+  const bailed = await again(folder, '--bail', '--expect', 'http.status == 999');
+  assert.is(bailed.code, 1);
+  assert.match(lastLine(bailed), /^1 capture, .* 2 not run$/);
+});
+
+testWith(
+  test,
+  needCommands('xmllint'),
+  'junit and github have a test for each capture, and what failed in it',
+  async () => {
+    const xml = place.path('junit.xml');
+    const expect = ['--expect', 'http.path contains "/trailers"'];
+    const out = await again(folder, ...expect, '--reporter', `junit=${xml}`, '--reporter', 'github');
+    assert.is(out.code, 1);
+    const check = spawnSync('xmllint', ['--noout', '--schema', join(projectRoot, 'test/support/junit.xsd'), xml]);
+    assert.is(check.status, 0, String(check.stderr));
+    const text = readFileSync(xml, 'utf8');
+    assert.match(text, '<testsuite name="wirebench re-execution" tests="3" failures="3" errors="0"');
+    assert.match(text, /message="#1 GET [^"]*: ours 200 [^"]*, expected http\.path contains &quot;\/trailers&quot;"/);
+    assert.match(out.stdout, /^::error file=.*veth-classic-pcap\.pcap,title=/);
+    assert.match(lastLine(out), /^3 captures, \d+ requests, all answered, \d+ not as expected$/);
+  },
+);
+
+test('a recording is of one capture, and one that cannot be written is no bug of ours', async () => {
+  const two = await again(folder, '--record', place.path('two.pcapng'));
+  assert.is(two.code, 2);
+  assert.match(two.stderr, 'one capture makes one recording');
+  const nowhere = await again(join(folder, 'nginx-h2c.pcapng'), '--record', '/nonexistent/x.pcapng');
+  assert.is(nowhere.code, 3, nowhere.stderr);
+  assert.not(existsSync('/nonexistent/x.pcapng'));
+});
+
+test('an unreadable capture is exit code 3, and the others are run', async () => {
+  const bad = place.path('bad.pcap');
+  writeFileSync(bad, 'no capture');
+  const out = await again(bad, join(folder, 'nginx-h2c.pcapng'));
+  assert.is(out.code, 3);
+  assert.match(out.stderr, 'bad.pcap');
+  assert.is(lastLine(out), '2 captures, 1 request, all answered, 1 unreadable');
+});
+
+test('options without a meaning here are refused', () => {
+  for (const words of [['--update'], ['--no-golden'], ['--log', 'json'], ['-v'], ['--config', 'x']]) {
+    assert.throws(
+      () => parseArguments(['replay', '--re-execute', 'a.pcapng', ...words], {}),
+      (error: unknown) => error instanceof UsageError && /has no meaning with --re-execute/.test(error.message),
+    );
+  }
+});
+
+test.run();
