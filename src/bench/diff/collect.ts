@@ -58,6 +58,8 @@ export class Collector {
   readonly #times = new Map<number, number>();
   readonly #locked = new Set<string>();
   #packets = 0;
+  /** Number of the one at hand. */
+  #packet = 0;
   #units = 0;
   #bytes = 0;
   #fullAt: number | undefined;
@@ -81,6 +83,7 @@ export class Collector {
 
   packet(packet: InspectedPacket): void {
     this.#packets++;
+    this.#packet = packet.number;
     const { flow, verdicts } = packet;
     if (flow !== undefined && this.#locked.size < diffLimits.conversations) {
       if (verdicts.some(({ code }) => code === 'no-keys')) this.#locked.add(flow);
@@ -160,7 +163,10 @@ export class Collector {
   #lane({ conversation }: Place, name: string, key = name): Lane | undefined {
     let lane = conversation.lanes.get(name);
     if (lane === undefined) {
-      if (conversation.lanes.size >= diffLimits.lanes) return undefined;
+      if (conversation.lanes.size >= diffLimits.lanes) {
+        this.#fullAt ??= this.#packet;
+        return undefined;
+      }
       lane = { name, key, units: [] };
       conversation.lanes.set(name, lane);
     }

@@ -4,6 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Collector } from '../../../src/bench/diff/collect.js';
 import { collectCapture, compareCaptures, type DiffResult } from '../../../src/bench/diff/diff.js';
+import { diffLimits } from '../../../src/bench/diff/limits.js';
 import { FieldChoice } from '../../../src/bench/diff/names.js';
 import type { DiffLevel } from '../../../src/bench/diff/unit.js';
 import { createKeyStore } from '../../../src/bench/inspect/keys.js';
@@ -288,6 +289,21 @@ test('a capture that was too large says nothing of what the other has at its end
   assert.is(result.count, 0);
   assert.is(result.notCompared, 1);
   assert.is(compareCaptures(b, a, { level: 'stream', ignore: [] }).count, 0);
+});
+
+test('streams beyond the bound are not passed over in silence', () => {
+  const limits = diffLimits as { lanes: number };
+  const { lanes } = limits;
+  limits.lanes = 2;
+  try {
+    const made = (last: string) => exchange(exchange(exchange(new Made(), 1, '/a'), 3, '/b'), 5, last);
+    const result = compare(made('/c'), made('/d'));
+    assert.is(result.count, 0);
+    assert.is(result.a.fullAtPacket, 5);
+    assert.is(result.b.fullAtPacket, 5);
+  } finally {
+    limits.lanes = lanes;
+  }
 });
 
 const capture = (name: string): string => `${projectRoot}/fixtures/${name}`;
