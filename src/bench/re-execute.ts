@@ -215,18 +215,27 @@ class Link {
   }
 }
 
-function planOf({ exchanges, answeredAt }: RecordedConnection): PlannedRequest[] {
-  return exchanges.map(({ request, secure, packet }) => ({
-    method: request.method,
-    target: request.target,
-    scheme: secure ? 'https' : 'http',
-    authority: request.authority,
-    headers: request.headers,
-    trailers: request.trailers,
-    content: request.content,
-    // What was answered before this one was sent, as it was recorded.
-    after: answeredAt.flatMap((at, place) => (at !== undefined && at < packet ? [place] : [])),
-  }));
+/** What is asked on one connection, and what each request waits for. */
+export function planOf({ exchanges, answeredAt }: RecordedConnection): PlannedRequest[] {
+  const answers = answeredAt.flatMap((at, place) => (at === undefined ? [] : [{ at, place }]));
+  answers.sort((a, b) => a.at - b.at);
+  let told = 0;
+  return exchanges.map(({ request, secure, packet }) => {
+    // What was answered before this one was sent, as it was recorded. What the one in front of it waits for is not named again:
+    // a list of all would grow with the square of the requests.
+    const after: number[] = [];
+    for (; told < answers.length && answers[told]!.at < packet; told++) after.push(answers[told]!.place);
+    return {
+      method: request.method,
+      target: request.target,
+      scheme: secure ? 'https' : 'http',
+      authority: request.authority,
+      headers: request.headers,
+      trailers: request.trailers,
+      content: request.content,
+      after,
+    };
+  });
 }
 
 function offerOf(first: RecordedExchange, notes: string[]) {
