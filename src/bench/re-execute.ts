@@ -339,10 +339,23 @@ class OutsideAnswers {
   }
 }
 
-/** Of those of the requests that `places` names. */
-function planOf({ exchanges, answeredAt }: RecordedConnection, places: readonly number[]): PlannedRequest[] {
+/** What is asked on one connection of the requests that `places` names, and what each of them waits for. */
+export function planOf(
+  { exchanges, answeredAt }: RecordedConnection,
+  places: readonly number[] = [...exchanges.keys()],
+): PlannedRequest[] {
+  const answers = places.flatMap((place, at) => {
+    const packet = answeredAt[place];
+    return packet === undefined ? [] : [{ packet, at }];
+  });
+  answers.sort((a, b) => a.packet - b.packet);
+  let told = 0;
   return places.map((place) => {
     const { request, secure, packet } = exchanges[place]!;
+    // What was answered before this one was sent, as it was recorded. What the one in front of it waits for is not named again:
+    // a list of all would grow with the square of the requests.
+    const after: number[] = [];
+    for (; told < answers.length && answers[told]!.packet < packet; told++) after.push(answers[told]!.at);
     return {
       method: request.method,
       target: request.target,
@@ -351,8 +364,7 @@ function planOf({ exchanges, answeredAt }: RecordedConnection, places: readonly 
       headers: request.headers,
       trailers: request.trailers,
       content: request.content,
-      // What was answered before this one was sent, as it was recorded.
-      after: places.flatMap((other, at) => ((answeredAt[other] ?? packet) < packet ? [at] : [])),
+      after,
     };
   });
 }

@@ -12,7 +12,7 @@ import type { CapturedServer } from './replay-options.js';
 import { readTls } from './tls-files.js';
 import { UsageError } from './values.js';
 
-/** `refusal`: what reading it as a recording said. Raises UsageError for what `--serve` says wrong, and nothing else. */
+/** `refusal`: what reading it as a recording said. What `--serve` says wrong was found before, by `servedConfig`. */
 export async function replayForeignOne(
   file: string,
   server: CapturedServer,
@@ -39,8 +39,8 @@ const WHAT_IS_NEEDED =
   'If others captured a wirebench server here: give the manifest that `serve --manifest FILE` wrote, or a recording of the same run, ' +
   'by --config, or the seed by --seed (with --serve, if the server had options)';
 
-/** Of a server with these options. */
-function servedConfig(words: readonly string[]): RunConfig {
+/** Of a server with these options. Raises UsageError. */
+export function servedConfig(words: readonly string[]): RunConfig {
   const parsed = parseArguments(['serve', ...words], {});
   if (parsed.command !== 'serve' || parsed.options.mode === 'std') {
     throw new UsageError("--serve: options of serve in mode tun or tcp are wanted, as --serve='--tls-max 1.2'");

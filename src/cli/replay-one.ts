@@ -48,17 +48,22 @@ export async function replayOne(file: string, options: OneOptions, output?: Outp
     return outcome('identical', [], facts);
   } catch (error) {
     if (error instanceof CaptureError && error.kind === 'not-a-recording') {
-      const { replayForeignOne } = await import('./foreign-replay.js');
-      const { status, lines = [], ...facts } = await replayForeignOne(file, options.server ?? {}, error);
-      return outcome(status, lines, facts);
+      try {
+        const { replayForeignOne } = await import('./foreign-replay.js');
+        const { status, lines = [], ...facts } = await replayForeignOne(file, options.server ?? {}, error);
+        return outcome(status, lines, facts);
+      } catch (foreignError) {
+        return outcome('crashed', crashLines(file, stackOf(foreignError)));
+      }
     }
     if (error instanceof CaptureError) return outcome('unreadable', [error.message]);
     // A golden log, which cannot be read or written.
     if (error instanceof FileError) return outcome('unreadable', [`${error.message}. ${error.advice}`]);
-    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return outcome('crashed', crashLines(file, stack));
+    return outcome('crashed', crashLines(file, stackOf(error)));
   }
 }
+
+const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
 
 function missingLine(file: string): string {
   return `no golden log ${file}: run replay --update, read what it wrote, and commit it`;

@@ -25,6 +25,9 @@ export async function replay(options: ReplayOptions, outputLost: Promise<number>
     files.filter((file) => typeof file === 'string'),
     options.jobs,
   );
+  // Said once and before anything runs, by whatever number of threads.
+  const { serve = [] } = options.server;
+  if (serve.length > 0) (await import('./foreign-replay.js')).servedConfig(serve);
   const reports = await openReports(options, output);
   for (const notice of notices) process.stderr.write(`wirebench: ${notice}\n`);
   if (nothing?.isFailure === true) process.stderr.write(`wirebench: ${nothing.why}\n`);

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { ClientTcp } from '../../src/bench/client/tcp.js';
 import { parseExpectation } from '../../src/bench/expectation.js';
 import { FilterError } from '../../src/bench/inspect/filter-lexer.js';
-import { compareAnswer, type RecordedConnection, reExecute } from '../../src/bench/re-execute.js';
+import { compareAnswer, planOf, type RecordedConnection, reExecute } from '../../src/bench/re-execute.js';
 import { loadRecording } from '../../src/bench/recording.js';
 import type { Field } from '../../src/core/trace.js';
 import { assembleStack } from '../../src/io/assemble.js';
@@ -276,6 +276,20 @@ test('what a recorded peer sent cannot act on a terminal, in the JSON report eit
   const { stdout } = await wirebench(['replay', '--re-execute', file, '--reporter', 'json']);
   assert.match(stdout, /"\\u009b31m\\u007f"/);
   assert.match(stdout, /^[\x20-\x7e\n]+$/);
+});
+
+test('each answer is waited for once, by the first request that was sent behind it', () => {
+  const message = { headers: [], trailers: [], content: new Uint8Array(0), contentLength: 0, complete: true };
+  const request = { ...message, method: 'GET', target: '/', authority: 'h' };
+  const exchanges = [1, 1, 4, 7, 9].map((packet) => ({
+    ...{ flow: 'f', packet, protocol: 'h2' as const, secure: false },
+    request,
+  }));
+  const plan = planOf({ flow: 'f', exchanges, answeredAt: [6, 3, 8, undefined, 10] });
+  assert.equal(
+    plan.map(({ after }) => after),
+    [[], [], [1], [0], [2]],
+  );
 });
 
 test.run();

@@ -174,6 +174,16 @@ test('--update that is interrupted leaves whole golden logs and no others', asyn
   }
 });
 
+test('a server that cannot be is told before anything runs, with any number of threads', async () => {
+  const report = place.path('none.xml');
+  for (const jobs of ['1', '2']) {
+    const out = await replay(folder, '--jobs', jobs, '--seed', '1', '--serve=--app x', '--reporter', `junit=${report}`);
+    assert.is(out.code, 2, out.stderr);
+    assert.match(out.stderr, /answers of --app and --root are not in a capture/);
+    assert.not.ok(existsSync(report));
+  }
+});
+
 test('the JSON report names every capture with its status and lines', async () => {
   const out = await replay(folder, '--reporter', 'json');
   const report = JSON.parse(out.stdout) as {

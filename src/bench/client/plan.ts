@@ -14,7 +14,7 @@ export interface PlannedRequest {
   readonly headers: readonly Field[];
   readonly trailers: readonly Field[];
   readonly content: Uint8Array;
-  /** Requests that were answered before this one was sent, by their places in the plan. */
+  /** Requests that were answered before this one was sent and behind the one in front of it, by their places in the plan. */
   readonly after: readonly number[];
 }
 

@@ -4,7 +4,13 @@
 import type { Direction } from '../../core/trace.js';
 import type { CaptureError } from '../../io/capture.js';
 import { streamLimits } from '../inspect/stream-limits.js';
-import type { InspectedField, InspectedLayer, InspectedPacket, RecordedExchange } from '../inspect/types.js';
+import type {
+  InspectedField,
+  InspectedLayer,
+  InspectedPacket,
+  RecordedExchange,
+  RecordedMessage,
+} from '../inspect/types.js';
 import { requestUnit, responseUnit } from './exchange-units.js';
 import { diffLimits } from './limits.js';
 import type { FieldChoice } from './names.js';
@@ -91,7 +97,7 @@ export class Collector {
       if (message !== undefined && message.contentLength > message.content.length) this.#longContents++;
     }
     this.#units += 2;
-    this.#bytes += 1_000 + exchange.request.content.length + (exchange.response?.content.length ?? 0);
+    this.#bytes += 1_000 + messageBytes(exchange.request) + messageBytes(exchange.response);
   };
 
   packet(packet: InspectedPacket): void {
@@ -418,6 +424,14 @@ export class Collector {
       locked: this.#locked.size,
     };
   }
+}
+
+/** What is kept of it, as `unitBytes` reckons. */
+function messageBytes(message: RecordedMessage | undefined): number {
+  if (message === undefined) return 0;
+  let bytes = message.content.length;
+  for (const [name, value] of [...message.headers, ...message.trailers]) bytes += 64 + name.length + value.length;
+  return bytes;
 }
 
 const APPLICATION_DATA = 'application data';

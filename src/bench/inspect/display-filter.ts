@@ -308,12 +308,9 @@ class Parser {
   #pattern({ kind, text, at }: Token): RegExp {
     if (kind === 'end' || kind === 'operator') this.#fail({ kind, text, at }, 'a pattern is expected');
     const pattern = text.replace(/^\(\?i\)/, '');
-    const isRisky = repeatsRepetitions(pattern);
-    if (pattern.length > LONGEST_PATTERN || isRisky) {
-      this.#fail(
-        { kind, text, at },
-        isRisky ? 'repetitions within repetitions are not allowed' : 'the pattern is too long',
-      );
+    if (pattern.length > LONGEST_PATTERN) this.#fail({ kind, text, at }, 'the pattern is too long');
+    if (isExponential(pattern)) {
+      this.#fail({ kind, text, at }, 'repetitions or alternatives within repetitions are not allowed');
     }
     try {
       return new RegExp(pattern, 'i');
@@ -368,17 +365,24 @@ function applied(name: string, inner: Operand): Operand {
   return { name, values: (packet) => inner.values(packet).map((field) => ({ name, value: of(field) })) };
 }
 
-/** A repeated group with repetitions in it, however deep, takes time exponential in the text. */
-function repeatsRepetitions(pattern: string): boolean {
-  /** Of each open group: whether there is a repetition in it. */
-  const groups = [false];
-  for (const [part] of pattern.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|\)[*+{]|./gs)) {
-    if (part === '(') groups.push(false);
-    else if (part[0] === ')') {
-      const inner = groups.length > 1 && groups.pop()!;
-      if (inner && part.length > 1) return true;
-      if (inner || part.length > 1) groups[groups.length - 1] = true;
-    } else if (part === '*' || part === '+' || part === '{') groups[groups.length - 1] = true;
+/** A repeated group with repetitions or alternatives in it, however deep, may match in ways that double with each character. */
+function isExponential(pattern: string): boolean {
+  /** Of each group that is open: there is a choice in it. */
+  const open = [false];
+  for (let at = 0; at < pattern.length; at++) {
+    const c = pattern[at]!;
+    if (c === '\\') at++;
+    else if (c === '[') {
+      while (++at < pattern.length && pattern[at] !== ']') if (pattern[at] === '\\') at++;
+    } else if (c === '(') {
+      open.push(false);
+      // `(?:` and the like are no repetition.
+      if (pattern[at + 1] === '?') at++;
+    } else if (c === ')') {
+      const hasChoice = open.pop() === true;
+      if (hasChoice && '*+{'.includes(pattern[at + 1] ?? ' ')) return true;
+      if (hasChoice) open[open.length - 1] = true;
+    } else if ('*+?{|'.includes(c)) open[open.length - 1] = true;
   }
   return false;
 }

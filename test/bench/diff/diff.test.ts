@@ -346,6 +346,42 @@ test('content that is longer than what is kept of it is not all that was compare
   assert.not(compareCaptures(read, read, { level: 'http', ignore: [] }).complete);
 });
 
+test('streams beyond the bound are not passed over in silence', () => {
+  const limits = diffLimits as { lanes: number };
+  const { lanes } = limits;
+  limits.lanes = 2;
+  try {
+    const made = (last: string) => exchange(exchange(exchange(new Made(), 1, '/a'), 3, '/b'), 5, last);
+    const result = compare(made('/c'), made('/d'));
+    assert.is(result.count, 0);
+    assert.is(result.a.fullAtPacket, 5);
+    assert.is(result.b.fullAtPacket, 5);
+  } finally {
+    limits.lanes = lanes;
+  }
+});
+
+test('at level http header fields count as what is kept, too', () => {
+  const message = { trailers: [], content: new Uint8Array(0), contentLength: 0, complete: true };
+  const request = { ...message, method: 'GET', target: '/', authority: 'a' };
+  const long: [string, string][] = [['x', 'y'.repeat(64 * 1024)]];
+  const collector = new Collector('http', new FieldChoice('http', []));
+  for (let packet = 1; packet <= 5_000; packet++) {
+    const response = { ...message, status: 200, headers: long };
+    const exchange = {
+      flow: 'f',
+      packet,
+      protocol: 'h2',
+      secure: true,
+      request: { ...request, headers: [] },
+      response,
+    };
+    collector.onExchange(exchange as RecordedExchange);
+  }
+  const { fullAtPacket } = collector.finish();
+  assert.ok(fullAtPacket !== undefined && fullAtPacket * 64 * 1024 <= 2 * diffLimits.bytes, `${fullAtPacket}`);
+});
+
 const capture = (name: string): string => `${projectRoot}/fixtures/${name}`;
 
 for (const level of ['packet', 'stream', 'http'] as const) {

@@ -212,7 +212,7 @@ const ERRORS: readonly (readonly [filter: string, position: number, says: RegExp
   ['tcp.port in {443..}',           18, /a value is expected, not "\}"/],
   ['http.host == "a',               13, /this string has no end/],
   ['http.host matches "("',         18, /no regular expression/],
-  ['http.host matches "(a+)+b"',    18, /repetitions within repetitions/],
+  ['http.host matches "(a+)+b"',    18, /within repetitions are not allowed/],
   ['http.host matches "a\\d"',    20, /means nothing in a string/, /r"\.\.\."/],
   ['http.host == r"a',              13, /this string has no end/],
   ['http.host matches',             17, /a pattern is expected/],
@@ -253,10 +253,19 @@ test('errors say what is wrong and where', () => {
   }
 });
 
-test('patterns that would take forever are refused, and no others', () => {
-  for (const pattern of ['(a+)+b', '((a+))+b', '(x(a*)y)*', '((?:ab*)c){2,}', '([ab]+|c)*', '(a{1,9})+', '(\\(a+)+'])
-    assert.match(errorOf(`http.host matches r"${pattern}"`).message, /repetitions within repetitions/, pattern);
-  for (const pattern of ['(a|b)+c*', '([*+])+', '(a\\+)+', '(ab)+(cd)+', 'a+b+c+', '(a+)(b+)', '(a+b)?c+', '[(]a+[)]+'])
+test('patterns that might take forever are refused', () => {
+  for (const pattern of [
+    '(a+)+b',
+    '((a+))+b',
+    '(x(a*)y)*',
+    '((?:ab*)c){2,}',
+    '([ab]+|c)*',
+    '(a{1,9})+',
+    '(\\(a+)+',
+    '(a|a)*b',
+  ])
+    assert.match(errorOf(`http.host matches r"${pattern}"`).message, /within repetitions are not allowed/, pattern);
+  for (const pattern of ['([*+])+', '(a\\+)+', '(ab)+(cd)+', 'a+b+c+', '(a+)(b+)', '(a+b)?c+', '[(]a+[)]+'])
     assert.type(parseDisplayFilter(`http.host matches r"${pattern}"`).matches, 'function', pattern);
 });
 
