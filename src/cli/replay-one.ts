@@ -52,7 +52,7 @@ export async function replayOne(file: string, options: OneOptions, output?: Outp
       const { status, lines = [], ...facts } = await replayForeignOne(file, options.server ?? {}, error);
       return outcome(status, lines, facts);
     }
-    if (error instanceof CaptureError) return outcome('unreadable', [error.message]);
+    if (error instanceof CaptureError) return outcome('unreadable', [error.message], { packets: error.packetsRead });
     // A golden log, which cannot be read or written.
     if (error instanceof FileError) return outcome('unreadable', [`${error.message}. ${error.advice}`]);
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -126,7 +126,7 @@ test('github: the summary is a table whose cells stay cells, bounded, with the f
   );
 });
 
-test('json: one object in ASCII without times, whose captures are in order', () => {
+test('json: one object in ASCII, whose captures are in order', () => {
   const text = told(createJson, OUTCOMES);
   assert.match(text, /^[\x0a\x20-\x7e]*$/);
   const report = JSON.parse(text) as Record<string, unknown> & { captures: Record<string, unknown>[] };
@@ -138,7 +138,8 @@ test('json: one object in ASCII without times, whose captures are in order', () 
     ['identical', 'different', 'no-golden', 'unreadable'],
   );
   assert.is(report.captures[1]!.file, `dir/${HOSTILE}.pcapng`);
-  assert.not.match(text, /milliseconds|peakBytes/);
+  assert.is(report.captures[0]!.milliseconds, 12.346);
+  assert.not.match(text, /peakBytes/);
 });
 
 test('pretty: a name stays on its line, and errors go to the other stream', () => {
@@ -153,6 +154,21 @@ test('pretty: a name stays on its line, and errors go to the other stream', () =
   assert.not.match(lines[1]!, /[\x00-\x1f]/);
   assert.match(complaints, /^wirebench: bad\.pcapng: offset 0: the file is empty/);
   assert.is(lines.at(-1), '4 captures, 1,234 packets, 1 different, 1 without golden logs, 1 unreadable, 1 not run');
+});
+
+test('advice that is the same for every capture is told once to people, and each time to programs', () => {
+  const two = ['a.pcap', 'b.pcap'].map((file) => ({
+    ...outcome(file, 'unreadable', `${file}: no recording`),
+    advice: ['look into it'],
+  }));
+  let complaints = '';
+  const complain: Write = (more) => {
+    complaints += more;
+  };
+  told((write) => createPretty(write, complain), two);
+  assert.is(complaints, 'wirebench: a.pcap: no recording\nwirebench: look into it\nwirebench: b.pcap: no recording\n');
+  assert.is(told(createJson, two).split('"look into it"').length, 3);
+  assert.is(told(createJunit, two).split('look into it').length, 3);
 });
 
 test('what it took is a line of its own', () => {

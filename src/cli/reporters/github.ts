@@ -30,7 +30,7 @@ export function createGithub({ write, summarize, workspace, what = 'wirebench re
       if (failed.length < MOST_ROWS) failed.push(outcome);
       const file = property(pathBelow(workspace, outcome.file));
       const title = property(`wirebench: ${headline(outcome)}`);
-      write(`::error file=${file},title=${title}::${message(outcome.lines.join('\n'))}\n`);
+      write(`::error file=${file},title=${title}::${message([...outcome.lines, ...outcome.advice].join('\n'))}\n`);
     },
     end({ text }) {
       write(`${text}\n`);

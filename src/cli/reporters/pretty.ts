@@ -6,11 +6,14 @@ import { type Cost, isError, type Reporter, type Totals, type Write } from './re
 
 /** `complain` is for what cannot be read or went wrong in wirebench. */
 export function createPretty(say: Write, complain: Write): Reporter {
+  const told = new Set<string>();
   return {
     outcome(outcome) {
-      const { file, lines, changes } = outcome;
+      const { file, lines, advice, changes } = outcome;
       if (isError(outcome)) {
-        for (const line of lines) complain(`wirebench: ${line}\n`);
+        const news = advice.filter((line) => !told.has(line));
+        for (const line of [...lines, ...news]) complain(`wirebench: ${line}\n`);
+        for (const line of news) told.add(line);
         return;
       }
       say(`${onOneLine(file)}: ${resultText(outcome)}\n`);
