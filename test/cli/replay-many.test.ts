@@ -78,6 +78,12 @@ test('of a capture that is cut off a report says how many packets were read, gzi
   }
 });
 
+test('--color always colours the result, and a pipe has none', async () => {
+  const file = join(bundled, 'h2.pcapng');
+  assert.match((await wirebench(['replay', file, '--color', 'always'])).stdout, /, \x1b\[32midentical\x1b\[39m/);
+  assert.not.match((await wirebench(['replay', file])).stdout, /\x1b/);
+});
+
 test('a part that is empty, as there are more parts than captures, is no failure and says so', async () => {
   const out = await replay(folder, '--shard', '9/9');
   assert.is(out.code, 0);

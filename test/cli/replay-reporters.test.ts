@@ -86,8 +86,41 @@ test('github: each failure is one command, whatever is in it', () => {
     escaped.replace(/%3A/g, ':').replace(/%2C/g, ',').replace(/%0D/g, '\r').replace(/%0A/g, '\n').replace(/%25/g, '%');
   const [file, title] = properties!.split(',').map((property) => decoded(property.slice(property.indexOf('=') + 1)));
   assert.is(file, `dir/${HOSTILE}.pcapng`);
-  assert.is(title, `wirebench: packet 1 ${HOSTILE.split('\n')[0]}`);
+  assert.ok(title!.startsWith(HOSTILE.replace(/[\x00-\x1f\x7f]/g, ' ')), title);
+  assert.not.match(title!, /[\x00-\x1f]/);
   assert.is(decoded(message!), `packet 1 ${HOSTILE}\nmore`);
+});
+
+test('github: titles are short: the file, and layer and field of what differs', () => {
+  const title = (one: Outcome): string =>
+    /,title=(.*?)::/.exec(told((write) => createGithub({ write, summarize: undefined, workspace: '/' }), [one]))![1]!;
+  const long = `packet 5 (+0.021349 s) TLS ServerHello.random: recorded 0x0b002a2c49ad6d19 at byte 5 of 32, now ${'0'.repeat(200)}`;
+  assert.is(title(outcome('dir/h2.pcapng', 'different', long)), 'h2.pcapng%3A TLS ServerHello.random');
+  assert.is(
+    title(outcome('dir/h2.pcap', 'different', 'packet 7 HTTP2 http2.type in HEADERS: recorded 1, now 2')),
+    'h2.pcap%3A HTTP2 http2.type',
+  );
+  assert.is(title(outcome('a.pcap', 'different', '#2 GET /x: ours 200, expected y')), 'a.pcap%3A #2 GET /x');
+  assert.is(title(outcome('a.pcap', 'unreadable', 'a.pcap: offset 0: bad')), 'a.pcap%3A unreadable');
+  assert.is(title(outcome('a.pcapng', 'golden', 'a.jsonl line 3:')), 'a.pcapng%3A golden log differs');
+  assert.ok(title(outcome('a.pcap', 'different', 'x'.repeat(500))).length < 120);
+});
+
+test('pretty: the words that say how it went are in colour where that is wanted', () => {
+  const green = (text: string): string => `\x1b[32m${text}\x1b[39m\x1b[0m`;
+  const red = (text: string): string => `\x1b[31m${text}\x1b[39m\x1b[0m`;
+  const lines = told((write) => createPretty(write, () => {}, true), OUTCOMES).split('\n');
+  assert.ok(lines[0]!.includes(`s, ${green('identical')}, `), lines[0]);
+  assert.ok(lines[1]!.endsWith(`s, ${red('DIFFERENT')}`), lines[1]);
+  assert.is(
+    lines.at(-2),
+    `4 captures, 1,234 packets, ${red('1 different')}, ${red('1 without golden logs')}, ${red('1 unreadable')}, 1 not run`,
+  );
+  const good = told((write) => createPretty(write, () => {}, true), [], {
+    ...SUMMARY,
+    text: '1 capture, all identical',
+  });
+  assert.is(good, `1 capture, ${green('all identical')}\n`);
 });
 
 test('github: files are named from the workspace on, where they are below it', () => {
