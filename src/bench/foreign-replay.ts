@@ -308,7 +308,7 @@ export function foreignLines(file: string, result: ForeignResult): string[] {
   return [
     ...(first.what === 'syn-ack' ? [differenceText(first), ...named] : [...named, differenceText(first)]),
     ...(differences.length > 1 ? [`${differences.length - 1} more streams differ`] : []),
-    ...(first.packet ? [`look on with: tshark -r ${file} -Y 'frame.number == ${first.packet.number}' -V`] : []),
+    ...(first.packet ? [`look on with: wirebench inspect ${file} -Y 'frame.number == ${first.packet.number}' -v`] : []),
     `compared: ${scope}`,
     ...left,
   ];

@@ -203,7 +203,8 @@ class RecordingReader {
 
   needsManifest(fileOffset: number): void {
     if (this.#manifest !== undefined) return;
-    const advice = 'Make one with `wirebench serve --record FILE`, or look into this capture with `tshark -r FILE`';
+    const advice =
+      'Make one with `wirebench serve --record FILE`, or look into this capture with `wirebench inspect FILE`';
     throw this.#fault(
       'not-a-recording',
       fileOffset,
@@ -227,7 +228,9 @@ class RecordingReader {
     advice: string,
   ): CaptureError {
     const text = kind === 'corrupt' ? `${what}; ${readBefore(this.#packets)}` : what;
-    return new CaptureError(kind, this.#file, fileOffset, text, advice);
+    const error = new CaptureError(kind, this.#file, fileOffset, text, advice);
+    error.packetsRead = this.#packets;
+    return error;
   }
 }
 

@@ -40,6 +40,7 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
   const named = COMMANDS.find((spec) => spec.name === first);
   if (words.given.has('help')) return { command: 'help', text: help(named?.name) };
   if (words.given.has('version')) return { command: 'version' };
+  if (first === 'help' || first === 'version') return about(first, rest);
   if (first !== undefined && named === undefined) throw unknownCommand(first);
 
   const spec = named ?? COMMANDS[0]!;
@@ -77,6 +78,21 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
     default:
       return spec.name satisfies never;
   }
+}
+
+/** `wirebench help replay` is `wirebench replay --help`, and `wirebench version` is `wirebench --version`. */
+function about(word: 'help' | 'version', [name, ...more]: readonly string[]): Arguments {
+  const unwanted = word === 'help' ? more[0] : name;
+  if (unwanted !== undefined) {
+    throw new UsageError(
+      `${word}: ${quoted(unwanted)} is not expected`,
+      `Usage: wirebench ${word === 'help' ? 'help [COMMAND]' : word}`,
+    );
+  }
+  if (word === 'version') return { command: 'version' };
+  const spec = COMMANDS.find((one) => one.name === name);
+  if (name !== undefined && spec === undefined) throw unknownCommand(name);
+  return { command: 'help', text: help(spec?.name) };
 }
 
 interface Words {
@@ -182,7 +198,7 @@ function unknownCommand(word: string): UsageError {
       `To run a recording again: wirebench replay ${quoted(word)}; to look into a capture: wirebench inspect ${quoted(word)}`,
     );
   }
-  const names = COMMANDS.map((spec) => spec.name);
+  const names = [...COMMANDS.map((spec) => spec.name), 'help', 'version'];
   return new UsageError(
     `unknown command ${quoted(word)}`,
     nearest(word, names) ?? `The commands are ${names.join(', ')}.`,

@@ -236,16 +236,10 @@ export const COMMANDS: readonly CommandSpec[] = [
 ];
 
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
-  { name: 'help', letter: 'h', description: 'this text; after a command, that of the command' },
-  { name: 'version', description: 'the version' },
-];
-
-export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [
-  [0, 'ok'],
-  [1, 'a comparison failed'],
-  [2, 'wrong usage'],
-  [3, 'a file is unreadable, corrupt or cannot be written'],
-  [4, 'a privilege or a device is missing'],
-  [6, 'an internal error'],
-  [130, 'interrupted'],
+  {
+    name: 'help',
+    letter: 'h',
+    description: 'this text; after a command, that of the command: also wirebench help COMMAND',
+  },
+  { name: 'version', description: 'the version: also wirebench version' },
 ];

@@ -23,13 +23,18 @@ export async function replayForeignOne(
     const identity = await findIdentity(file, { seed, configFile, defaultConfig: () => servedConfig(serve) });
     if (identity === undefined) {
       // A directory or a file that is no capture has no server behind it.
-      return { status: 'unreadable', lines: [refusal.message, WHAT_IS_NEEDED] };
+      const { offset, what, advice } = refusal;
+      return { status: 'unreadable', lines: [`${file}: offset ${offset}: ${what}`], advice: [advice, WHAT_IS_NEEDED] };
     }
     const result = await replayForeign(file, identity);
     const { packets, durationUs, identical } = result;
-    return { status: identical ? 'identical' : 'different', packets, durationUs, lines: foreignLines(file, result) };
+    const status = identical ? 'identical' : 'different';
+    // Only a recording says where its run ended.
+    return { status, packets, durationUs, complete: true, lines: foreignLines(file, result) };
   } catch (error) {
-    if (error instanceof CaptureError) return { status: 'unreadable', lines: [error.message] };
+    if (error instanceof CaptureError) {
+      return { status: 'unreadable', lines: [error.message], packets: error.packetsRead };
+    }
     if (error instanceof FileError) return { status: 'unreadable', lines: [error.message, error.advice] };
     throw error;
   }

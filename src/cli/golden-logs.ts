@@ -6,11 +6,13 @@ import type { RecordingManifest } from '../bench/recording.js';
 import type { RunConfig } from '../io/assemble.js';
 import { createConsoleRenderer, type Renderer } from './console.js';
 import { createJsonlRenderer } from './jsonl.js';
+import { seedDigest } from './seed.js';
 import type { ManifestFields } from './show.js';
 
 export function manifestFields(manifest: RecordingManifest): ManifestFields {
   const { mode } = manifest.config as RunConfig;
-  return { format: manifest.format, mode, seed: manifest.seed, startUnixUs: manifest.startUnixUs };
+  const seed = Buffer.from(manifest.seed, 'hex');
+  return { format: manifest.format, mode, seedSha256: seedDigest(seed), startUnixUs: manifest.startUnixUs };
 }
 
 /** Where the text of the two logs goes, piece by piece. */

@@ -2,7 +2,8 @@
 // codes and no defaults that depend on other options.
 
 import type { CAC, Command } from 'cac';
-import { COMMANDS, EXIT_CODES } from './commands.js';
+import { COMMANDS } from './commands.js';
+import { ALL_EXIT_CODES, EXIT_CODES } from './exit-codes.js';
 
 /** Help of one command, or of the whole when there is none. Ends in a newline. */
 export function helpText(cli: CAC, command: Command | undefined): string {
@@ -24,9 +25,9 @@ export function helpText(cli: CAC, command: Command | undefined): string {
     )}`,
   );
   sections.push(`Examples:\n${shown.examples.map((example) => `  ${example}`).join('\n')}`);
-  sections.push(`Exit codes:\n${columns(EXIT_CODES.map(([code, meaning]) => [String(code), meaning]))}`);
-  const note = COMMANDS.find(({ name }) => name === command?.name)?.exitNote;
-  if (note !== undefined) sections.push(note);
+  const spec = COMMANDS.find(({ name }) => name === command?.name);
+  sections.push(`Exit codes:\n${columns(spec === undefined ? ALL_EXIT_CODES : EXIT_CODES[spec.name])}`);
+  if (spec?.exitNote !== undefined) sections.push(spec.exitNote);
   if (command === undefined) sections.push(`More about a command: ${cli.name} COMMAND --help`);
   return `${sections.join('\n\n')}\n`;
 }

@@ -27,6 +27,7 @@ import type { Loop } from '../io/run.js';
 import { type Listeners, listenOn, runSockets } from '../io/sockets.js';
 import { openTun, type TunDevice } from '../io/tun.js';
 import type { Output } from './output.js';
+import { seedDigest } from './seed.js';
 import type { ServeOptions } from './serve-options.js';
 import { createShown } from './show.js';
 import { readTls, type TlsTexts } from './tls-files.js';
@@ -73,8 +74,8 @@ export function startServer(place: Place, options: ServeOptions, materials: Mate
   const seed = options.seed ?? new Uint8Array(randomBytes(32));
   const identity: RunIdentity = { config, seed, startUnixUs: clock.startUnixUs };
 
-  const seedHex = Buffer.from(seed).toString('hex');
-  const manifest = { format: formatOf(config), mode: config.mode, seed: seedHex, startUnixUs: clock.startUnixUs };
+  const seedSha256 = seedDigest(seed);
+  const manifest = { format: formatOf(config), mode: config.mode, seedSha256, startUnixUs: clock.startUnixUs };
   const shown = createShown(options, output, manifest);
   const keyLog = options.keylog === undefined ? undefined : openKeyLog(options.keylog);
   const recording = options.record === undefined ? undefined : openRecording(options.record, identity);

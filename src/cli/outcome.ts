@@ -24,6 +24,8 @@ export interface Outcome {
   readonly updated: boolean;
   /** What differs, or why it cannot be read: lines for people, the first of which says it in short. */
   readonly lines: readonly string[];
+  /** What to do about it where that is the same for every capture of its kind: told once. */
+  readonly advice: readonly string[];
   /** What `--update` changed. */
   readonly changes: readonly string[];
   /** Wall time, for reports only. */
@@ -43,6 +45,7 @@ export function outcomeWithout(file: string, status: Status, lines: readonly str
     quit: false,
     updated: false,
     lines,
+    advice: [],
     changes: [],
     milliseconds: 0,
     sequence: [],

@@ -79,9 +79,10 @@ export async function reExecuteOne(file: string, options: OneReExecution): Promi
     };
   } catch (error) {
     if (error instanceof FileError) return without(file, 'unreadable', [`${error.message}. ${error.advice}`]);
-    if (error instanceof CaptureError || error instanceof RecordingError) {
-      return without(file, 'unreadable', [error.message]);
+    if (error instanceof CaptureError) {
+      return { ...without(file, 'unreadable', [error.message]), packets: error.packetsRead };
     }
+    if (error instanceof RecordingError) return without(file, 'unreadable', [error.message]);
     return crashedReExecution(file, error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
 }

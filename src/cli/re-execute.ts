@@ -46,7 +46,9 @@ export async function reExecuteCaptures(options: ReExecuteOptions): Promise<numb
   const names = files.filter((file) => typeof file === 'string');
   const jobs = jobsFor(names, options.jobs);
   const write: Write = (text) => output.write(text);
-  const reports = await openReporters<ReExecuted, ReExecutionSummary>(options.reporters, write, makeReporter);
+  const reports = await openReporters<ReExecuted, ReExecutionSummary>(options.reporters, write, (name, to, open) =>
+    makeReporter(name, to, open, isColored(options)),
+  );
   for (const notice of notices) process.stderr.write(`wirebench: ${notice}\n`);
   if (nothing?.isFailure === true) process.stderr.write(`wirebench: ${nothing.why}\n`);
   const totals: ReExecutionTotals = {
@@ -106,22 +108,29 @@ function oneOptions(options: ReExecuteOptions): OneReExecution {
     ...readTls(options.tls, TEST_CREDENTIAL),
   };
   const seed = options.seed ?? createHash('sha256').update('wirebench re-execution').digest();
-  const { keylogs, expectations, ignored, record, allowEmpty, reporters, color } = options;
+  const { keylogs, expectations, ignored, record, allowEmpty, reporters } = options;
   return {
     ...{ run: { config, seed }, keylogs, expectations, ignored, record, allowEmpty },
     wantsText: reporters.some(({ name }) => name === 'pretty'),
     wantsJson: reporters.some(({ name }) => name === 'json'),
-    isColored: resolveColor(color, process.env, process.stdout.isTTY === true),
+    isColored: isColored(options),
   };
+}
+
+function isColored({ color }: ReExecuteOptions): boolean {
+  return resolveColor(color, process.env, process.stdout.isTTY === true);
 }
 
 async function makeReporter(
   name: Parameters<typeof createReporter>[0],
   write: Write,
   open: Parameters<typeof createReporter>[2],
+  colored: boolean,
 ): Promise<ReExecutionReporter> {
-  if (name === 'pretty') return createReExecutionPretty(write, (text) => void process.stderr.write(text));
-  return name === 'json' ? createReExecutionJson(write) : createReporter(name, write, open, 'wirebench re-execution');
+  if (name === 'pretty') return createReExecutionPretty(write, (text) => void process.stderr.write(text), colored);
+  return name === 'json'
+    ? createReExecutionJson(write)
+    : createReporter(name, write, open, { what: 'wirebench re-execution' });
 }
 
 async function* outcomes(

@@ -19,6 +19,7 @@ import {
 import { type Contents, RecordFiles, verifyRecording } from './record-files.js';
 import { type RecordOptions, recordLimits } from './record-options.js';
 import { bringLoopbackUp, environmentInside, findNamespace, isInside, runInside } from './record-place.js';
+import { seedDigest, withoutSeed } from './seed.js';
 import type { ServeOptions } from './serve-options.js';
 import { counted } from './text.js';
 import { version } from './version.js';
@@ -169,9 +170,8 @@ function lineageOf(options: RecordOptions, server: LiveServer, end: ClientEnd, c
     wirebench: version(),
     node: process.versions.node,
     mode: server.config.mode,
-    seed: Buffer.from(server.seed).toString('hex'),
-    options: argv
-      .slice(argv.indexOf('record') + 1, argv.length - options.command.length)
+    seedSha256: seedDigest(server.seed),
+    options: withoutSeed(argv.slice(argv.indexOf('record') + 1, argv.length - options.command.length))
       .filter((word) => word !== '--')
       .map(cut),
     command: options.command.map(cut),

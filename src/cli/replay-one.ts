@@ -56,7 +56,7 @@ export async function replayOne(file: string, options: OneOptions, output?: Outp
         return outcome('crashed', crashLines(file, stackOf(foreignError)));
       }
     }
-    if (error instanceof CaptureError) return outcome('unreadable', [error.message]);
+    if (error instanceof CaptureError) return outcome('unreadable', [error.message], { packets: error.packetsRead });
     // A golden log, which cannot be read or written.
     if (error instanceof FileError) return outcome('unreadable', [`${error.message}. ${error.advice}`]);
     return outcome('crashed', crashLines(file, stackOf(error)));

@@ -120,6 +120,8 @@ export class CaptureError extends Error {
   readonly offset: number;
   readonly what: string;
   readonly advice: string;
+  /** Packets that came before that place. */
+  packetsRead = 0;
 
   constructor(kind: CaptureErrorKind, file: string, offset: number, what: string, advice: string) {
     // A file that could not be opened has no place in it to look at.
@@ -130,6 +132,12 @@ export class CaptureError extends Error {
     this.what = what;
     this.advice = advice;
   }
+}
+
+/** To be called where reading ended, with what there was by then: gives the error to throw. */
+export function withPacketsRead(error: unknown, packets: number): unknown {
+  if (error instanceof CaptureError) error.packetsRead = packets;
+  return error;
 }
 
 /** The second half of a truncation's text: what was saved. */

@@ -3,7 +3,14 @@
 
 import { EventEmitter } from 'node:events';
 import { type ParsedPacket, parse } from 'pcap-parser';
-import { CaptureError, captureLimits, type Interface, type Packet, readBefore } from './capture-types.js';
+import {
+  CaptureError,
+  captureLimits,
+  type Interface,
+  type Packet,
+  readBefore,
+  withPacketsRead,
+} from './capture-types.js';
 import type { FileWindow } from './file-window.js';
 
 /** Seconds and microseconds; the first four bytes, read as big-endian. */
@@ -22,23 +29,27 @@ export async function* readPcap(window: FileWindow): AsyncGenerator<Interface | 
   yield { kind: 'interface', id: 0, linkType: header.linkType, snapLength: header.snapLength, fileOffset: 0 };
   const library = new Library(header.bytes);
   let index = 0;
-  for (;;) {
-    const fileOffset = window.offset;
-    const run = await takeWholeRecords(window, header, index);
-    if (run === undefined) return;
-    let at = fileOffset;
-    let records = 0;
-    for (const parsed of library.feed(run.bytes)) {
-      index++;
-      records++;
-      yield toPacket(parsed, header, index, at);
-      at += RECORD_HEADER_BYTES + parsed.header.capturedLength;
+  try {
+    for (;;) {
+      const fileOffset = window.offset;
+      const run = await takeWholeRecords(window, header, index);
+      if (run === undefined) return;
+      let at = fileOffset;
+      let records = 0;
+      for (const parsed of library.feed(run.bytes)) {
+        index++;
+        records++;
+        yield toPacket(parsed, header, index, at);
+        at += RECORD_HEADER_BYTES + parsed.header.capturedLength;
+      }
+      // The walk and the library count the same records; were it otherwise, packets would be lost without a word.
+      if (records !== run.records || library.error !== undefined) {
+        const why = library.error?.message ?? `${run.records} records begin here, ${records} were read`;
+        throw new CaptureError('corrupt', window.file, at, why, REWRITE);
+      }
     }
-    // The walk and the library count the same records; were it otherwise, packets would be lost without a word.
-    if (records !== run.records || library.error !== undefined) {
-      const why = library.error?.message ?? `${run.records} records begin here, ${records} were read`;
-      throw new CaptureError('corrupt', window.file, at, why, REWRITE);
-    }
+  } catch (error) {
+    throw withPacketsRead(error, index);
   }
 }
 

@@ -12,6 +12,7 @@ import {
   readBefore,
   type Secrets,
   type Section,
+  withPacketsRead,
 } from './capture-types.js';
 import type { FileWindow } from './file-window.js';
 
@@ -53,11 +54,15 @@ const BLOCK_HEADER_BYTES = 8;
 /** All items in file order. Raises CaptureError, after every block that is whole and sound. */
 export async function* readPcapng(window: FileWindow): AsyncGenerator<CaptureItem, void, undefined> {
   const reader = new SectionReader(window.file);
-  for (;;) {
-    const block = await takeBlock(window, reader);
-    if (block === undefined) return;
-    const item = reader.read(block);
-    if (item !== undefined) yield item;
+  try {
+    for (;;) {
+      const block = await takeBlock(window, reader);
+      if (block === undefined) return;
+      const item = reader.read(block);
+      if (item !== undefined) yield item;
+    }
+  } catch (error) {
+    throw withPacketsRead(error, reader.packets);
   }
 }
 
@@ -127,6 +132,10 @@ class SectionReader {
 
   constructor(file: string) {
     this.#file = file;
+  }
+
+  get packets(): number {
+    return this.#packets;
   }
 
   read(block: Block): CaptureItem | undefined {

@@ -137,8 +137,13 @@ test('replay of a capture by others: with what lies beside it, with a seed, and 
     const refused = await wirebench(['replay', lone]);
     assert.is(refused.code, 3);
     assert.match(refused.stderr, 'give the manifest that `serve --manifest FILE` wrote');
+    assert.match(refused.stderr, 'look into this capture with `wirebench inspect FILE`');
     const found = await wirebench(['replay', lone, '--config', capture('h2.pcapng')]);
     assert.is(found.code, 0, found.stdout + found.stderr);
+    // Only a recording could say where its run ended.
+    assert.match(found.stdout, /^.*lone\.pcap: 18 packets, 0\.048497 s, identical\n/);
+    const both = await wirebench(['replay', lone, capture('h1-plain.tcpdump.pcap'), lone]);
+    assert.is(both.stderr.split('give the manifest').length, 2);
     assert.match(found.stdout, 'identical (3231 bytes of 1 stream; 7 of 7 packets exact');
     const seeded = await wirebench(['replay', lone, '--seed', 'fixture h2', '--serve=--tls-max 1.2']);
     assert.is(seeded.code, 0, seeded.stdout + seeded.stderr);

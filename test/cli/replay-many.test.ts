@@ -75,6 +75,26 @@ test('shards share the captures: each is in one of them', async () => {
   assert.equal(parts.flat().sort(), (await files('1/1')).sort());
 });
 
+test('of a capture that is cut off a report says how many packets were read, gzip or not', async () => {
+  const whole = readFileSync(join(bundled, 'h2-three.pcapng'));
+  const packed = gzipSync(whole);
+  const cut = place.write('cut.pcapng', whole.subarray(0, 9_000));
+  const cutPacked = place.write('cut.pcapng.gz', packed.subarray(0, packed.length - 200));
+  for (const file of [cut, cutPacked]) {
+    const out = await wirebench(['replay', file, '--reporter', 'junit']);
+    assert.is(out.code, 3);
+    const [, packets] = /\n([0-9]+) packets were read<\/error>/.exec(out.stdout)!;
+    assert.ok(Number(packets) > 5, packets);
+    assert.match(out.stdout, `<property name="packets" value="${packets}"/>`);
+  }
+});
+
+test('--color always colours the result, and a pipe has none', async () => {
+  const file = join(bundled, 'h2.pcapng');
+  assert.match((await wirebench(['replay', file, '--color', 'always'])).stdout, /, \x1b\[32midentical\x1b\[39m/);
+  assert.not.match((await wirebench(['replay', file])).stdout, /\x1b/);
+});
+
 test('a part that is empty, as there are more parts than captures, is no failure and says so', async () => {
   const out = await replay(folder, '--shard', '9/9');
   assert.is(out.code, 0);

@@ -86,8 +86,41 @@ test('github: each failure is one command, whatever is in it', () => {
     escaped.replace(/%3A/g, ':').replace(/%2C/g, ',').replace(/%0D/g, '\r').replace(/%0A/g, '\n').replace(/%25/g, '%');
   const [file, title] = properties!.split(',').map((property) => decoded(property.slice(property.indexOf('=') + 1)));
   assert.is(file, `dir/${HOSTILE}.pcapng`);
-  assert.is(title, `wirebench: packet 1 ${HOSTILE.split('\n')[0]}`);
+  assert.ok(title!.startsWith(HOSTILE.replace(/[\x00-\x1f\x7f]/g, ' ')), title);
+  assert.not.match(title!, /[\x00-\x1f]/);
   assert.is(decoded(message!), `packet 1 ${HOSTILE}\nmore`);
+});
+
+test('github: titles are short: the file, and layer and field of what differs', () => {
+  const title = (one: Outcome): string =>
+    /,title=(.*?)::/.exec(told((write) => createGithub({ write, summarize: undefined, workspace: '/' }), [one]))![1]!;
+  const long = `packet 5 (+0.021349 s) TLS ServerHello.random: recorded 0x0b002a2c49ad6d19 at byte 5 of 32, now ${'0'.repeat(200)}`;
+  assert.is(title(outcome('dir/h2.pcapng', 'different', long)), 'h2.pcapng%3A TLS ServerHello.random');
+  assert.is(
+    title(outcome('dir/h2.pcap', 'different', 'packet 7 HTTP2 http2.type in HEADERS: recorded 1, now 2')),
+    'h2.pcap%3A HTTP2 http2.type',
+  );
+  assert.is(title(outcome('a.pcap', 'different', '#2 GET /x: ours 200, expected y')), 'a.pcap%3A #2 GET /x');
+  assert.is(title(outcome('a.pcap', 'unreadable', 'a.pcap: offset 0: bad')), 'a.pcap%3A unreadable');
+  assert.is(title(outcome('a.pcapng', 'golden', 'a.jsonl line 3:')), 'a.pcapng%3A golden log differs');
+  assert.ok(title(outcome('a.pcap', 'different', 'x'.repeat(500))).length < 120);
+});
+
+test('pretty: the words that say how it went are in colour where that is wanted', () => {
+  const green = (text: string): string => `\x1b[32m${text}\x1b[39m\x1b[0m`;
+  const red = (text: string): string => `\x1b[31m${text}\x1b[39m\x1b[0m`;
+  const lines = told((write) => createPretty(write, () => {}, true), OUTCOMES).split('\n');
+  assert.ok(lines[0]!.includes(`s, ${green('identical')}, `), lines[0]);
+  assert.ok(lines[1]!.endsWith(`s, ${red('DIFFERENT')}`), lines[1]);
+  assert.is(
+    lines.at(-2),
+    `4 captures, 1,234 packets, ${red('1 different')}, ${red('1 without golden logs')}, ${red('1 unreadable')}, 1 not run`,
+  );
+  const good = told((write) => createPretty(write, () => {}, true), [], {
+    ...SUMMARY,
+    text: '1 capture, all identical',
+  });
+  assert.is(good, `1 capture, ${green('all identical')}\n`);
 });
 
 test('github: files are named from the workspace on, where they are below it', () => {
@@ -126,7 +159,7 @@ test('github: the summary is a table whose cells stay cells, bounded, with the f
   );
 });
 
-test('json: one object in ASCII without times, whose captures are in order', () => {
+test('json: one object in ASCII, whose captures are in order', () => {
   const text = told(createJson, OUTCOMES);
   assert.match(text, /^[\x0a\x20-\x7e]*$/);
   const report = JSON.parse(text) as Record<string, unknown> & { captures: Record<string, unknown>[] };
@@ -138,7 +171,8 @@ test('json: one object in ASCII without times, whose captures are in order', () 
     ['identical', 'different', 'no-golden', 'unreadable'],
   );
   assert.is(report.captures[1]!.file, `dir/${HOSTILE}.pcapng`);
-  assert.not.match(text, /milliseconds|peakBytes/);
+  assert.is(report.captures[0]!.milliseconds, 12.346);
+  assert.not.match(text, /peakBytes/);
 });
 
 test('pretty: a name stays on its line, and errors go to the other stream', () => {
@@ -153,6 +187,21 @@ test('pretty: a name stays on its line, and errors go to the other stream', () =
   assert.not.match(lines[1]!, /[\x00-\x1f]/);
   assert.match(complaints, /^wirebench: bad\.pcapng: offset 0: the file is empty/);
   assert.is(lines.at(-1), '4 captures, 1,234 packets, 1 different, 1 without golden logs, 1 unreadable, 1 not run');
+});
+
+test('advice that is the same for every capture is told once to people, and each time to programs', () => {
+  const two = ['a.pcap', 'b.pcap'].map((file) => ({
+    ...outcome(file, 'unreadable', `${file}: no recording`),
+    advice: ['look into it'],
+  }));
+  let complaints = '';
+  const complain: Write = (more) => {
+    complaints += more;
+  };
+  told((write) => createPretty(write, complain), two);
+  assert.is(complaints, 'wirebench: a.pcap: no recording\nwirebench: look into it\nwirebench: b.pcap: no recording\n');
+  assert.is(told(createJson, two).split('"look into it"').length, 3);
+  assert.is(told(createJunit, two).split('look into it').length, 3);
 });
 
 test('what it took is a line of its own', () => {

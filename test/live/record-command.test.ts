@@ -44,10 +44,16 @@ testWith(test, needCommands('curl'), 'tcp mode: one command leaves a test that r
 
     const line = lineage(join(folder, 'r.lineage.json'));
     assert.equal(line.command, [...curl, '-d', '@-', '{url}/echo']);
-    assert.equal(line.options, ['--mode', 'tcp', '--seed', 'one']);
+    assert.equal(line.options, ['--mode', 'tcp', '--seed', '(not told)']);
     assert.match(String(line.client), /^curl \d/);
     assert.equal([line.mode, line.exitCode, line.connections, line.requests], ['tcp', 0, 1, 1]);
-    assert.is(line.seed, createHash('sha256').update('one').digest('hex'));
+    const seed = createHash('sha256').update('one').digest();
+    assert.is(line.seedSha256, createHash('sha256').update(seed).digest('hex'));
+    // Only the recording is for its owner alone, so nothing else may hold the seed.
+    assert.match(readFileSync(join(folder, 'r.pcapng'), 'latin1'), seed.toString('hex'));
+    for (const name of ['r.jsonl', 'r.log', 'r.lineage.json']) {
+      assert.not.match(readFileSync(join(folder, name), 'utf8'), seed.toString('hex'), name);
+    }
   });
 });
 

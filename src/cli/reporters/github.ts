@@ -29,8 +29,8 @@ export function createGithub({ write, summarize, workspace, what = 'wirebench re
       failures++;
       if (failed.length < MOST_ROWS) failed.push(outcome);
       const file = property(pathBelow(workspace, outcome.file));
-      const title = property(`wirebench: ${headline(outcome)}`);
-      write(`::error file=${file},title=${title}::${message(outcome.lines.join('\n'))}\n`);
+      const title = property(titleOf(outcome));
+      write(`::error file=${file},title=${title}::${message([...outcome.lines, ...outcome.advice].join('\n'))}\n`);
     },
     end({ text }) {
       write(`${text}\n`);
@@ -38,6 +38,29 @@ export function createGithub({ write, summarize, workspace, what = 'wirebench re
     },
   };
 }
+
+/** The file and what is wrong in it, short: GitHub shows it in bold above the message. */
+function titleOf({ file, status, lines }: Outcome): string {
+  const name = file.slice(file.lastIndexOf('/') + 1);
+  const title = `${name}: ${status === 'different' ? differingField(lines[0] ?? '') : WHAT[status]}`;
+  const line = title.replace(/[\x00-\x1f\x7f]/g, ' ');
+  return line.length > LONGEST_TITLE ? `${line.slice(0, LONGEST_TITLE)}...` : line;
+}
+
+/** `TLS ServerHello.random` of `packet 5 (+0.021 s) TLS ServerHello.random: recorded ...`; else the line up to its first colon. */
+function differingField(line: string): string {
+  const found = /^packet \S+ (?:\(\S+ s\) )?(\S+ [^\s:]+)/.exec(line)?.[1];
+  return found ?? line.split(': ')[0]!;
+}
+
+const LONGEST_TITLE = 100;
+const WHAT: Readonly<Record<Exclude<Outcome['status'], 'different'>, string>> = {
+  identical: 'identical',
+  golden: 'golden log differs',
+  'no-golden': 'no golden log',
+  unreadable: 'unreadable',
+  crashed: 'internal error',
+};
 
 function pathBelow(workspace: string, file: string): string {
   const path = relative(workspace, resolve(file));

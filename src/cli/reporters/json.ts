@@ -1,5 +1,5 @@
-// The reporter for programs: one JSON object with all captures. docs/replay.md has its fields. Times and memory are not in
-// it: two runs over the same captures give the same text.
+// The reporter for programs: one JSON object with all captures. docs/replay.md has its fields. Only `milliseconds` is another in
+// every run; memory and the time of the whole are not in it.
 
 import type { Outcome } from '../outcome.js';
 import { asciiJson } from '../text.js';
@@ -19,6 +19,11 @@ export function createJson(write: Write): Reporter {
   };
 }
 
-function captureOf({ file, status, packets, durationUs, complete, quit, updated, lines, changes }: Outcome): unknown {
-  return { file, status, packets, durationUs, complete, quit, updated, lines, changes };
+function captureOf(outcome: Outcome): unknown {
+  const { file, status, packets, durationUs, complete, quit, updated, lines, advice, changes } = outcome;
+  const milliseconds = Math.round(outcome.milliseconds * 1_000) / 1_000;
+  return {
+    ...{ file, status, packets, durationUs, complete, quit, updated, milliseconds },
+    ...{ lines: [...lines, ...advice], changes },
+  };
 }

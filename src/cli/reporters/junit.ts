@@ -39,10 +39,10 @@ function head(file: string, milliseconds: number): string {
 }
 
 function testCase(outcome: Outcome): string {
-  const { file, packets, lines, milliseconds, status } = outcome;
+  const { file, packets, lines, advice, milliseconds, status } = outcome;
   if (!hasFailed(outcome)) return `${head(file, milliseconds)}/>\n`;
   const element = isError(outcome) ? 'error' : 'failure';
-  const body = [...lines, `${packets} packets were read`].join('\n');
+  const body = [...lines, ...advice, `${packets} ${packets === 1 ? 'packet was' : 'packets were'} read`].join('\n');
   const message = attribute(headline(outcome));
   return (
     `${head(file, milliseconds)}>\n` +

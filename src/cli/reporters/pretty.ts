@@ -1,38 +1,52 @@
 // The reporter for people: a line for each capture, what differs below it, and a last line with the sum.
 
+import { createPalette, type Palette } from '../colors.js';
 import type { Outcome } from '../outcome.js';
 import { counted, grouped, secondsText } from '../text.js';
 import { type Cost, isError, type Reporter, type Totals, type Write } from './reporter.js';
 
-/** `complain` is for what cannot be read or went wrong in wirebench. */
-export function createPretty(say: Write, complain: Write): Reporter {
+/** `complain` is for what cannot be read or went wrong in wirebench, which is never in colour. */
+export function createPretty(say: Write, complain: Write, isColored = false): Reporter {
+  const palette = createPalette(isColored);
+  const told = new Set<string>();
   return {
     outcome(outcome) {
-      const { file, lines, changes } = outcome;
+      const { file, lines, advice, changes } = outcome;
       if (isError(outcome)) {
-        for (const line of lines) complain(`wirebench: ${line}\n`);
+        const news = advice.filter((line) => !told.has(line));
+        for (const line of [...lines, ...news]) complain(`wirebench: ${line}\n`);
+        for (const line of news) told.add(line);
         return;
       }
-      say(`${onOneLine(file)}: ${resultText(outcome)}\n`);
+      say(`${onOneLine(file)}: ${resultText(outcome, palette)}\n`);
       for (const line of [...lines, ...changes]) say(`  ${line}\n`);
       if (outcome.quit) say('ended on request\n');
     },
-    end: ({ text }) => say(`${text}\n`),
+    end: ({ text }) => say(`${paintedSum(text, palette)}\n`),
   };
 }
 
-function resultText(outcome: Outcome): string {
+function resultText(outcome: Outcome, { ok, error, warning }: Palette): string {
   const { packets, durationUs, status, quit, complete, updated } = outcome;
   const parts = [counted(packets, 'packet'), `${secondsText(durationUs)} s`];
-  if (status === 'different') parts.push('DIFFERENT');
-  else if (quit) parts.push('identical so far');
-  else parts.push('identical');
-  if (status === 'golden') parts.push('LOG DIFFERENT');
-  if (status === 'no-golden') parts.push('NO GOLDEN LOG');
-  if (!complete && !quit && status !== 'different') parts.push('NO END: the run was cut off');
+  if (status === 'different') parts.push(error('DIFFERENT'));
+  else if (quit) parts.push(ok('identical so far'));
+  else parts.push(ok('identical'));
+  if (status === 'golden') parts.push(error('LOG DIFFERENT'));
+  if (status === 'no-golden') parts.push(error('NO GOLDEN LOG'));
+  if (!complete && !quit && status !== 'different') parts.push(warning('NO END: the run was cut off'));
   if (updated) parts.push('golden logs written');
   return parts.join(', ');
 }
+
+/** A sum with what is well in it, and what is not, in colour. */
+export function paintedSum(text: string, { ok, error }: Palette): string {
+  return text.replace(WELL, ok).replace(NOT_WELL, error);
+}
+
+const WELL = /\ball (?:identical|answered|as expected)\b/g;
+const NOT_WELL =
+  /(?<=, )[0-9,]+ (?:different|with another log|without golden logs|unreadable|internal errors?|not answered|not as expected|without any request)(?=, |$)/g;
 
 export function summaryText(totals: Totals, nothing?: string): string {
   if (nothing !== undefined) return `0 captures: ${nothing}`;

@@ -1,7 +1,9 @@
 // What `replay --re-execute` prints for people and for programs. JUnit and GitHub have one capture a test, as for any replay.
 
+import { createPalette } from '../colors.js';
 import { notTakenText, type ReExecuted } from '../re-execute-one.js';
 import { asciiJson, counted, grouped } from '../text.js';
+import { paintedSum } from './pretty.js';
 import { isError, type Reporter, type Summary, type Write } from './reporter.js';
 
 /** Grows when a field changes its meaning or goes. */
@@ -28,13 +30,13 @@ export interface ReExecutionSummary extends Summary {
 export type ReExecutionReporter = Reporter<ReExecuted, ReExecutionSummary>;
 
 /** `complain` is for what cannot be read or went wrong in wirebench. */
-export function createReExecutionPretty(say: Write, complain: Write): ReExecutionReporter {
+export function createReExecutionPretty(say: Write, complain: Write, isColored: boolean): ReExecutionReporter {
   return {
     outcome(outcome) {
       if (isError(outcome)) for (const line of outcome.lines) complain(`wirebench: ${line}\n`);
       for (const line of outcome.text) say(`${line}\n`);
     },
-    end: ({ text }) => say(`${text}\n`),
+    end: ({ text }) => say(`${paintedSum(text, createPalette(isColored))}\n`),
   };
 }
 

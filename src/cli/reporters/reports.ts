@@ -3,6 +3,7 @@
 
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { FileError } from '../../io/errors.js';
+import { resolveColor } from '../colors.js';
 import type { Outcome } from '../outcome.js';
 import type { Output } from '../output.js';
 import type { ReplayOptions, ReporterChoice, ReporterName } from '../replay-options.js';
@@ -14,6 +15,7 @@ export type MakeReporter<Kind> = (
   name: ReporterName,
   write: Write,
   open: (file: string, flags: 'a') => Write,
+  isTTY: boolean,
 ) => Promise<Kind>;
 
 export interface Reports<One extends Outcome = Outcome, All extends Summary = Summary> extends Reporter<One, All> {
@@ -26,7 +28,9 @@ export function openReports(options: ReplayOptions, output: Output): Promise<Rep
   // The JSON log is data for a program: what is said about it goes to the other stream.
   const toStderr: Write = (text) => void process.stderr.write(text);
   const standard: Write = options.log === 'json' ? toStderr : (text) => output.write(text);
-  return openReporters(options.reporters, standard, createReporter);
+  return openReporters(options.reporters, standard, (name, write, open, isTTY) =>
+    createReporter(name, write, open, { isColored: resolveColor(options.color, process.env, isTTY) }),
+  );
 }
 
 /** Raises FileError where a file cannot be opened. */
@@ -48,7 +52,8 @@ export async function openReporters<One extends Outcome, All extends Summary>(
   };
   try {
     for (const { name, file } of choices) {
-      reporters.push(await make(name, file === undefined ? standard : open(file, 'w'), open));
+      const isTTY = file === undefined && process.stdout.isTTY === true;
+      reporters.push(await make(name, file === undefined ? standard : open(file, 'w'), open, isTTY));
     }
   } catch (error) {
     for (const file of files) file.close();
@@ -70,11 +75,11 @@ export async function createReporter(
   name: ReporterName,
   write: Write,
   open: (file: string, flags: 'a') => Write,
-  what = 'wirebench replay',
+  { what = 'wirebench replay', isColored = false } = {},
 ): Promise<Reporter> {
   switch (name) {
     case 'pretty':
-      return createPretty(write, (text) => void process.stderr.write(text));
+      return createPretty(write, (text) => void process.stderr.write(text), isColored);
     case 'json':
       return (await import('./json.js')).createJson(write);
     case 'junit':
