@@ -13,7 +13,7 @@ export function schemaJson(capture: string): string {
 }
 
 export function packetJson(packet: InspectedPacket): string {
-  const { number, timeNs, flow, verdicts, events } = packet;
+  const { number, timeNs, flow, about, verdicts, events } = packet;
   return line({
     kind: 'packet',
     number,
@@ -22,6 +22,7 @@ export function packetJson(packet: InspectedPacket): string {
     length: packet.originalLength,
     captured: packet.bytes.length,
     ...(flow !== undefined && { flow }),
+    ...(about !== undefined && { about }),
     layers: packet.layers.map(({ name, fields }) => ({ name, fields: fieldsObject(fields) })),
     ...(verdicts.length > 0 && { verdicts }),
     events,
