@@ -106,8 +106,10 @@ export class Tally {
       lines.push(`${counted(count, 'handshake')} of ${printable(what)}`);
     const statuses = this.#sortedStatuses().map(([status, count]) => `${status} (${count})`);
     if (this.#requests > 0) {
-      const answers = statuses.length === 0 ? 'no response' : `answered with ${statuses.join(', ')}`;
-      lines.push(`${counted(this.#requests, 'request')}, ${answers}`);
+      // Behind a filter there may be responses that did not pass.
+      const none = this.#options.filtered ? '' : ', no response';
+      const answers = statuses.length === 0 ? none : `, answered with ${statuses.join(', ')}`;
+      lines.push(`${counted(this.#requests, 'request')}${answers}`);
     } else if (statuses.length > 0) lines.push(`no request, but responses: ${statuses.join(', ')}`);
     const verdicts = [...this.#verdicts].sort(([a], [b]) => (a < b ? -1 : 1));
     if (verdicts.length > 0) {

@@ -171,6 +171,62 @@ test('--count ends after so many packets that pass, and -x shows every byte of t
   assert.is(digits.join('').length, 2 * (74 + 74));
 });
 
+test('the first line of a packet has its number, and the first of a connection the name of that', async () => {
+  const { stdout } = await wirebench(['inspect', NGINX]);
+  const numbers = [...stdout.matchAll(/ #([0-9]+)$/gm)].map(([, number]) => Number(number));
+  assert.equal(
+    numbers,
+    Array.from({ length: 24 }, (_, index) => index + 1),
+  );
+  assert.match(stdout, ' flow=127.0.0.1:48744>127.0.0.1:443#0\n');
+  const http = await wirebench(['inspect', NGINX, '--layers', 'http2', '-Y', 'http2.streamid == 3']);
+  assert.match(
+    http.stdout,
+    /^ {6}\[H2\] HEADERS stream=3 END_STREAM GET \/status\/404 flow=127\.0\.0\.1:48744>127\.0\.0\.1:443#0 #18\n/,
+  );
+  const colored = await wirebench(['inspect', NGINX, '--color', 'always', '--count', '1']);
+  assert.match(colored.stdout, '\x1b[2m #1\x1b[22m\x1b[0m\n');
+  // Where packets have headers, these have the number.
+  const verbose = await wirebench(['inspect', NGINX, '-v']);
+  assert.not.match(verbose.stdout, / #[0-9]+$/m);
+});
+
+test('-v: a packet of which nothing is shown has no header', async () => {
+  const { stdout } = await wirebench(['inspect', NGINX, '-v', '--layers', 'http2']);
+  const lines = stdout.split('\n');
+  const headers = lines.flatMap((line, at) => (line.startsWith('packet ') ? [at] : []));
+  assert.ok(headers.length > 5 && headers.length < 20, String(headers.length));
+  for (const at of headers) assert.match(lines[at + 1]!, '[H2]');
+});
+
+test('packets without IP are told in a line', async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, 'arp.pcap');
+    const frame = 'ffffffffffff020000000001080600010800060400010200000000010a0000010000000000000a000002';
+    const header = Buffer.alloc(24);
+    header.writeUInt32LE(0xa1b2c3d4, 0);
+    header.writeUInt16LE(2, 4);
+    header.writeUInt16LE(4, 6);
+    header.writeUInt32LE(65_535, 16);
+    header.writeUInt32LE(1, 20);
+    const record = Buffer.alloc(16);
+    record.writeUInt32LE(42, 8);
+    record.writeUInt32LE(42, 12);
+    writeFileSync(file, Buffer.concat([header, record, Buffer.from(frame, 'hex')]));
+    const { stdout } = await wirebench(['inspect', file]);
+    assert.match(stdout, /^ARP who-has 10\.0\.0\.2 tell 10\.0\.0\.1 #1\n1 packet, /);
+    const verbose = await wirebench(['inspect', file, '-v']);
+    assert.match(
+      verbose.stdout,
+      /^packet 1 \+0\.000000 s, 42 bytes: ARP who-has 10\.0\.0\.2 tell 10\.0\.0\.1\n1 packet, /,
+    );
+    const other = await wirebench(['inspect', file, '--layers', 'tcp']);
+    assert.match(other.stdout, /^1 packet, /);
+    const json = await wirebench(['inspect', file, '--json']);
+    assert.is(JSON.parse(json.stdout.split('\n')[1]!).about, 'ARP who-has 10.0.0.2 tell 10.0.0.1');
+  });
+});
+
 test('hex dumps have all bytes, and printable ASCII alone as text', () => {
   const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
   const lines = [...hexDump(bytes)];
