@@ -55,7 +55,7 @@ export function inspectSpec(displayOptions: readonly OptionSpec[]): CommandSpec 
       'wirebench inspect capture.pcapng',
       "wirebench inspect capture.pcapng -Y 'http2.headers.status >= 400'",
       'wirebench inspect capture.pcap.gz --keylog sslkeys.log host 192.0.2.1 and port 443',
-      'tcpdump -i lo -w - port 8443 | wirebench inspect - --keylog sslkeys.log',
+      'tcpdump -U -i lo -w - port 8443 | wirebench inspect - --keylog sslkeys.log',
       "wirebench inspect capture.pcapng --json -Y tls.handshake | jq '.verdicts'",
       'wirebench inspect capture.pcapng --summary',
     ],

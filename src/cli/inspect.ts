@@ -2,6 +2,7 @@
 // shown; everything is read, since what a packet means follows from those before it.
 
 import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { createConversation } from '../bench/inspect/conversation.js';
 import { INSPECTED_FIELDS } from '../bench/inspect/fields.js';
 import { type DisplayFilter, FilterError, parseDisplayFilter, parsePacketFilter } from '../bench/inspect/filter.js';
@@ -9,6 +10,7 @@ import type { KeyLog } from '../bench/inspect/keys.js';
 import { Inspector, inspectCapture } from '../bench/inspect/packets.js';
 import type { InspectedPacket } from '../bench/inspect/types.js';
 import { nearestName } from '../bench/nearest.js';
+import { STANDARD_INPUT } from '../io/byte-source.js';
 import { CaptureError } from '../io/capture.js';
 import { EXIT } from '../io/errors.js';
 import { captureKeys } from './capture-keys.js';
@@ -16,6 +18,7 @@ import { packetJson, schemaJson, summaryJson } from './inspect-json.js';
 import { InspectLog } from './inspect-log.js';
 import type { InspectOptions } from './inspect-options.js';
 import { Tally } from './inspect-summary.js';
+import { Interruption } from './interruption.js';
 import { createOutput, type Output } from './output.js';
 import { counted } from './text.js';
 import { UsageError } from './values.js';
@@ -40,28 +43,49 @@ export async function inspect(options: InspectOptions): Promise<number> {
     ignoreChecksums: options.ignoreChecksums,
   };
   const inspector = new Inspector(inspectOptions);
+  const interruption = new Interruption(options.capture === STANDARD_INPUT ? GRACE_MS : 0);
+  const packets = inspectCapture(options.capture, inspectOptions, inspector);
   let shown = 0;
+  let read = 0;
   let failure: CaptureError | undefined;
   try {
-    for await (const packet of inspectCapture(options.capture, inspectOptions, inspector)) {
-      const passes = filters.every((filter) => filter.matches(packet));
-      tally.add(packet, passes);
+    while (shown !== options.count) {
+      const next = await interruption.orStop(packets.next());
+      if (next === undefined || next.done) break;
+      // A file is read without a turn of the event loop, in which alone Ctrl-C is heard.
+      if (++read % TURN_PACKETS === 0) await setImmediate();
+      const passes = filters.every((filter) => filter.matches(next.value));
+      tally.add(next.value, passes);
       if (!passes) continue;
-      view.packet(packet);
-      if (++shown === options.count) break;
-      if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
+      view.packet(next.value);
+      shown++;
+      if (process.stdout.writableNeedDrain) await interruption.orStop(once(process.stdout, 'drain'));
     }
+    if (interruption.stopped) inspector.end();
+    else await packets.return();
   } catch (error) {
     if (!(error instanceof CaptureError)) throw error;
     failure = error;
   }
+  interruption.end();
   for (const ending of inspector.endings) tally.ending(ending);
   if (failure === undefined || inspector.summary.packets > 0) view.end(inspector, keys);
   output.flush();
   if (shown === 0 && filters.length > 0 && inspector.summary.packets > 0) noneShown(options, inspector.summary.packets);
-  if (failure === undefined) return EXIT.ok;
-  process.stderr.write(`wirebench: ${failure.message}\n`);
-  return EXIT.unreadable;
+  if (failure !== undefined) process.stderr.write(`wirebench: ${failure.message}\n`);
+  if (interruption.stopped) await leave();
+  if (interruption.hit) return EXIT.interrupted;
+  return failure === undefined ? EXIT.ok : EXIT.unreadable;
+}
+
+/** For what a recorder in the same pipe writes when Ctrl-C ends it. */
+const GRACE_MS = 500;
+const TURN_PACKETS = 256;
+
+/** A read that waits for input would keep the process alive: it ends when all was written. */
+async function leave(): Promise<void> {
+  await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+  process.exit(EXIT.interrupted);
 }
 
 /** Any name behind `http2.headers.` is a field, so that a slip there shows only now. */

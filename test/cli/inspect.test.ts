@@ -1,5 +1,7 @@
 // `wirebench inspect` as a command: its options, what it prints in each form, what it says of slips, its exit codes.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -7,7 +9,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseArguments, UsageError } from '../../src/cli/arguments.js';
 import { hexDump } from '../../src/cli/hex-dump.js';
-import { projectRoot, wirebench, withFolder } from '../support/live.js';
+import { mainScript, projectRoot, wirebench, withFolder } from '../support/live.js';
 
 const test = suite('inspect, the command');
 const foreign = (name: string): string => join(projectRoot, 'fixtures/foreign', name);
@@ -245,6 +247,43 @@ test('from a pipe, compressed or not, as from the file', async () => {
     assert.is(piped.code, 0, piped.stderr);
     assert.is(piped.stdout, file.stdout);
   }
+});
+
+test('Ctrl-C ends reading: the summary of what was read, and 130', async () => {
+  const child = spawn(process.execPath, [mainScript, 'inspect', '-'], { stdio: 'pipe' });
+  let stdout = '';
+  const shown = new Promise<void>((resolve) =>
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+      if (stdout.includes(' #24')) resolve();
+    }),
+  );
+  // The pipe stays open, as that of tcpdump.
+  child.stdin.write(readFileSync(NGINX));
+  await shown;
+  child.kill('SIGINT');
+  const [code] = await once(child, 'close');
+  assert.is(code, 130);
+  assert.match(stdout, /\n24 packets, 6,432 bytes, .*\n1 handshake of .*\n3 requests, answered with .*\n$/);
+});
+
+test('Ctrl-C while a file is read and nobody takes what is printed', async () => {
+  const file = join(projectRoot, 'fixtures/captures/h2-download-1m.pcapng');
+  const child = spawn(process.execPath, [mainScript, 'inspect', '--json', file], { stdio: 'pipe' });
+  await once(child.stdout, 'readable');
+  child.kill('SIGINT');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  let stdout = '';
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+  });
+  const [code] = await once(child, 'close');
+  assert.is(code, 130);
+  const lines = stdout.trimEnd().split('\n');
+  const summary = JSON.parse(lines.at(-1)!);
+  assert.is(summary.kind, 'summary');
+  assert.is(summary.packets, lines.length - 2);
+  assert.ok(summary.packets < 963, 'not all of it');
 });
 
 test('keys beside the capture are found; without them it says what is missing', async () => {
