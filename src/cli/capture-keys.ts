@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createKeyStore, type KeyLog } from '../bench/inspect/keys.js';
 import { FileError } from '../io/errors.js';
+import { readKeyLogFile } from '../io/key-log-file.js';
 
 const BESIDE = ['keys', 'keylog', 'keylog.txt', 'sslkeylog', 'sslkeylog.txt'];
 
@@ -11,7 +12,7 @@ export function captureKeys(capture: string, keylogs: readonly string[]): KeyLog
   const keys = createKeyStore();
   for (const file of keylogs) {
     try {
-      keys.add(readFileSync(file, 'utf8'));
+      keys.add(readKeyLogFile(file));
     } catch (error) {
       const why = (error as NodeJS.ErrnoException).code ?? String(error);
       throw new FileError(file, `the key log cannot be read (${why})`, 'check the path given by --keylog');
