@@ -10,8 +10,7 @@ import type { KeyLog } from '../bench/inspect/keys.js';
 import { Inspector, inspectCapture } from '../bench/inspect/packets.js';
 import type { InspectedPacket } from '../bench/inspect/types.js';
 import { nearestName } from '../bench/nearest.js';
-import { STANDARD_INPUT } from '../io/byte-source.js';
-import { CaptureError } from '../io/capture.js';
+import { CaptureError, STANDARD_INPUT } from '../io/capture.js';
 import { EXIT } from '../io/errors.js';
 import { captureKeys } from './capture-keys.js';
 import { packetJson, schemaJson, summaryJson } from './inspect-json.js';
@@ -119,7 +118,7 @@ function createView(options: InspectOptions, output: Output, tally: Tally): View
   if (options.output === 'json') {
     output.write(schemaJson(options.capture));
     return {
-      packet: (packet) => output.write(packetJson(packet)),
+      packet: (packet) => output.write(packetJson(packet, options.hex)),
       end: (inspector, keys) => output.write(summaryJson(inspector.summary, tally, keys)),
     };
   }

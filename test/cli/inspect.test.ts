@@ -239,6 +239,66 @@ test('hex dumps have all bytes, and printable ASCII alone as text', () => {
   assert.equal([...hexDump(new Uint8Array())], []);
 });
 
+test('--keylog takes the secrets out of a pcapng', async () => {
+  await withFolder(async (folder) => {
+    const bytes = readFileSync(NGINX);
+    const bare = join(folder, 'bare.pcapng');
+    const packed = join(folder, 'packed.pcapng.gz');
+    writeFileSync(bare, withoutSecrets(bytes));
+    writeFileSync(packed, gzipSync(bytes));
+    const locked = await wirebench(['inspect', bare, '--layers', 'tls']);
+    assert.match(locked.stdout, 'there are no keys, neither in the capture nor besides');
+    const whole = await wirebench(['inspect', NGINX, '--summary']);
+    for (const keylog of [NGINX, packed]) {
+      const opened = await wirebench(['inspect', bare, '--summary', '--keylog', keylog]);
+      assert.is(opened.stdout, whole.stdout);
+      assert.is(opened.stderr, '');
+    }
+    const other = await wirebench(['inspect', bare, '--layers', 'tls', '--keylog', foreign('veth-classic-pcap.keys')]);
+    assert.match(other.stdout, 'the key log has no secret for client random ');
+    const none = await wirebench(['inspect', bare, '--summary', '--keylog', bare]);
+    assert.match(none.stderr, 'bare.pcapng: no TLS secrets in it');
+  });
+});
+
+/** Little-endian blocks, without those of the secrets. */
+function withoutSecrets(bytes: Buffer): Buffer {
+  const kept: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += bytes.readUInt32LE(at + 4)) {
+    if (bytes.readUInt32LE(at) !== 10) kept.push(bytes.subarray(at, at + bytes.readUInt32LE(at + 4)));
+  }
+  return Buffer.concat(kept);
+}
+
+test('--json with -x has the bytes', async () => {
+  const { stdout } = await wirebench(['inspect', NGINX, '--json', '-x', '-c', '2']);
+  const packets = stdout
+    .trimEnd()
+    .split('\n')
+    .slice(1, -1)
+    .map((line) => JSON.parse(line));
+  assert.is(packets.length, 2);
+  for (const { bytes, captured } of packets) {
+    assert.is(bytes.length, 2 * captured);
+    assert.match(bytes, /^[0-9a-f]{24}0800450/);
+  }
+  const plain = await wirebench(['inspect', NGINX, '--json', '-c', '1']);
+  assert.not.ok('bytes' in JSON.parse(plain.stdout.split('\n')[1]!));
+});
+
+test('standard input is named, and a second capture is none of a filter', async () => {
+  const empty = await wirebench(['inspect', '-'], { input: '' });
+  assert.is(empty.code, 3);
+  assert.is(
+    empty.stderr,
+    'wirebench: standard input: offset 0: it is empty. See whether the command before it in the pipe says why it wrote no capture\n',
+  );
+  for (const name of ['b.pcapng', 'b.pcap', 'b.pcap.gz']) {
+    assert.match(refused('a.pcapng', name), `one capture is read at a time, and "${name}" is another`);
+  }
+  assert.is(parsed('a.pcapng', 'host', '10.0.0.1').packetFilter, 'host 10.0.0.1');
+});
+
 test('from a pipe, compressed or not, as from the file', async () => {
   const file = await wirebench(['inspect', NGINX]);
   const bytes = readFileSync(NGINX);
@@ -270,13 +330,15 @@ test('Ctrl-C ends reading: the summary of what was read, and 130', async () => {
 test('Ctrl-C while a file is read and nobody takes what is printed', async () => {
   const file = join(projectRoot, 'fixtures/captures/h2-download-1m.pcapng');
   const child = spawn(process.execPath, [mainScript, 'inspect', '--json', file], { stdio: 'pipe' });
-  await once(child.stdout, 'readable');
-  child.kill('SIGINT');
-  await new Promise((resolve) => setTimeout(resolve, 100));
   let stdout = '';
   child.stdout.on('data', (chunk) => {
     stdout += chunk;
   });
+  await once(child.stdout, 'data');
+  child.stdout.pause();
+  child.kill('SIGINT');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  child.stdout.resume();
   const [code] = await once(child, 'close');
   assert.is(code, 130);
   const lines = stdout.trimEnd().split('\n');
