@@ -41,7 +41,7 @@ export function inspectSpec(displayOptions: readonly OptionSpec[]): CommandSpec 
       },
       { name: 'json', description: 'one JSON object for each packet: fields, events, verdicts' },
       { name: 'fields', description: 'list the fields that filters may name, and end' },
-      { name: 'summary', description: 'only what the whole capture comes to' },
+      { name: 'summary', description: 'only what the packets that pass the filters come to' },
       { name: 'hex', letter: 'x', description: 'the bytes of each packet, too; with --json as a field' },
       {
         name: 'checksums',
