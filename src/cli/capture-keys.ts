@@ -1,8 +1,9 @@
 // The TLS secrets that go with a capture: key logs that were named, or what lies beside it under its name.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createKeyStore, type KeyLog } from '../bench/inspect/keys.js';
 import { FileError } from '../io/errors.js';
+import { readKeyLogFile } from '../io/key-log-file.js';
 
 const BESIDE = ['keys', 'keylog', 'keylog.txt', 'sslkeylog', 'sslkeylog.txt'];
 
@@ -10,8 +11,9 @@ const BESIDE = ['keys', 'keylog', 'keylog.txt', 'sslkeylog', 'sslkeylog.txt'];
 export function captureKeys(capture: string, keylogs: readonly string[]): KeyLog {
   const keys = createKeyStore();
   for (const file of keylogs) {
+    const before = keys.count;
     keys.add(readKeyLog(file, 'check the path given by --keylog'));
-    if (keys.count === 0) process.stderr.write(`wirebench: ${file}: no TLS secrets in it\n`);
+    if (keys.count === before) process.stderr.write(`wirebench: ${file}: no TLS secrets in it that are not known already\n`);
   }
   if (keylogs.length > 0 || capture === '-') return keys;
   const stem = capture.replace(/\.gz$/, '').replace(/\.(pcapng|pcap|cap)$/, '');
@@ -25,7 +27,7 @@ export function captureKeys(capture: string, keylogs: readonly string[]): KeyLog
 
 function readKeyLog(file: string, advice: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readKeyLogFile(file);
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code ?? String(error);
     throw new FileError(file, `the key log cannot be read (${why})`, advice);

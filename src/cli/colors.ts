@@ -12,6 +12,7 @@ export type Paint = (text: string) => string;
 export interface Palette {
   readonly layers: Readonly<Record<Layer, Paint>>;
   readonly warning: Paint;
+  readonly dim: Paint;
   readonly error: Paint;
   readonly ok: Paint;
 }
@@ -36,6 +37,7 @@ export function createPalette(enabled: boolean): Palette {
       http: magenta,
     },
     warning: closed(colors.yellow),
+    dim: closed(colors.dim),
     error: closed(colors.red),
     ok: closed(colors.green),
   };

@@ -22,6 +22,11 @@ export interface Renderer {
   end(): void;
 }
 
+export interface ConsoleRenderer extends Renderer {
+  /** The first of the lines from here on that is not a count ends in `text`: where it stands in a capture. */
+  label(text: string): void;
+}
+
 export interface ConsoleOptions {
   readonly color: boolean;
   /** The layers that are shown; all when absent. */
@@ -33,11 +38,22 @@ export interface ConsoleOptions {
   readonly write: (text: string) => void;
   /** When given, the time column shows Unix time instead of the time since the run began. */
   readonly startUnixUs?: number | undefined;
+  /** The first line of each flow names it; otherwise only where the log turns from one flow to another. */
+  readonly namesFlows?: boolean;
 }
 
-export function createConsoleRenderer(options: ConsoleOptions): Renderer {
+interface Label {
+  readonly text: string;
+  used: boolean;
+}
+
+/** Flows that are remembered as named. */
+const MOST_FLOWS = 100_000;
+
+export function createConsoleRenderer(options: ConsoleOptions): ConsoleRenderer {
   const log = new ConsoleLog(options);
-  return Object.assign((atUs: Micros, event: TraceEvent) => log.show(atUs, event), { end: () => log.end() });
+  const show = (atUs: Micros, event: TraceEvent): void => log.show(atUs, event);
+  return Object.assign(show, { label: (text: string) => log.label(text), end: () => log.end() });
 }
 
 /** The prefix that names a layer, with or without colour, and its depth: two spaces each. */
@@ -61,10 +77,12 @@ class ConsoleLog {
   /** When the last line was counted instead of shown: the time of the line that tells the count. */
   #countedAtUs: Micros = 0;
   /** An arrived TCP packet whose segment is not known yet: a SYN or FIN ends a run, and its packet belongs behind that end. */
-  #held: { readonly atUs: Micros; readonly packet: IpPacket } | undefined;
+  #held: { readonly atUs: Micros; readonly packet: IpPacket; readonly label: Label } | undefined;
+  #label: Label = { text: '', used: true };
   /** HTTP/1.1 or HTTP/2 lines tell requests and responses, so that the `http` layer need not say them again. */
   #wireHttpSeen = false;
   #lastFlow: string | undefined;
+  readonly #namedFlows = new Set<string>();
 
   constructor(options: ConsoleOptions) {
     this.#options = options;
@@ -84,14 +102,18 @@ class ConsoleLog {
     if (slot < 0) this.#endRun();
     this.#releaseHeld();
     if (event.layer === 'ip' && event.kind === 'packet' && slot >= 0 && event.dir === 'in') {
-      this.#held = { atUs, packet: event };
+      this.#held = { atUs, packet: event, label: this.#label };
     } else if (slot < 0) {
       this.#print(atUs, event);
       // What follows is a new run, whatever packet was just released.
       this.#endRun();
     } else {
-      this.#printOrCount(atUs, event, slot);
+      this.#printOrCount(atUs, event, slot, this.#label);
     }
+  }
+
+  label(text: string): void {
+    this.#label = { text, used: false };
   }
 
   end(): void {
@@ -101,13 +123,13 @@ class ConsoleLog {
 
   #releaseHeld(): void {
     if (this.#held === undefined) return;
-    const { atUs, packet } = this.#held;
+    const { atUs, packet, label } = this.#held;
     this.#held = undefined;
-    this.#printOrCount(atUs, packet, foldSlot(packet));
+    this.#printOrCount(atUs, packet, foldSlot(packet), label);
   }
 
-  #printOrCount(atUs: Micros, event: TraceEvent, slot: number): void {
-    if (this.#run.add(slot, 'length' in event ? (event.length ?? 0) : 0)) this.#print(atUs, event);
+  #printOrCount(atUs: Micros, event: TraceEvent, slot: number, label: Label): void {
+    if (this.#run.add(slot, 'length' in event ? (event.length ?? 0) : 0)) this.#print(atUs, event, label);
     else this.#countedAtUs = atUs;
   }
 
@@ -117,19 +139,21 @@ class ConsoleLog {
     }
   }
 
-  #print(atUs: Micros, event: TraceEvent): void {
+  #print(atUs: Micros, event: TraceEvent, label = this.#label): void {
     if (!this.#isShown(event.layer)) return;
     const line = describe(event, this.#level);
     const paint = line.tone === 'plain' ? this.#palette.layers[event.layer] : this.#palette[line.tone];
-    this.#write(atUs, event.layer, line.text + this.#flowText(event), paint);
+    this.#write(atUs, event.layer, line.text + this.#flowText(event), paint, label);
     if (this.#level === NORMAL) return;
     const indent = ' '.repeat(this.#timeText(atUs).length + 2 * PREFIXES[event.layer].depth + 4);
     for (const detail of line.details) this.#options.write(`${indent}${paint(detail)}\n`);
   }
 
-  #write(atUs: Micros, layer: Layer, text: string, paint: (text: string) => string): void {
+  #write(atUs: Micros, layer: Layer, text: string, paint: (text: string) => string, label?: Label): void {
     const { name, depth } = PREFIXES[layer];
-    this.#options.write(`${this.#timeText(atUs)}${'  '.repeat(depth)}${paint(`${name} ${text}`)}\n`);
+    const end = label === undefined || label.used ? '' : this.#palette.dim(label.text);
+    if (label !== undefined) label.used = true;
+    this.#options.write(`${this.#timeText(atUs)}${'  '.repeat(depth)}${paint(`${name} ${text}`)}${end}\n`);
   }
 
   /** `+0.003211 ` */
@@ -145,6 +169,10 @@ class ConsoleLog {
     if (flow === undefined || flow === this.#lastFlow) return '';
     const turned = this.#lastFlow !== undefined;
     this.#lastFlow = flow;
+    if (this.#options.namesFlows && !this.#namedFlows.has(flow)) {
+      if (this.#namedFlows.size < MOST_FLOWS) this.#namedFlows.add(flow);
+      return ` flow=${token(flow)}`;
+    }
     return turned && !(event.layer === 'tcp' && event.kind === 'segment') ? ` flow=${token(flow)}` : '';
   }
 

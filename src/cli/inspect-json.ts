@@ -13,8 +13,9 @@ export function schemaJson(capture: string): string {
   return line({ schema: INSPECT_SCHEMA, kind: 'wirebench-inspect', capture });
 }
 
-export function packetJson(packet: InspectedPacket): string {
-  const { number, timeNs, flow, verdicts, events } = packet;
+/** `withBytes`: the packet as it was captured, in hex. */
+export function packetJson(packet: InspectedPacket, withBytes = false): string {
+  const { number, timeNs, flow, about, verdicts, events } = packet;
   return line({
     kind: 'packet',
     number,
@@ -23,9 +24,11 @@ export function packetJson(packet: InspectedPacket): string {
     length: packet.originalLength,
     captured: packet.bytes.length,
     ...(flow !== undefined && { flow }),
+    ...(about !== undefined && { about }),
     layers: packet.layers.map(({ name, fields }) => ({ name, fields: fieldsObject(fields) })),
     ...(verdicts.length > 0 && { verdicts }),
     events,
+    ...(withBytes && { bytes: hexOf(packet.bytes) }),
   });
 }
 
@@ -51,8 +54,12 @@ function fieldsObject(fields: readonly InspectedField[]): Record<string, unknown
 }
 
 function jsonValue(value: InspectedField['value']): string | number | boolean {
-  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.length).toString('hex');
+  if (value instanceof Uint8Array) return hexOf(value);
   return typeof value === 'bigint' ? String(value) : value;
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 }
 
 /** Seconds since 1970 with nanoseconds: more digits than a number holds. */

@@ -2,7 +2,7 @@
 
 import type { DisplayOptions, Given } from './given.js';
 import type { CommandSpec, OptionSpec } from './option-spec.js';
-import { fileName, integerIn, UsageError } from './values.js';
+import { fileName, integerIn, quoted, UsageError } from './values.js';
 
 export interface InspectOptions extends DisplayOptions {
   /** A file, or `-` for standard input; empty with `fields`. */
@@ -36,36 +36,50 @@ export function inspectSpec(displayOptions: readonly OptionSpec[]): CommandSpec 
       {
         name: 'keylog',
         value: 'FILE',
-        description: 'TLS secrets in NSS key log format; once more for a further file',
+        description: 'TLS secrets: an NSS key log, or a pcapng with secrets in it; once more for a further file',
         defaultText: 'what is in the capture, and NAME.keys or NAME.keylog beside it',
       },
       { name: 'json', description: 'one JSON object for each packet: fields, events, verdicts' },
       { name: 'fields', description: 'list the fields that filters may name, and end' },
-      { name: 'summary', description: 'only what the whole capture comes to' },
-      { name: 'hex', letter: 'x', description: 'the bytes of each packet, too' },
+      { name: 'summary', description: 'only what the packets that pass the filters come to' },
+      { name: 'hex', letter: 'x', description: 'the bytes of each packet, too; with --json as a field' },
       {
         name: 'checksums',
         description: 'pass over segments whose TCP checksum is wrong; --no-checksums: read them, too',
         defaultText: 'on',
       },
-      { name: 'count', value: 'N', description: 'end after so many packets that pass the filters', defaultText: 'all' },
+      {
+        name: 'count',
+        letter: 'c',
+        value: 'N',
+        description: 'end after so many packets that pass the filters',
+        defaultText: 'all',
+      },
       ...displayOptions.filter(({ name }) => name !== 'pause' && name !== 'log'),
     ],
     examples: [
       'wirebench inspect capture.pcapng',
       "wirebench inspect capture.pcapng -Y 'http2.headers.status >= 400'",
       'wirebench inspect capture.pcap.gz --keylog sslkeys.log host 192.0.2.1 and port 443',
-      'tcpdump -i lo -w - port 8443 | wirebench inspect - --keylog sslkeys.log',
+      'tcpdump -U -i lo -w - port 8443 | wirebench inspect - --keylog sslkeys.log',
       "wirebench inspect capture.pcapng --json -Y tls.handshake | jq '.verdicts'",
       'wirebench inspect capture.pcapng --summary',
     ],
   };
 }
 
+/** No word of a packet filter looks like it. */
+const CAPTURE_NAME = /\.(?:pcap|pcapng|cap)(?:\.gz)?$/;
+
 export function inspectOptions(given: Given, display: DisplayOptions): InspectOptions {
   const [capture, ...words] = given.positional;
   if (capture === undefined && !given.on('fields')) {
     throw new UsageError('inspect: no capture was given', 'Usage: wirebench inspect CAPTURE, or - for standard input');
+  }
+  const second = words.find((word) => CAPTURE_NAME.test(word));
+  if (second !== undefined) {
+    const advice = `Run it once for each, or join them with mergecap. Words behind ${quoted(capture ?? '')} are a packet filter.`;
+    throw new UsageError(`inspect: one capture is read at a time, and ${quoted(second)} is another`, advice);
   }
   if (given.on('json') && given.on('summary')) {
     throw new UsageError('--json and --summary exclude each other', 'The last line of --json is the summary.');

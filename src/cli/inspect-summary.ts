@@ -23,10 +23,10 @@ export class Tally {
   #requests = 0;
   readonly #statuses = new Map<number, number>();
   readonly #verdicts = new Map<string, number>();
-  /** Names of connections: all, those in TLS. */
+  /** Names of connections. */
   readonly #flows = new Set<string>();
+  /** Known by packets that need not pass: those in TLS, that began before the capture, that could not be opened. */
   readonly #secure = new Set<string>();
-  /** Known by packets that need not pass: those that began before the capture, and those that could not be opened. */
   readonly #midstream = new Set<string>();
   readonly #locked = new Set<string>();
   /** Segments that were taken for thrown away. */
@@ -45,6 +45,7 @@ export class Tally {
         if (code === 'begins-in-the-middle') put(this.#midstream, flow);
         else if (code === 'no-keys') put(this.#locked, flow);
       }
+      if (packet.events.some(({ layer, kind }) => layer === 'tls' && kind === 'record')) put(this.#secure, flow);
     }
     if (!passes) return;
     this.#packets++;
@@ -53,9 +54,8 @@ export class Tally {
     this.#lastUs = Math.max(this.#lastUs, atUs);
     if (flow !== undefined) put(this.#flows, flow);
     for (const event of packet.events) {
-      if (event.layer === 'tls') {
-        if (event.kind === 'established') add(this.#tls, `${event.version} ${event.cipherSuite}`);
-        else if (event.kind === 'record') put(this.#secure, event.flow);
+      if (event.layer === 'tls' && event.kind === 'established') {
+        add(this.#tls, `${event.version} ${event.cipherSuite}`);
       } else if (event.layer === 'http') {
         if (event.kind === 'request') this.#requests++;
         else if (event.kind === 'response') add(this.#statuses, event.status);
@@ -85,7 +85,7 @@ export class Tally {
       connections: this.#flows.size,
       midstream: this.#shared(this.#midstream),
       tls: Object.fromEntries([...this.#tls].sort()),
-      tlsConnections: this.#secure.size,
+      tlsConnections: this.#shared(this.#secure),
       tlsWithoutKeys: this.#shared(this.#locked),
       segmentsUnread: this.#unread,
       requests: this.#requests,
@@ -106,8 +106,10 @@ export class Tally {
       lines.push(`${counted(count, 'handshake')} of ${printable(what)}`);
     const statuses = this.#sortedStatuses().map(([status, count]) => `${status} (${count})`);
     if (this.#requests > 0) {
-      const answers = statuses.length === 0 ? 'no response' : `answered with ${statuses.join(', ')}`;
-      lines.push(`${counted(this.#requests, 'request')}, ${answers}`);
+      // Behind a filter there may be responses that did not pass.
+      const none = this.#options.filtered ? '' : ', no response';
+      const answers = statuses.length === 0 ? none : `, answered with ${statuses.join(', ')}`;
+      lines.push(`${counted(this.#requests, 'request')}${answers}`);
     } else if (statuses.length > 0) lines.push(`no request, but responses: ${statuses.join(', ')}`);
     const verdicts = [...this.#verdicts].sort(([a], [b]) => (a < b ? -1 : 1));
     if (verdicts.length > 0) {
@@ -119,7 +121,7 @@ export class Tally {
     }
     const locked = this.#shared(this.#locked);
     if (locked > 0) {
-      const of = `${locked} of ${counted(this.#secure.size, 'TLS connection')}`;
+      const of = `${locked} of ${counted(this.#shared(this.#secure), 'TLS connection')}`;
       const why = keys.count === 0 ? '' : `, though ${counted(keys.count, 'secret')} were given`;
       lines.push(`no keys for ${of}${why}: have the client write SSLKEYLOGFILE and give it by --keylog`);
     }

@@ -2,24 +2,24 @@
 // shown; everything is read, since what a packet means follows from those before it.
 
 import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { createConversation } from '../bench/inspect/conversation.js';
 import { INSPECTED_FIELDS } from '../bench/inspect/fields.js';
 import { type DisplayFilter, FilterError, parseDisplayFilter, parsePacketFilter } from '../bench/inspect/filter.js';
 import type { KeyLog } from '../bench/inspect/keys.js';
-import { type Ending, Inspector, inspectCapture } from '../bench/inspect/packets.js';
-import type { InspectedPacket, Verdict } from '../bench/inspect/types.js';
+import { Inspector, inspectCapture } from '../bench/inspect/packets.js';
+import type { InspectedPacket } from '../bench/inspect/types.js';
 import { nearestName } from '../bench/nearest.js';
-import { CaptureError } from '../io/capture.js';
+import { CaptureError, STANDARD_INPUT } from '../io/capture.js';
 import { EXIT } from '../io/errors.js';
 import { captureKeys } from './capture-keys.js';
-import { createPalette, resolveColor } from './colors.js';
-import { createConsoleRenderer, PREFIXES, type Renderer } from './console.js';
-import { hexDump } from './hex-dump.js';
 import { packetJson, schemaJson, summaryJson } from './inspect-json.js';
+import { InspectLog } from './inspect-log.js';
 import type { InspectOptions } from './inspect-options.js';
 import { Tally } from './inspect-summary.js';
+import { Interruption } from './interruption.js';
 import { createOutput, type Output } from './output.js';
-import { counted, secondsText } from './text.js';
+import { counted } from './text.js';
 import { UsageError } from './values.js';
 
 export async function inspect(options: InspectOptions): Promise<number> {
@@ -42,28 +42,49 @@ export async function inspect(options: InspectOptions): Promise<number> {
     ignoreChecksums: options.ignoreChecksums,
   };
   const inspector = new Inspector(inspectOptions);
+  const interruption = new Interruption(options.capture === STANDARD_INPUT ? GRACE_MS : 0);
+  const packets = inspectCapture(options.capture, inspectOptions, inspector);
   let shown = 0;
+  let read = 0;
   let failure: CaptureError | undefined;
   try {
-    for await (const packet of inspectCapture(options.capture, inspectOptions, inspector)) {
-      const passes = filters.every((filter) => filter.matches(packet));
-      tally.add(packet, passes);
+    while (shown !== options.count) {
+      const next = await interruption.orStop(packets.next());
+      if (next === undefined || next.done) break;
+      // A file is read without a turn of the event loop, in which alone Ctrl-C is heard.
+      if (++read % TURN_PACKETS === 0) await setImmediate();
+      const passes = filters.every((filter) => filter.matches(next.value));
+      tally.add(next.value, passes);
       if (!passes) continue;
-      view.packet(packet);
-      if (++shown === options.count) break;
-      if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
+      view.packet(next.value);
+      shown++;
+      if (process.stdout.writableNeedDrain) await interruption.orStop(once(process.stdout, 'drain'));
     }
+    if (interruption.stopped) inspector.end();
+    else await packets.return();
   } catch (error) {
     if (!(error instanceof CaptureError)) throw error;
     failure = error;
   }
+  interruption.end();
   for (const ending of inspector.endings) tally.ending(ending);
   if (failure === undefined || inspector.summary.packets > 0) view.end(inspector, keys);
   output.flush();
   if (shown === 0 && filters.length > 0 && inspector.summary.packets > 0) noneShown(options, inspector.summary.packets);
-  if (failure === undefined) return EXIT.ok;
-  process.stderr.write(`wirebench: ${failure.message}\n`);
-  return EXIT.unreadable;
+  if (failure !== undefined) process.stderr.write(`wirebench: ${failure.message}\n`);
+  if (interruption.stopped) await leave();
+  if (interruption.hit) return EXIT.interrupted;
+  return failure === undefined ? EXIT.ok : EXIT.unreadable;
+}
+
+/** For what a recorder in the same pipe writes when Ctrl-C ends it. */
+const GRACE_MS = 500;
+const TURN_PACKETS = 256;
+
+/** A read that waits for input would keep the process alive: it ends when all was written. */
+async function leave(): Promise<void> {
+  await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+  process.exit(EXIT.interrupted);
 }
 
 /** Any name behind `http2.headers.` is a field, so that a slip there shows only now. */
@@ -97,11 +118,11 @@ function createView(options: InspectOptions, output: Output, tally: Tally): View
   if (options.output === 'json') {
     output.write(schemaJson(options.capture));
     return {
-      packet: (packet) => output.write(packetJson(packet)),
+      packet: (packet) => output.write(packetJson(packet, options.hex)),
       end: (inspector, keys) => output.write(summaryJson(inspector.summary, tally, keys)),
     };
   }
-  const log = options.output === 'log' ? new LogView(options, output) : undefined;
+  const log = options.output === 'log' ? new InspectLog(options, (text) => output.write(text)) : undefined;
   return {
     packet: (packet) => log?.packet(packet),
     end(inspector, keys) {
@@ -110,63 +131,3 @@ function createView(options: InspectOptions, output: Output, tally: Tally): View
     },
   };
 }
-
-const MARKS: Readonly<Record<Verdict['severity'], string>> = { note: 'NOTE', warning: 'WARN', error: 'ERROR' };
-
-/** The live log, with what is to be said of a packet behind its lines. */
-class LogView {
-  readonly #options: InspectOptions;
-  readonly #output: Output;
-  readonly #renderer: Renderer;
-  readonly #palette: ReturnType<typeof createPalette>;
-
-  constructor(options: InspectOptions, output: Output) {
-    this.#options = options;
-    this.#output = output;
-    const color = resolveColor(options.color, process.env, process.stdout.isTTY === true);
-    this.#palette = createPalette(color);
-    const { layers, verbose, debug } = options;
-    this.#renderer = createConsoleRenderer({ color, layers, verbose, debug, write: (text) => output.write(text) });
-  }
-
-  packet(packet: InspectedPacket): void {
-    const { verbose, debug, hex } = this.#options;
-    if (verbose || debug || hex) {
-      this.#renderer.end();
-      const cut = packet.bytes.length < packet.originalLength ? ` of ${packet.originalLength}` : '';
-      const time = packet.timeNs === undefined ? '' : ` +${secondsText(packet.atUs)} s`;
-      this.#output.write(`packet ${packet.number}${time}, ${packet.bytes.length}${cut} bytes\n`);
-    }
-    for (const event of packet.events) this.#renderer(packet.atUs, event);
-    if (packet.events.length === 0 && packet.layers.length === 0) {
-      this.#renderer.end();
-      this.#output.write(`packet ${packet.number}: ${counted(packet.bytes.length, 'byte')} without IP\n`);
-    }
-    for (const verdict of packet.verdicts) this.#verdict(verdict, `packet ${packet.number}`);
-    if (hex) {
-      this.#renderer.end();
-      for (const line of hexDump(packet.bytes)) this.#output.write(`    ${line}\n`);
-    }
-  }
-
-  end(endings: readonly Ending[]): void {
-    this.#renderer.end();
-    for (const { flow, verdicts } of endings) {
-      for (const verdict of verdicts) this.#verdict(verdict, `at the end of ${flow}`);
-    }
-  }
-
-  #verdict({ severity, layer, text, rule }: Verdict, where: string): void {
-    if (this.#options.layers?.has(layer) === false) return;
-    // What usually happens is for those who look closely.
-    if (severity === 'note' && !NOTED.has(layer) && !this.#options.verbose && !this.#options.debug) return;
-    this.#renderer.end();
-    const { name, depth } = PREFIXES[layer];
-    const paint = severity === 'note' ? this.#palette.layers[layer] : this.#palette[severity];
-    const cited = rule === undefined ? '' : ` (${rule})`;
-    const line = paint(`${name} [${MARKS[severity]}] ${where}: ${text}${cited}`);
-    this.#output.write(`${'  '.repeat(depth)}${line}\n`);
-  }
-}
-
-const NOTED = new Set(['tcp', 'tls', 'http1', 'http2']);

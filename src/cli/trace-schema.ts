@@ -36,6 +36,8 @@ export const TRACE_FIELDS = {
     moreFragments: 'of a fragment, whether it is not the last; optional',
     ecn: '1 ECT(1), 2 ECT(0), 3 CE; optional, absent when not ECN-capable',
     flowLabel: 'IPv6 only; optional',
+    srcPort: 'of UDP, in `inspect`; optional',
+    dstPort: 'of UDP, in `inspect`; optional',
   },
   'ip.reassembled': {
     src: 'address',

@@ -43,6 +43,9 @@ export type IpEvent =
       readonly ecn?: number;
       /** IPv6 only. */
       readonly flowLabel?: number;
+      /** Of UDP, where a capture is looked at: it has no layer of its own here. */
+      readonly srcPort?: number;
+      readonly dstPort?: number;
     }
   | {
       readonly layer: 'ip';

@@ -5,16 +5,13 @@ import { fstatSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { CaptureError, captureLimits } from './capture-types.js';
+import { CaptureError, captureLimits, STANDARD_INPUT } from './capture-types.js';
 
 export interface ByteSource {
   /** The next bytes, at most `length` of them, to `into` at `at`; how many there were, 0 at the end. `offset`: for the error. */
   read(into: Uint8Array, at: number, length: number, offset: number): Promise<number>;
   close(): Promise<void>;
 }
-
-/** What names standard input. */
-export const STANDARD_INPUT = '-';
 
 export async function openSource(file: string): Promise<ByteSource> {
   try {
@@ -34,7 +31,7 @@ function standardInput(): ByteSource {
   if (fstatSync(STANDARD_INPUT_FD).isFile()) return new FileSource(STANDARD_INPUT, STANDARD_INPUT_FD, async () => {});
   if (process.stdin.isTTY) {
     const advice = 'Pipe a capture into it: `tcpdump -w - | wirebench inspect -`';
-    throw new CaptureError('unreadable', STANDARD_INPUT, 0, 'the standard input is a terminal', advice);
+    throw new CaptureError('unreadable', STANDARD_INPUT, 0, 'it is a terminal', advice);
   }
   const close = async (): Promise<void> => void process.stdin.destroy();
   return new StreamSource(process.stdin, (offset, error) => unreadable(STANDARD_INPUT, offset, error), close);

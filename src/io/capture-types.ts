@@ -111,6 +111,9 @@ export type CaptureErrorKind =
   | 'not-a-recording'
   | 'newer-format';
 
+/** What names standard input where a file is wanted. */
+export const STANDARD_INPUT = '-';
+
 /** The only error that reading captures and recordings raises. The message says all of it. */
 export class CaptureError extends Error {
   override readonly name = 'CaptureError';
@@ -125,7 +128,9 @@ export class CaptureError extends Error {
 
   constructor(kind: CaptureErrorKind, file: string, offset: number, what: string, advice: string) {
     // A file that could not be opened has no place in it to look at.
-    super(`${file}: ${kind === 'unreadable' ? '' : `offset ${offset}: `}${what}. ${advice}`);
+    super(
+      `${file === STANDARD_INPUT ? 'standard input' : file}: ${kind === 'unreadable' ? '' : `offset ${offset}: `}${what}. ${advice}`,
+    );
     this.kind = kind;
     this.file = file;
     this.offset = offset;

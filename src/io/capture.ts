@@ -1,7 +1,14 @@
 // Opens captures of any kind: tells classic and pcapng apart by their first bytes, unpacks gzip, and says what other files are.
 // Nothing is lost silently: what is whole comes first, then a CaptureError says where and why reading ended.
 
-import { CaptureError, type CaptureItem, captureLimits, type Interface, type Packet } from './capture-types.js';
+import {
+  CaptureError,
+  type CaptureItem,
+  captureLimits,
+  type Interface,
+  type Packet,
+  STANDARD_INPUT,
+} from './capture-types.js';
 import { FileWindow } from './file-window.js';
 import { isPcapMagic, readPcap } from './pcap.js';
 import { BLOCK, readPcapng } from './pcapng.js';
@@ -61,8 +68,13 @@ export function tooLarge(file: string, offset: number, maxBytes: number): Captur
 }
 
 function tooShort(window: FileWindow): CaptureError {
-  const what = window.available === 0 ? 'the file is empty' : `the file has only ${window.available} bytes`;
-  return new CaptureError('not-a-capture', window.file, 0, what, 'Record again');
+  const isPiped = window.file === STANDARD_INPUT;
+  const it = isPiped ? 'it' : 'the file';
+  const what = window.available === 0 ? `${it} is empty` : `${it} has only ${window.available} bytes`;
+  const advice = isPiped
+    ? 'See whether the command before it in the pipe says why it wrote no capture'
+    : 'Record again';
+  return new CaptureError('not-a-capture', window.file, 0, what, advice);
 }
 
 function otherFile(file: string, magic: number): CaptureError {

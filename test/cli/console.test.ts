@@ -82,7 +82,7 @@ test('a line in colour, exactly', () => {
 test('--layers shows these layers only', () => {
   const events = SAMPLES.map(({ event }) => event);
   const only = (layer: Layer): string[] => render(events, { layers: new Set([layer]) });
-  assert.ok(only('ip').every((line) => line.startsWith('[IP]')) && only('ip').length === 5);
+  assert.ok(only('ip').every((line) => line.startsWith('[IP]')) && only('ip').length === 6);
   assert.ok(only('icmp').every((line) => line.startsWith('  [ICMP]')) && only('icmp').length === 5);
   assert.ok(only('tcp').every((line) => line.startsWith('  [TCP]')) && only('tcp').length === 9);
   assert.ok(only('tls').every((line) => line.startsWith('    [TLS]')) && only('tls').length === 13);

@@ -1,5 +1,7 @@
 // `wirebench inspect` as a command: its options, what it prints in each form, what it says of slips, its exit codes.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -7,7 +9,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseArguments, UsageError } from '../../src/cli/arguments.js';
 import { hexDump } from '../../src/cli/hex-dump.js';
-import { projectRoot, wirebench, withFolder } from '../support/live.js';
+import { mainScript, projectRoot, wirebench, withFolder } from '../support/live.js';
 
 const test = suite('inspect, the command');
 const foreign = (name: string): string => join(projectRoot, 'fixtures/foreign', name);
@@ -171,6 +173,62 @@ test('--count ends after so many packets that pass, and -x shows every byte of t
   assert.is(digits.join('').length, 2 * (74 + 74));
 });
 
+test('the first line of a packet has its number, and the first of a connection the name of that', async () => {
+  const { stdout } = await wirebench(['inspect', NGINX]);
+  const numbers = [...stdout.matchAll(/ #([0-9]+)$/gm)].map(([, number]) => Number(number));
+  assert.equal(
+    numbers,
+    Array.from({ length: 24 }, (_, index) => index + 1),
+  );
+  assert.match(stdout, ' flow=127.0.0.1:48744>127.0.0.1:443#0\n');
+  const http = await wirebench(['inspect', NGINX, '--layers', 'http2', '-Y', 'http2.streamid == 3']);
+  assert.match(
+    http.stdout,
+    /^ {6}\[H2\] HEADERS stream=3 END_STREAM GET \/status\/404 flow=127\.0\.0\.1:48744>127\.0\.0\.1:443#0 #18\n/,
+  );
+  const colored = await wirebench(['inspect', NGINX, '--color', 'always', '--count', '1']);
+  assert.match(colored.stdout, '\x1b[2m #1\x1b[22m\x1b[0m\n');
+  // Where packets have headers, these have the number.
+  const verbose = await wirebench(['inspect', NGINX, '-v']);
+  assert.not.match(verbose.stdout, / #[0-9]+$/m);
+});
+
+test('-v: a packet of which nothing is shown has no header', async () => {
+  const { stdout } = await wirebench(['inspect', NGINX, '-v', '--layers', 'http2']);
+  const lines = stdout.split('\n');
+  const headers = lines.flatMap((line, at) => (line.startsWith('packet ') ? [at] : []));
+  assert.ok(headers.length > 5 && headers.length < 20, String(headers.length));
+  for (const at of headers) assert.match(lines[at + 1]!, '[H2]');
+});
+
+test('packets without IP are told in a line', async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, 'arp.pcap');
+    const frame = 'ffffffffffff020000000001080600010800060400010200000000010a0000010000000000000a000002';
+    const header = Buffer.alloc(24);
+    header.writeUInt32LE(0xa1b2c3d4, 0);
+    header.writeUInt16LE(2, 4);
+    header.writeUInt16LE(4, 6);
+    header.writeUInt32LE(65_535, 16);
+    header.writeUInt32LE(1, 20);
+    const record = Buffer.alloc(16);
+    record.writeUInt32LE(42, 8);
+    record.writeUInt32LE(42, 12);
+    writeFileSync(file, Buffer.concat([header, record, Buffer.from(frame, 'hex')]));
+    const { stdout } = await wirebench(['inspect', file]);
+    assert.match(stdout, /^ARP who-has 10\.0\.0\.2 tell 10\.0\.0\.1 #1\n1 packet, /);
+    const verbose = await wirebench(['inspect', file, '-v']);
+    assert.match(
+      verbose.stdout,
+      /^packet 1 \+0\.000000 s, 42 bytes: ARP who-has 10\.0\.0\.2 tell 10\.0\.0\.1\n1 packet, /,
+    );
+    const other = await wirebench(['inspect', file, '--layers', 'tcp']);
+    assert.match(other.stdout, /^1 packet, /);
+    const json = await wirebench(['inspect', file, '--json']);
+    assert.is(JSON.parse(json.stdout.split('\n')[1]!).about, 'ARP who-has 10.0.0.2 tell 10.0.0.1');
+  });
+});
+
 test('hex dumps have all bytes, and printable ASCII alone as text', () => {
   const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
   const lines = [...hexDump(bytes)];
@@ -181,6 +239,66 @@ test('hex dumps have all bytes, and printable ASCII alone as text', () => {
   assert.equal([...hexDump(new Uint8Array())], []);
 });
 
+test('--keylog takes the secrets out of a pcapng', async () => {
+  await withFolder(async (folder) => {
+    const bytes = readFileSync(NGINX);
+    const bare = join(folder, 'bare.pcapng');
+    const packed = join(folder, 'packed.pcapng.gz');
+    writeFileSync(bare, withoutSecrets(bytes));
+    writeFileSync(packed, gzipSync(bytes));
+    const locked = await wirebench(['inspect', bare, '--layers', 'tls']);
+    assert.match(locked.stdout, 'there are no keys, neither in the capture nor besides');
+    const whole = await wirebench(['inspect', NGINX, '--summary']);
+    for (const keylog of [NGINX, packed]) {
+      const opened = await wirebench(['inspect', bare, '--summary', '--keylog', keylog]);
+      assert.is(opened.stdout, whole.stdout);
+      assert.is(opened.stderr, '');
+    }
+    const other = await wirebench(['inspect', bare, '--layers', 'tls', '--keylog', foreign('veth-classic-pcap.keys')]);
+    assert.match(other.stdout, 'the key log has no secret for client random ');
+    const none = await wirebench(['inspect', bare, '--summary', '--keylog', bare]);
+    assert.match(none.stderr, 'bare.pcapng: no TLS secrets in it');
+  });
+});
+
+/** Little-endian blocks, without those of the secrets. */
+function withoutSecrets(bytes: Buffer): Buffer {
+  const kept: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += bytes.readUInt32LE(at + 4)) {
+    if (bytes.readUInt32LE(at) !== 10) kept.push(bytes.subarray(at, at + bytes.readUInt32LE(at + 4)));
+  }
+  return Buffer.concat(kept);
+}
+
+test('--json with -x has the bytes', async () => {
+  const { stdout } = await wirebench(['inspect', NGINX, '--json', '-x', '-c', '2']);
+  const packets = stdout
+    .trimEnd()
+    .split('\n')
+    .slice(1, -1)
+    .map((line) => JSON.parse(line));
+  assert.is(packets.length, 2);
+  for (const { bytes, captured } of packets) {
+    assert.is(bytes.length, 2 * captured);
+    assert.match(bytes, /^[0-9a-f]{24}0800450/);
+  }
+  const plain = await wirebench(['inspect', NGINX, '--json', '-c', '1']);
+  assert.not.ok('bytes' in JSON.parse(plain.stdout.split('\n')[1]!));
+});
+
+test('standard input is named, and a second capture is none of a filter', async () => {
+  const empty = await wirebench(['inspect', '-'], { input: '' });
+  assert.is(empty.code, 3);
+  assert.is(
+    empty.stderr,
+    'wirebench: standard input: offset 0: it is empty. See whether the command before it in the pipe says why it wrote no capture\n',
+  );
+  for (const name of ['b.pcapng', 'b.pcap', 'b.pcap.gz']) {
+    assert.match(refused('a.pcapng', name), `one capture is read at a time, and "${name}" is another`);
+  }
+  assert.is(parsed('a.pcapng', 'host', '10.0.0.1').packetFilter, 'host 10.0.0.1');
+});
+
 test('from a pipe, compressed or not, as from the file', async () => {
   const file = await wirebench(['inspect', NGINX]);
   const bytes = readFileSync(NGINX);
@@ -189,6 +307,45 @@ test('from a pipe, compressed or not, as from the file', async () => {
     assert.is(piped.code, 0, piped.stderr);
     assert.is(piped.stdout, file.stdout);
   }
+});
+
+test('Ctrl-C ends reading: the summary of what was read, and 130', async () => {
+  const child = spawn(process.execPath, [mainScript, 'inspect', '-'], { stdio: 'pipe' });
+  let stdout = '';
+  const shown = new Promise<void>((resolve) =>
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+      if (stdout.includes(' #24')) resolve();
+    }),
+  );
+  // The pipe stays open, as that of tcpdump.
+  child.stdin.write(readFileSync(NGINX));
+  await shown;
+  child.kill('SIGINT');
+  const [code] = await once(child, 'close');
+  assert.is(code, 130);
+  assert.match(stdout, /\n24 packets, 6,432 bytes, .*\n1 handshake of .*\n3 requests, answered with .*\n$/);
+});
+
+test('Ctrl-C while a file is read and nobody takes what is printed', async () => {
+  const file = join(projectRoot, 'fixtures/captures/h2-download-1m.pcapng');
+  const child = spawn(process.execPath, [mainScript, 'inspect', '--json', file], { stdio: 'pipe' });
+  let stdout = '';
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+  });
+  await once(child.stdout, 'data');
+  child.stdout.pause();
+  child.kill('SIGINT');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  child.stdout.resume();
+  const [code] = await once(child, 'close');
+  assert.is(code, 130);
+  const lines = stdout.trimEnd().split('\n');
+  const summary = JSON.parse(lines.at(-1)!);
+  assert.is(summary.kind, 'summary');
+  assert.is(summary.packets, lines.length - 2);
+  assert.ok(summary.packets < 963, 'not all of it');
 });
 
 test('keys beside the capture are found; without them it says what is missing', async () => {

@@ -219,6 +219,7 @@ test('the main points of each layer', () => {
     [
       'ip.packet in',
       'ip.packet in',
+      'ip.packet in',
       'icmp.message in',
       'icmp.message in',
       'tcp.state',

@@ -47,6 +47,24 @@ const SAMPLES_BELOW_HTTP: readonly Sample[] = [
   {
     event: {
       layer: 'ip',
+      kind: 'packet',
+      dir: 'in',
+      src: 'fe80::1',
+      dst: 'ff02::fb',
+      protocol: 17,
+      ttl: 255,
+      length: 80,
+      id: 0,
+      dontFragment: false,
+      srcPort: 5353,
+      dstPort: 5353,
+    },
+    normal: '[IP] RCV [fe80::1]:5353 -> [ff02::fb]:5353 UDP ttl=255 len=80',
+    debug: ['[IP] RCV [fe80::1]:5353 -> [ff02::fb]:5353 UDP ttl=255 len=80 id=0x0000'],
+  },
+  {
+    event: {
+      layer: 'ip',
       kind: 'reassembled',
       src: 'fd00::1',
       dst: 'fd00::2',

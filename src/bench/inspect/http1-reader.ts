@@ -23,11 +23,10 @@ import {
   type StartLine,
   type StatusLine,
 } from './http1-lines.js';
+import { isInterim, tellBody, tellRequest, tellResponse } from './http1-tell.js';
 import { streamLimits } from './stream-limits.js';
 import { type StreamReader, sender, type Teller } from './teller.js';
 
-/** Content is told in even steps, as the live log does, so that the events do not show how it was cut. */
-const PIECE_BYTES = 65_536;
 const LF = 0x0a;
 const CR = 0x0d;
 
@@ -88,6 +87,7 @@ export class Http1Reader implements StreamReader {
       return;
     }
     this.#teller.warning('http', 'message-lost', `part of the ${sender(dir)}'s messages is missing`);
+    if (half.stage === 'fields') this.#cutHead(half);
     this.#abandon(half);
     half.stage = 'search';
   }
@@ -102,7 +102,7 @@ export class Http1Reader implements StreamReader {
     else if (half.stage !== 'start' && half.stage !== 'search') {
       // RFC 9112 §8.
       this.#teller.warning('http1', 'incomplete-message', `the ${sender(dir)}'s message is cut off`);
-      this.#tellBody(half, false);
+      tellBody(this.#teller, half, false);
       this.#abandon(half);
       half.stage = 'search';
     } else if (half.input.length > 0 && half.stage === 'start') {
@@ -227,9 +227,10 @@ export class Http1Reader implements StreamReader {
     return true;
   }
 
-  #request(half: Half, { method, target, version }: StartLine): void {
+  #request(half: Half, line: StartLine): void {
+    const { method, target, version } = line;
     const headers = half.fields;
-    const { flow, packet } = this.#teller;
+    const { packet } = this.#teller;
     const [, major = '1', minor = '1'] = /^HTTP\/([0-9])\.([0-9])$/.exec(version) ?? [];
     const head = interpretRequest({ method, target, major: Number(major), minor: Number(minor) }, headers);
     // Of the refusals those of status 400 are broken rules; others are what a server may not want to do.
@@ -237,11 +238,7 @@ export class Http1Reader implements StreamReader {
     const host = fieldValue(headers, 'host') ?? '';
     const authority = 'section' in head ? (method === 'CONNECT' ? target : host) : head.authority;
     const path = 'section' in head ? target : head.path;
-    if (this.#teller.wantsEvents) {
-      const { scheme } = this.#exchanges;
-      this.#teller.event({ layer: 'http1', kind: 'request', flow, dir: 'in', method, target, version, headers });
-      this.#teller.event({ layer: 'http', kind: 'request', flow, dir: 'in', version, method, scheme, authority, path });
-    }
+    tellRequest(this.#teller, line, headers, { scheme: this.#exchanges.scheme, authority, path });
     if (half.lines !== undefined) {
       const uri = path.startsWith('/') ? `${this.#exchanges.scheme}://${authority}${path}` : target;
       half.lines.request(method, target, version, uri);
@@ -259,35 +256,46 @@ export class Http1Reader implements StreamReader {
       requestEnded: false,
       responseEnded: false,
     };
-    if (this.#queue.length >= streamLimits.pipelined) {
-      this.#teller.once(
-        'warning',
-        'http1',
-        'too-many-requests',
-        'more requests wait for a response than are remembered',
-      );
-      this.#exchanges.deliver(this.#queue.shift()!.exchange);
-    }
-    this.#queue.push(waiting);
+    this.#remember(waiting);
     half.waiting = waiting;
     half.message = exchange?.request;
     this.#delimit(half, headers, false);
   }
 
-  #response(half: Half, { status, reason }: StatusLine): void {
-    const headers = half.fields;
-    const { flow } = this.#teller;
-    const waiting = this.#queue[0];
-    // RFC 9110 §15.2.2: 101 is the last response there is, though of the interim kind.
-    const isInterim = status >= 100 && status < 200 && status !== 101;
-    if (this.#teller.wantsEvents) {
-      this.#teller.event({ layer: 'http1', kind: 'response', flow, dir: 'out', status, reason, headers });
-      if (waiting !== undefined && !isInterim) {
-        const { method, path } = waiting;
-        this.#teller.event({ layer: 'http', kind: 'response', flow, dir: 'out', status, method, path });
-      }
+  /** A header section of which the end is missing: what is known of it is told, and no request is made of it. */
+  #cutHead(half: Half): void {
+    const { fields: headers } = half;
+    if (half.dir === 'out') {
+      const line = half.startLine as StatusLine;
+      const waiting = this.#queue[0];
+      tellResponse(this.#teller, waiting, line, headers);
+      this.#exchanges.response(waiting?.exchange, line.status, headers);
+      half.waiting = waiting;
+      return;
     }
-    half.lines?.response(half.startLine as StatusLine, waiting?.endPacket ?? 0);
+    const line = half.startLine as StartLine;
+    const { method, target: path } = line;
+    const authority = fieldValue(headers, 'host') ?? '';
+    tellRequest(this.#teller, line, headers, { scheme: this.#exchanges.scheme, authority, path });
+    this.#remember({ method, path, endPacket: 0, exchange: undefined, requestEnded: true, responseEnded: false });
+  }
+
+  /** Of the requests that wait for a response. */
+  #remember(waiting: Waiting): void {
+    if (this.#queue.length >= streamLimits.pipelined) {
+      const text = 'more requests wait for a response than are remembered';
+      this.#teller.once('warning', 'http1', 'too-many-requests', text);
+      this.#exchanges.deliver(this.#queue.shift()!.exchange);
+    }
+    this.#queue.push(waiting);
+  }
+
+  #response(half: Half, line: StatusLine): void {
+    const { status } = line;
+    const headers = half.fields;
+    const waiting = this.#queue[0];
+    tellResponse(this.#teller, waiting, line, headers);
+    half.lines?.response(line, waiting?.endPacket ?? 0);
     half.waiting = waiting;
     half.message = undefined;
     const isTunnel = waiting?.method === 'CONNECT' && status >= 200 && status < 300;
@@ -304,7 +312,7 @@ export class Http1Reader implements StreamReader {
       return;
     }
     // RFC 9110 §15.2: interim responses have no content, and the request is still to be answered.
-    if (isInterim) {
+    if (isInterim(status)) {
       this.#tellLines(half);
       half.stage = 'start';
       return;
@@ -364,28 +372,12 @@ export class Http1Reader implements StreamReader {
     if (bytes === undefined) half.message?.miss(length);
     else half.message?.content(bytes);
     if (bytes !== undefined) half.lines?.content(bytes);
-    this.#tellBody(half, false);
+    tellBody(this.#teller, half, false);
   }
 
   #contentDone(half: Half): void {
     if (half.stage === 'counted') this.#messageDone(half);
     else half.stage = 'chunk end';
-  }
-
-  #tellBody(half: Half, end: boolean): void {
-    while (half.received - half.told >= PIECE_BYTES) {
-      // Whether a full piece is the last is known at once only where a length says so.
-      const mayBeLast = half.received - half.told === PIECE_BYTES;
-      if (mayBeLast && (end || (half.stage === 'counted' && half.left === 0))) break;
-      this.#tellPiece(half, PIECE_BYTES, false);
-    }
-    if (end) this.#tellPiece(half, half.received - half.told, true);
-  }
-
-  #tellPiece(half: Half, length: number, end: boolean): void {
-    half.told += length;
-    if (!this.#teller.wantsEvents) return;
-    this.#teller.event({ layer: 'http1', kind: 'body', flow: this.#teller.flow, dir: half.dir, length, end });
   }
 
   #chunkSize(half: Half): boolean {
@@ -425,7 +417,7 @@ export class Http1Reader implements StreamReader {
 
   #messageDone(half: Half): void {
     const hadContent = half.stage !== 'fields' && (half.stage !== 'counted' || half.received > 0);
-    if (hadContent) this.#tellBody(half, true);
+    if (hadContent) tellBody(this.#teller, half, true);
     if (half.message !== undefined) half.message.complete = !half.damaged;
     if (half.damaged) {
       const missing = half.missed > 0 ? `${half.missed} bytes` : 'bytes';

@@ -8,6 +8,7 @@ import { type CaptureItem, openCapture, type Packet, SECRETS_TLS_KEY_LOG } from 
 import { endsOf, endText, FlowTable } from './flow-table.js';
 import { Fragments } from './fragments.js';
 import { quotedLayers, quoteOf } from './icmp-quote.js';
+import { describeNotIp } from './not-ip.js';
 import { analysisFields, ethernetLayer, frameLayer, icmpLayer, ipLayer, tcpLayer, udpLayer } from './packet-fields.js';
 import { type ChecksumState, PacketView, PROTOCOL, u16 } from './packet-view.js';
 import type { TcpFlow } from './tcp-flow.js';
@@ -185,6 +186,7 @@ export class Inspector implements PacketSink {
       originalLength,
       fileOffset: packet.fileOffset,
       flow,
+      ...(view.version === 0 && { about: describeNotIp(view, packet.linkType) }),
       layers: this.#layers,
       events: this.#events,
       verdicts: this.#verdicts,
@@ -340,6 +342,7 @@ export class Inspector implements PacketSink {
     const { source: src, destination: dst } = endsOf(view);
     const ecn = version === 4 ? bytes[at + 1]! & 3 : (bytes[at + 1]! >>> 4) & 3;
     const flowLabel = version === 6 ? ((bytes[at + 1]! & 0x0f) << 16) | u16(bytes, at + 2) : undefined;
+    const hasPorts = protocol === PROTOCOL.UDP && view.fragmentOffset === 0 && view.upperEnd - view.upperAt >= 4;
     this.event({
       layer: 'ip',
       kind: 'packet',
@@ -354,6 +357,7 @@ export class Inspector implements PacketSink {
       ...(view.isFragment && { fragmentOffset: view.fragmentOffset, moreFragments: view.moreFragments }),
       ...(ecn !== 0 && { ecn }),
       ...(flowLabel !== undefined && { flowLabel }),
+      ...(hasPorts && { srcPort: u16(view.upper, view.upperAt), dstPort: u16(view.upper, view.upperAt + 2) }),
     });
   }
 

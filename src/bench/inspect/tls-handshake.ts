@@ -110,7 +110,8 @@ export class HandshakeFacts {
   }
 
   /** Code and text of the verdict: why records are not opened. */
-  whyLocked(): readonly [code: string, text: string] {
+  /** `hasKeys`: there are secrets, of whatever connection. */
+  whyLocked(hasKeys: boolean): readonly [code: string, text: string] {
     if (this.clientRandomHex === undefined || this.suiteCode === undefined) {
       return ['no-handshake', 'the capture lacks the handshake: what is inside is not shown'];
     }
@@ -120,6 +121,8 @@ export class HandshakeFacts {
     if (this.suite === undefined) {
       return ['suite-not-supported', `records of ${this.suiteName} are not opened here`];
     }
+    if (!hasKeys)
+      return ['no-keys', 'there are no keys, neither in the capture nor besides: what is inside is not shown'];
     const random = this.clientRandomHex;
     return ['no-keys', `the key log has no secret for client random ${random}: what is inside is not shown`];
   }

@@ -24,6 +24,7 @@ export type ApplicationMaker = (alpn: string | undefined, partial: boolean) => S
 export class TlsReader implements StreamReader {
   readonly #teller: Teller;
   readonly #makeApplication: ApplicationMaker;
+  readonly #keys: KeyStore;
   readonly #facts = new HandshakeFacts();
   readonly #in: Half;
   readonly #out: Half;
@@ -34,6 +35,7 @@ export class TlsReader implements StreamReader {
 
   constructor(teller: Teller, keys: KeyStore, midstream: boolean, makeApplication: ApplicationMaker) {
     this.#teller = teller;
+    this.#keys = keys;
     this.#makeApplication = makeApplication;
     this.#in = createHalf('in', keys, this.#facts, midstream);
     this.#out = createHalf('out', keys, this.#facts, midstream);
@@ -221,7 +223,7 @@ export class TlsReader implements StreamReader {
 
   #tellWhyLocked(): void {
     const isEarly = this.#in.ladder.epoch === 'early' && this.#facts.version === undefined;
-    const [code, text] = isEarly ? this.#facts.whyEarlyLocked() : this.#facts.whyLocked();
+    const [code, text] = isEarly ? this.#facts.whyEarlyLocked() : this.#facts.whyLocked(this.#keys.count > 0);
     this.#teller.once('warning', 'tls', code, text);
   }
 

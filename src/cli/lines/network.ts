@@ -8,8 +8,8 @@ export function ipLine(event: IpEvent, level: Level): Line {
   switch (event.kind) {
     case 'packet':
       return plain(
-        `${direction(event.dir)} ${token(event.src)} -> ${token(event.dst)} ${protocolName(event.protocol)}` +
-          ` ttl=${event.ttl} len=${event.length}${event.dontFragment ? ' DF' : ''}${fragmentText(event)}` +
+        `${direction(event.dir)} ${endText(event.src, event.srcPort)} -> ${endText(event.dst, event.dstPort)}` +
+          ` ${protocolName(event.protocol)} ttl=${event.ttl} len=${event.length}${event.dontFragment ? ' DF' : ''}${fragmentText(event)}` +
           (event.ecn === undefined ? '' : ` ${ECN_NAMES[event.ecn]}`) +
           (level >= DEBUG && event.flowLabel !== undefined ? ` flow=${hexText(event.flowLabel, 5)}` : '') +
           (level >= DEBUG ? ` id=${hexText(event.id, 4)}` : ''),
@@ -30,6 +30,12 @@ export function ipLine(event: IpEvent, level: Level): Line {
     default:
       return event satisfies never;
   }
+}
+
+/** As TCP's lines have it: `[address]:port` for IPv6. */
+function endText(address: string, port: number | undefined): string {
+  if (port === undefined) return token(address);
+  return token(address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`);
 }
 
 export function icmpLine(event: IcmpEvent): Line {

@@ -82,6 +82,21 @@ test('what is captured of the data belongs to the stream, the rest is a gap', as
   }
 });
 
+test('of a header section that was cut the first line is shown', async () => {
+  const { packets } = await cut(PLAIN, 150);
+  const told: (string | number)[] = [];
+  for (const event of packets.flatMap(({ events }) => events)) {
+    if (event.layer !== 'http') continue;
+    if (event.kind === 'request') told.push(event.path);
+    else if (event.kind === 'response') told.push(event.status);
+  }
+  const whole = (await cut(PLAIN, 65_535)).packets.flatMap(({ events }) =>
+    events.flatMap((event) => (event.layer === 'http' && event.kind === 'request' ? [event.path] : [])),
+  );
+  assert.is(whole.length, 2);
+  assert.equal(told, [whole[0], 200, whole[1], 200]);
+});
+
 test('TLS goes on at the next record that is there', async () => {
   const { packets } = await cut(NGINX, 400);
   const requests = packets.flatMap(({ events }) =>
