@@ -98,9 +98,12 @@ const MISSING: ReadonlyMap<string, NotTaken> = new Map([
   ['no-keys', 'no keys'],
   ['no-handshake', 'no beginning'],
   ['begins-in-the-middle', 'no beginning'],
-  ['http1-gap', 'bytes are missing'],
-  ['gap', 'bytes are missing'],
+  ['lost', 'bytes are missing'],
+  ['incomplete-record', 'bytes are missing'],
+  ['incomplete-frame', 'bytes are missing'],
   ['hpack-lost', 'bytes are missing'],
+  ['incomplete-message', 'bytes are missing'],
+  ['message-lost', 'bytes are missing'],
   ['unknown-protocol', 'unknown protocol'],
 ]);
 

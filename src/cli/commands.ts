@@ -1,21 +1,31 @@
 // The commands and options as data: what there is, how it is spelled, what help says about it. arguments.ts reads the
 // command line by this table and help.ts prints it.
 
+import { CipherSuite } from '../core/tls/suites.js';
 import { diffSpec } from './diff-options.js';
 import { COMPLETION_SPEC, doctorSpec } from './doctor-options.js';
+import { FAULT_WORDS } from './fault.js';
 import { inspectSpec } from './inspect-options.js';
 import type { CommandSpec, OptionSpec } from './option-spec.js';
 import { reExecuteSpecs } from './re-execute-options.js';
 import { recordSpec } from './record-options.js';
 import { replaySpec } from './replay-options.js';
+import { TCP_WORDS } from './tcp-knobs.js';
+import { LAYERS } from './values.js';
 
 const LOG_VALUE = 'pretty|json|none';
-const LAYER_NAMES = 'ip, icmp, tcp, tls, http1, http2, http';
+const LAYER_NAMES = LAYERS.join(', ');
 
 function displayOptions(defaultLog: string): OptionSpec[] {
   return [
     { name: 'log', value: LOG_VALUE, description: 'what is written to the standard output', defaultText: defaultLog },
-    { name: 'layers', value: 'LIST', description: `the layers that are shown: ${LAYER_NAMES}`, defaultText: 'all' },
+    {
+      name: 'layers',
+      value: 'LIST',
+      words: LAYERS,
+      description: `the layers that are shown: ${LAYER_NAMES}`,
+      defaultText: 'all',
+    },
     { name: 'verbose', letter: 'v', description: 'field detail, inner state and times in the log' },
     { name: 'debug', description: 'everything in the log: records, every frame, nothing folded' },
     {
@@ -27,6 +37,7 @@ function displayOptions(defaultLog: string): OptionSpec[] {
     {
       name: 'pause',
       value: 'LIST',
+      words: LAYERS,
       description: 'wait for Enter at the main points of these layers; http stands for http1,http2',
       defaultText: 'PAUSE_LAYER, or none',
     },
@@ -47,16 +58,24 @@ export const TLS_OPTIONS: readonly OptionSpec[] = [
   {
     name: 'ciphers',
     value: 'LIST',
+    words: Object.keys(CipherSuite),
     description: 'cipher suites, favourite first, by their IANA or OpenSSL names',
     defaultText: 'all but CBC',
   },
   {
     name: 'groups',
     value: 'LIST',
+    words: ['x25519', 'P-256', 'P-384'],
     description: 'key exchange groups, favourite first',
     defaultText: 'x25519,P-256,P-384',
   },
-  { name: 'alpn', value: 'LIST', description: 'ALPN, favourite first; empty: none', defaultText: 'h2,http/1.1' },
+  {
+    name: 'alpn',
+    value: 'LIST',
+    words: ['h2', 'http/1.1'],
+    description: 'ALPN, favourite first; empty: none',
+    defaultText: 'h2,http/1.1',
+  },
   { name: 'strict-sni', description: 'refuse clients that name a server which no certificate is for' },
   { name: 'resumption', description: 'sessions can be resumed; --no-resumption: they cannot', defaultText: 'on' },
   {
@@ -128,6 +147,7 @@ const SERVE_OPTIONS: readonly OptionSpec[] = [
   {
     name: 'fault',
     value: 'LIST',
+    words: FAULT_WORDS,
     description:
       'a bad wire between device and stack, any of: drop=2%, dup=1%, reorder=5%, corrupt=0.5%, delay=20ms, ' +
       'jitter=5ms, rate=10mbit, in|out|both; joined by commas; once more for the other direction',
@@ -136,6 +156,7 @@ const SERVE_OPTIONS: readonly OptionSpec[] = [
   {
     name: 'tcp',
     value: 'LIST',
+    words: TCP_WORDS,
     description:
       'knobs of TCP: congestion=cubic|reno, recovery=rack|newreno, sack, timestamps, ecn, syncookies=on|off, ' +
       'window=BYTES, scale=0..14|off, keepalive=60s|off, keepalive-interval=75s, keepalive-probes=9, ' +

@@ -18,6 +18,9 @@ const KEYS: Readonly<Record<string, (what: string, text: string) => Partial<Faul
 };
 const FORM = `drop=2%,delay=20ms,both: any of ${Object.keys(KEYS).join(', ')}, and in, out or both`;
 
+/** For completion. */
+export const FAULT_WORDS: readonly string[] = [...Object.keys(KEYS).map((key) => `${key}=`), ...DIRECTIONS];
+
 const LONGEST_DELAY_US = 60_000_000;
 const SLOWEST_RATE = 1_000;
 const FASTEST_RATE = 100_000_000_000;

@@ -7,6 +7,8 @@ export interface OptionSpec {
   readonly name: string;
   /** What stands for the value in help; absent: the option is a switch. */
   readonly value?: string;
+  /** What shells offer for the value where its notation does not list it. Of a `LIST`: its items; `name=` wants a value of its own. */
+  readonly words?: readonly string[];
   /** The spelling of the Go original, where it differs; accepted with one dash or two like every other. */
   readonly original?: string;
   /** One letter, with one dash. */

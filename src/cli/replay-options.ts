@@ -87,6 +87,7 @@ export function replaySpec(displayOptions: readonly OptionSpec[]): CommandSpec {
       {
         name: 'reporter',
         value: 'NAME[=FILE]',
+        words: REPORTERS,
         description: 'pretty, json, junit or github (annotations, and a step summary); repeatable',
         defaultText: 'pretty',
       },

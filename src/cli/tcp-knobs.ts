@@ -23,6 +23,13 @@ const KNOBS: Readonly<Record<string, (what: string, text: string) => TcpConfig>>
 };
 const FORM = `congestion=reno,sack=off: any of ${Object.keys(KNOBS).join(', ')}`;
 
+/** For completion. */
+export const TCP_WORDS: readonly string[] = [
+  ...['congestion=cubic', 'congestion=reno', 'recovery=rack', 'recovery=newreno'],
+  ...['sack', 'timestamps', 'ecn', 'syncookies'].flatMap((name) => [`${name}=on`, `${name}=off`]),
+  ...['window=', 'scale=', 'keepalive=', 'keepalive-interval=', 'keepalive-probes=', 'user-timeout=', 'linger='],
+];
+
 /** `option` is how it was spelled. Ranges are those of the core. */
 export function tcpKnobs(option: string, text: string): TcpConfig {
   let config: TcpConfig = {};

@@ -21,6 +21,30 @@ const LINES: readonly [line: string, expected: readonly string[]][] = [
   ['wirebench replay --update --log j', ['json']],
   ['wirebench completion f', ['fish']],
   ['wirebench cert --type = e', ['ecdsa', 'ed25519']],
+  ['wirebench cert --type =', ['rsa', 'ecdsa', 'ed25519', 'all']],
+  // Each command has values of its own.
+  ['wirebench record --mode ', ['auto', 'tun', 'tcp']],
+  ['wirebench serve --mode ', ['tun', 'tcp', 'std']],
+  ['wirebench diff --level p', ['packet']],
+  ['wirebench replay --reporter ', ['pretty', 'json', 'junit', 'github']],
+  ['wirebench replay --reporter = j', ['json', 'junit']],
+  // Items of lists.
+  ['wirebench inspect --layers t', ['tcp', 'tls']],
+  ['wirebench inspect --layers ip,ht', ['ip,http1', 'ip,http2', 'ip,http']],
+  ['wirebench --layers = ip,tc', ['ip,tcp']],
+  ['wirebench --pause tl', ['tls']],
+  ['wirebench --tcp cong', ['congestion=cubic', 'congestion=reno']],
+  ['wirebench --tcp congestion = r', ['reno']],
+  ['wirebench --tcp = congestion = reno,sack', ['reno,sack=on', 'reno,sack=off']],
+  ['wirebench --fault d', ['drop=', 'dup=', 'delay=']],
+  ['wirebench --groups x25519,P', ['x25519,P-256', 'x25519,P-384']],
+  ['wirebench --ciphers TLS_CHACHA', ['TLS_CHACHA20_POLY1305_SHA256']],
+  // What is neither listed nor a file has nothing to offer.
+  ['wirebench --seed ', []],
+  ['wirebench replay --jobs ', []],
+  ['wirebench he', ['help']],
+  ['wirebench help re', ['replay', 'record']],
+  ['wirebench version ', []],
 ];
 
 testWith(test, needCommands('bash'), 'bash completes commands, options and values', async () => {
@@ -31,7 +55,7 @@ testWith(test, needCommands('bash'), 'bash completes commands, options and value
   });
   const out = await run('bash', ['-c', `source '${place.path('bash')}'; ${ask.join('; ')}`]);
   assert.is(out.stderr, '');
-  const given = out.stdout.trimEnd().split('\n');
+  const given = out.stdout.split('\n');
   for (const [at, [line, expected]] of LINES.entries()) assert.is(given[at], expected.join(' '), line);
 });
 

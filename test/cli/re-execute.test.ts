@@ -5,7 +5,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { encodeSegment, SYN } from '../../src/bench/synthesis-packet.js';
+import { ACK, encodeSegment, FIN, PSH, SYN } from '../../src/bench/synthesis-packet.js';
 import { parseArguments, UsageError } from '../../src/cli/arguments.js';
 import { notTakenText } from '../../src/cli/re-execute-one.js';
 import { reExecutionText } from '../../src/cli/reporters/re-execution.js';
@@ -65,10 +65,20 @@ test('so are a capture without packets, one without keys, and one of connections
     { address: Uint8Array.of(10, 0, 0, 1), port: 5000 },
     { address: Uint8Array.of(10, 0, 0, 2), port: 80 },
   ] as const;
-  const syn = encodeSegment(ends[0], ends[1], 0, 1, 0, SYN, new Uint8Array(0));
+  const [client, server] = ends;
+  const nothing = new Uint8Array(0);
+  const syn = encodeSegment(client, server, 0, 1, 0, SYN, nothing);
   const silent = await again(place.write('syn.pcap', pcapFile([[1, 0, syn]])));
   assert.is(silent.code, 1);
   assert.match(lastLine(silent), /1 connection not taken: no request in it$/);
+  const said = async (text: string): Promise<string> => {
+    const synAck = encodeSegment(server, client, 0, 9, 2, SYN | ACK, nothing);
+    const words = encodeSegment(client, server, 0, 2, 10, ACK | PSH | FIN, Buffer.from(text));
+    const packets = [syn, synAck, words].map((packet) => [1, 0, packet] as const);
+    return lastLine(await again(place.write('said.pcap', pcapFile(packets))));
+  };
+  assert.match(await said('SSH-2.0-OpenSSH_9.2\r\n'), /1 connection not taken: unknown protocol$/);
+  assert.match(await said('GET / HTTP/1.1\r\nHost: exa'), /1 connection not taken: bytes are missing$/);
 });
 
 test('connections that are not taken beside others are counted', async () => {
