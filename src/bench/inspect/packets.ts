@@ -8,7 +8,16 @@ import { type CaptureItem, openCapture, type Packet, SECRETS_TLS_KEY_LOG } from 
 import { endsOf, endText, FlowTable } from './flow-table.js';
 import { Fragments } from './fragments.js';
 import { quotedLayers, quoteOf } from './icmp-quote.js';
-import { analysisFields, ethernetLayer, frameLayer, icmpLayer, ipLayer, tcpLayer, udpLayer } from './packet-fields.js';
+import {
+  analysisFields,
+  ethernetLayer,
+  frameLayer,
+  icmpLayer,
+  ipLayer,
+  tcpBytes,
+  tcpLayer,
+  udpLayer,
+} from './packet-fields.js';
 import { type ChecksumState, PacketView, PROTOCOL, u16 } from './packet-view.js';
 import type { TcpFlow } from './tcp-flow.js';
 import { VERDICTS } from './tcp-verdicts.js';
@@ -287,7 +296,7 @@ export class Inspector implements PacketSink {
       const list = tcpLayer(view, segment, flow.index, own, peer, checksum);
       for (const { code } of this.#verdicts.slice(before))
         for (const name of analysisFields(code)) list.put(name, true);
-      this.#layers[place] = list.layer('tcp');
+      this.#layers[place] = list.layer('tcp', ...tcpBytes(view));
     }
     return flow.names.flow;
   }
