@@ -24,6 +24,8 @@ const FIELDS: FieldTable = {
     ...[...OF_A_REQUEST, ...OF_A_RESPONSE, 'header.content-type'].map((name) => `http.${name}`),
     ...[...OF_A_RESPONSE, 'header.content-type'].map((name) => `recorded.${name}`),
   ],
+  typeOf: () => undefined,
+  namesOfValues: () => undefined,
   advice:
     'There are http.status, http.method, http.path, http.content.length, http.header.NAME, and recorded.status and so on.',
 };

@@ -13,7 +13,8 @@ export function captureKeys(capture: string, keylogs: readonly string[]): KeyLog
   for (const file of keylogs) {
     const before = keys.count;
     keys.add(readKeyLog(file, 'check the path given by --keylog'));
-    if (keys.count === before) process.stderr.write(`wirebench: ${file}: no TLS secrets in it that are not known already\n`);
+    if (keys.count === before)
+      process.stderr.write(`wirebench: ${file}: no TLS secrets in it that are not known already\n`);
   }
   if (keylogs.length > 0 || capture === '-') return keys;
   const stem = capture.replace(/\.gz$/, '').replace(/\.(pcapng|pcap|cap)$/, '');

@@ -1,21 +1,35 @@
 // Wireshark's display filter language (wireshark-filter(4)): a text becomes a function over packets. Fields are compared by value, or
 // by the name of their value (`http2.type == HEADERS`). `!=` is true when no value equals, as since Wireshark 4.
 
-import { nearestName } from '../nearest.js';
-import { type FieldTable, INSPECTED_FIELDS } from './fields.js';
+import { type FieldTable, INSPECTED_FIELDS, nearestField } from './fields.js';
+import {
+  areAlike,
+  type Complaint,
+  complaintOf,
+  isNumber,
+  kindText,
+  namedValue,
+  searchComplaint,
+} from './filter-check.js';
 import { FilterError, type Token, tokensOf } from './filter-lexer.js';
+import {
+  applied,
+  asText,
+  cutOf,
+  fieldsOf,
+  finding,
+  holds,
+  isTrue,
+  layerBytes,
+  matcher,
+  type Operand,
+  type Quantifier,
+  type Test,
+  type Value,
+} from './filter-operands.js';
 import { bytesOf, Literal, numberOf, order } from './filter-values.js';
-import type { DisplayFilter, InspectedField, InspectedPacket } from './types.js';
-
-type Test = (packet: InspectedPacket) => boolean;
-type Value = InspectedField['value'];
-
-/** What stands on one side of a comparison: the values of a field, or one that was written. */
-interface Operand {
-  values(packet: InspectedPacket): readonly InspectedField[];
-  /** The name of the field that it is, for errors; undefined: a function's result. */
-  readonly name: string;
-}
+import { compilePattern, type LinearPattern, PatternError } from './linear-pattern.js';
+import type { DisplayFilter, InspectedField } from './types.js';
 
 /** `fields`: what may be named. Raises FilterError. */
 export function parseDisplayFilter(text: string, fields: FieldTable = INSPECTED_FIELDS): DisplayFilter {
@@ -55,8 +69,6 @@ const FUNCTIONS = new Set(['len', 'count', 'lower', 'upper', 'string']);
 /** Parentheses and negations within each other. */
 const DEEPEST = 100;
 const LONGEST_PATTERN = 256;
-/** Of a text that a pattern is tried on: a pattern may take time quadratic in it. */
-const LONGEST_SUBJECT = 4096;
 
 class Parser {
   needsFields = false;
@@ -154,42 +166,66 @@ class Parser {
       this.#at++;
       return (packet) => packet.layers.some((layer) => layer.name === name);
     }
+    const quantifier = this.#quantifier();
     const operand = this.#operand();
-    if (this.#accept('&', 'bitand', 'bitwise_and')) return this.#bits(operand);
+    if (this.#accept('&', 'bitand', 'bitwise_and')) return this.#bits(operand, quantifier);
+    return this.#test(operand, quantifier, (packet) => operand.values(packet).length > 0);
+  }
+
+  /** `any tcp.port == 80`; a field of that name there is none. */
+  #quantifier(): Quantifier {
+    const { kind, text } = this.#next;
+    const word = text.toLowerCase();
+    if (kind !== 'word' || (word !== 'any' && word !== 'all')) return undefined;
+    this.#at++;
+    return word;
+  }
+
+  /** What follows an operand: a comparison, or nothing, and then `alone` decides. */
+  #test(operand: Operand, quantifier: Quantifier, alone: Test): Test {
     const token = this.#next;
     const comparison = token.kind === 'string' ? undefined : COMPARISONS.get(token.text.toLowerCase());
     if (comparison === undefined) {
       if (token.kind === 'word' && !CONNECTIVES.has(token.text.toLowerCase()))
-        this.#fail(token, `${shown(token)} is no comparison`);
-      // A field alone: it is there. Functions give numbers and texts: true when they are not nothing.
-      return (packet) => operand.values(packet).length > 0;
+        this.#fail(token, `${shown(token)} is no comparison`, 'Comparisons are ==, !=, <, >, contains, matches, in.');
+      if (quantifier !== undefined) this.#fail(token, `a comparison is expected after ${quantifier} ${operand.name}`);
+      return alone;
     }
     this.#at++;
-    return this.#compare(operand, comparison);
+    return this.#compare(operand, comparison, quantifier);
   }
 
-  #bits(operand: Operand): Test {
-    const mask = this.#number();
-    const token = this.#next;
-    const comparison = token.kind === 'string' ? undefined : COMPARISONS.get(token.text.toLowerCase());
-    const masked: Operand = {
-      name: operand.name,
-      values: (packet) =>
-        operand.values(packet).flatMap(({ name, value }) => {
-          const bits = typeof value === 'number' ? value & mask : 0;
-          return [{ name, value: bits >>> 0 }];
-        }),
-    };
-    if (comparison === undefined) return (packet) => masked.values(packet).some(({ value }) => value !== 0);
-    this.#at++;
-    return this.#compare(masked, comparison);
-  }
-
-  #number(): number {
+  #bits(operand: Operand, quantifier: Quantifier): Test {
     const token = this.#take();
-    const value = token.kind === 'word' ? numberOf(token.text) : undefined;
-    if (value === undefined) this.#fail(token, `a number is expected, not ${shown(token)}`);
-    return value;
+    const masked = this.#masked(operand, token);
+    return this.#test(masked, quantifier, (packet) =>
+      masked
+        .values(packet)
+        .some(({ value }) => (value instanceof Uint8Array ? value.some((byte) => byte !== 0) : value !== 0)),
+    );
+  }
+
+  #masked(operand: Operand, token: Token): Operand {
+    const { name, type } = operand;
+    if (type === 'bytes' || type === 'mac') {
+      const mask = this.#literalOf(operand, token).bytes;
+      const and = (value: Value): Value =>
+        value instanceof Uint8Array ? value.subarray(0, mask.length).map((byte, at) => byte & mask[at]!) : value;
+      return { name, type, values: (packet) => operand.values(packet).map((one) => ({ name, value: and(one.value) })) };
+    }
+    const mask = token.kind === 'word' ? numberOf(token.text) : undefined;
+    if (mask === undefined) this.#fail(token, `a number is expected, not ${shown(token)}`);
+    this.#check(token, complaintOf({ name: '', type }, token, this.#fields));
+    if (type !== undefined && !isNumber(type)) this.#fail(token, `${name} is ${kindText(type)} and has no bits`);
+    return {
+      name,
+      type,
+      values: (packet) =>
+        operand.values(packet).map(({ value }) => ({
+          name,
+          value: typeof value === 'number' ? (value & mask) >>> 0 : 0,
+        })),
+    };
   }
 
   #operand(): Operand {
@@ -199,77 +235,102 @@ class Parser {
     if (FUNCTIONS.has(word) && this.#accept('(')) {
       const inner = this.#operand();
       this.#expect(')');
-      return applied(word, inner);
-    }
-    if (word === 'frame') {
-      const frame: Operand = { name: word, values: ({ bytes }) => [{ name: word, value: bytes }] };
-      return this.#accept('[') ? this.#slice(frame) : frame;
+      return applied(word, word === 'len' ? (inner.header ?? inner) : inner);
     }
     if (this.#fields.layers.has(word)) {
-      this.#fail(token, `${shown(token)} is a layer and has no value`, this.#fields.advice);
+      if (word !== 'frame') this.needsFields = true;
+      const header: Operand = { name: word, type: 'bytes', values: (packet) => layerBytes(packet, word, true) };
+      if (this.#accept('[')) return this.#slice(header);
+      return { ...header, values: (packet) => layerBytes(packet, word, false), header };
     }
     if (!this.#fields.isKnown(word)) {
-      const near = nearestName(word, [...this.#fields.names(), ...this.#fields.layers]);
+      const near = nearestField(word, this.#fields);
       const advice = near === undefined ? this.#fields.advice : `Did you mean ${near}?`;
       this.#fail(token, `unknown field ${JSON.stringify(token.text)}`, advice);
     }
     this.needsFields = true;
-    const field: Operand = { name: word, values: (packet) => fieldsOf(packet, word) };
+    const field: Operand = {
+      name: word,
+      type: this.#fields.typeOf(word),
+      values: (packet) => fieldsOf(packet, word),
+    };
     return this.#accept('[') ? this.#slice(field) : field;
   }
 
-  /** `[i]`, `[i:length]`, `[i-j]`, `[:length]`, `[i:]`. */
+  /** `[i]`, `[i:length]`, `[i-j]`, `[:length]`, `[i:]`, and several of them behind each other with commas. */
   #slice(field: Operand): Operand {
     const open = this.#tokens[this.#at - 1]!;
     const close = this.#filter.indexOf(']', open.at);
-    const found = /^\s*(-?\d*)\s*(?:([:-])\s*(\d*))?\s*$/.exec(
-      this.#filter.slice(open.at + 1, Math.max(close, open.at)),
-    );
-    if (close < 0 || found === null)
+    const parts = this.#filter.slice(open.at + 1, Math.max(close, open.at)).split(',');
+    const cuts = parts.map((part) => cutOf(part));
+    if (close < 0 || cuts.includes(undefined))
       this.#fail(open, 'this is no slice', 'Slices are [4], [0:2], [0-3], [:4] and [4:].');
+    if (isNumber(field.type) || field.type === 'presence')
+      this.#fail(open, `${field.name} is ${kindText(field.type)} and has no bytes`);
     while (this.#next.at <= close && this.#next.kind !== 'end') this.#at++;
-    const [, startText = '', mark, endText = ''] = found;
-    const start = startText === '' ? 0 : Number(startText);
-    const cut = (value: Uint8Array): Uint8Array => {
-      const from = start < 0 ? Math.max(0, value.length + start) : start;
-      if (mark === undefined) return value.subarray(from, from + 1);
-      if (endText === '') return value.subarray(from);
-      return value.subarray(from, mark === ':' ? from + Number(endText) : Number(endText) + 1);
+    const cut = (value: Uint8Array): Uint8Array | undefined => {
+      const pieces = cuts.flatMap((one) => one!(value) ?? []);
+      if (pieces.length < cuts.length) return undefined;
+      return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
     };
     return {
       name: field.name,
+      type: field.type === 'text' || field.type === undefined ? field.type : 'bytes',
+      // Of what is shorter than a slice says there is none.
       values: (packet) =>
-        field.values(packet).map((one) => ({
-          name: one.name,
-          value: cut(bytesOf(one) ?? Buffer.from(String(one.value), 'latin1')),
-        })),
+        field.values(packet).flatMap((one) => {
+          const value = cut(bytesOf(one) ?? Buffer.from(String(one.value), 'latin1'));
+          return value === undefined ? [] : [{ name: one.name, value }];
+        }),
     };
   }
 
-  #compare(operand: Operand, comparison: string): Test {
-    if (comparison === 'in') return this.#membership(operand);
+  #compare(operand: Operand, comparison: string, quantifier: Quantifier): Test {
+    if (comparison === 'in') return this.#membership(operand, quantifier);
     const token = this.#take();
-    if (comparison === 'matches') return matching(operand, this.#pattern(token));
-    if (comparison === 'contains') {
-      const wanted = this.#literal(token);
-      return (packet) => operand.values(packet).some((field) => wanted.isIn(field));
+    if (comparison === 'matches' || comparison === 'contains') {
+      if (comparison === 'contains' && this.#isOperand(token)) return this.#containing(operand, token, quantifier);
+      this.#expectValue(token, comparison === 'matches' ? 'a pattern is expected' : undefined);
+      this.#check(token, searchComplaint(comparison, operand, token, this.#fields));
+      if (comparison === 'matches') return finding(operand, quantifier, matcher(this.#pattern(token)));
+      const wanted = new Literal(token);
+      return finding(operand, quantifier, (field) => wanted.isIn(field));
     }
     // Two fields with each other: each value of one with each of the other.
     if (this.#isOperand(token)) {
       this.#at--;
       const right = this.#operand();
+      if (!areAlike(operand.type, right.type)) {
+        const what = `${operand.name} is ${kindText(operand.type)} and ${right.name} ${kindText(right.type)}`;
+        this.#fail(token, `${what}: they cannot be compared`);
+      }
       return (packet) => {
         const others = right.values(packet);
         const orders = operand.values(packet).flatMap((a) => others.map((b) => order(a.value, b.value)));
-        return isTrue(comparison, orders);
+        return isTrue(comparison, quantifier, orders);
       };
     }
-    const literal = this.#literal(token);
+    const literal = this.#literalOf(operand, token);
     return (packet) =>
       isTrue(
         comparison,
+        quantifier,
         operand.values(packet).map((field) => literal.compare(field)),
       );
+  }
+
+  /** `contains` with a field on its right. */
+  #containing(operand: Operand, token: Token, quantifier: Quantifier): Test {
+    this.#at--;
+    const right = this.#operand();
+    for (const side of [operand, right]) {
+      if (isNumber(side.type) || side.type === 'presence')
+        this.#fail(token, `${side.name} is ${kindText(side.type)}, and contains asks about text and bytes`);
+    }
+    return (packet) => {
+      const others = right.values(packet).map(({ value }) => asText(value));
+      return finding(operand, quantifier, ({ value }) => others.some((one) => asText(value).includes(one)))(packet);
+    };
   }
 
   /** A field, or a function of one. */
@@ -278,44 +339,49 @@ class Parser {
     const word = text.toLowerCase();
     const following = this.#next;
     if (FUNCTIONS.has(word)) return following.kind === 'operator' && following.text === '(';
+    if (this.#fields.layers.has(word)) return following.kind === 'operator' && following.text === '[';
     return this.#fields.isKnown(word) && numberOf(text) === undefined;
   }
 
-  #membership(operand: Operand): Test {
+  #membership(operand: Operand, quantifier: Quantifier): Test {
     this.#expect('{');
     const tests: ((field: InspectedField) => boolean)[] = [];
     if (this.#accept('}')) this.#fail(this.#tokens[this.#at - 1]!, 'there is nothing in this set');
     while (!this.#accept('}')) {
       if (this.#next.kind === 'end') this.#fail(this.#next, '} is missing');
-      const low = this.#literal(this.#take());
+      const low = this.#literalOf(operand, this.#take());
       if (this.#accept('..')) {
-        const high = this.#literal(this.#take());
+        const high = this.#literalOf(operand, this.#take());
         tests.push((field) => holds('ge', low.compare(field)) && holds('le', high.compare(field)));
       } else tests.push((field) => low.compare(field) === 0);
       this.#accept(',');
     }
-    return (packet) => operand.values(packet).some((field) => tests.some((test) => test(field)));
+    return finding(operand, quantifier, (field) => tests.some((test) => test(field)));
   }
 
-  #literal(token: Token): Literal {
-    if (token.kind === 'end' || token.kind === 'operator')
-      this.#fail(token, `a value is expected, not ${shown(token)}`);
-    const literal = new Literal(token);
+  #literalOf(operand: Operand, token: Token): Literal {
+    this.#expectValue(token);
+    this.#check(token, complaintOf(operand, token, this.#fields));
+    const literal = new Literal(token, namedValue(operand, token, this.#fields));
     if (!literal.isValid) this.#fail(token, `${shown(token)} is no network`, 'Networks are written as 10.0.0.0/8.');
     return literal;
   }
 
-  #pattern({ kind, text, at }: Token): RegExp {
-    if (kind === 'end' || kind === 'operator') this.#fail({ kind, text, at }, 'a pattern is expected');
-    const pattern = text.replace(/^\(\?i\)/, '');
-    if (pattern.length > LONGEST_PATTERN) this.#fail({ kind, text, at }, 'the pattern is too long');
-    if (isExponential(pattern)) {
-      this.#fail({ kind, text, at }, 'repetitions or alternatives within repetitions are not allowed');
-    }
+  #expectValue(token: Token, what = `a value is expected, not ${shown(token)}`): void {
+    if (token.kind === 'end' || token.kind === 'operator') this.#fail(token, what);
+  }
+
+  #check(token: Token, complaint: Complaint | undefined): void {
+    if (complaint !== undefined) this.#fail(token, complaint.what, complaint.advice);
+  }
+
+  #pattern(token: Token): LinearPattern {
+    if (token.text.length > LONGEST_PATTERN) this.#fail(token, 'the pattern is too long');
     try {
-      return new RegExp(pattern, 'i');
-    } catch {
-      this.#fail({ kind, text, at }, `${JSON.stringify(text)} is no regular expression`);
+      return compilePattern(token.text);
+    } catch (error) {
+      if (!(error instanceof PatternError)) throw error;
+      this.#fail(token, `${shown(token)} is no regular expression: ${error.message}`);
     }
   }
 
@@ -334,88 +400,4 @@ const isEnd = ({ kind }: Token): boolean => kind === 'end';
 
 function shown({ kind, text }: Token): string {
   return kind === 'end' ? 'the end' : JSON.stringify(text);
-}
-
-/** Of all layers; `wirebench.*` are made of the verdicts. */
-function fieldsOf(packet: InspectedPacket, name: string): readonly InspectedField[] {
-  if (name.startsWith('wirebench.')) return verdictFields(packet, name);
-  const found: InspectedField[] = [];
-  for (const layer of packet.layers) for (const field of layer.fields) if (field.name === name) found.push(field);
-  return found;
-}
-
-function verdictFields({ verdicts }: InspectedPacket, name: string): readonly InspectedField[] {
-  return verdicts.flatMap(({ code, severity, rule }) => {
-    const value = name === 'wirebench.verdict' ? code : name === 'wirebench.severity' ? severity : rule;
-    return value === undefined ? [] : [{ name, value }];
-  });
-}
-
-function applied(name: string, inner: Operand): Operand {
-  if (name === 'count') {
-    return { name, values: (packet) => [{ name, value: inner.values(packet).length }] };
-  }
-  const of = (field: InspectedField): Value => {
-    const { value } = field;
-    if (name === 'len') return bytesOf(field)?.length ?? (typeof value === 'string' ? value.length : 1);
-    if (name === 'lower') return String(value).toLowerCase();
-    if (name === 'upper') return String(value).toUpperCase();
-    return String(value);
-  };
-  return { name, values: (packet) => inner.values(packet).map((field) => ({ name, value: of(field) })) };
-}
-
-/** A repeated group with repetitions or alternatives in it, however deep, may match in ways that double with each character. */
-function isExponential(pattern: string): boolean {
-  /** Of each group that is open: there is a choice in it. */
-  const open = [false];
-  for (let at = 0; at < pattern.length; at++) {
-    const c = pattern[at]!;
-    if (c === '\\') at++;
-    else if (c === '[') {
-      while (++at < pattern.length && pattern[at] !== ']') if (pattern[at] === '\\') at++;
-    } else if (c === '(') {
-      open.push(false);
-      // `(?:` and the like are no repetition.
-      if (pattern[at + 1] === '?') at++;
-    } else if (c === ')') {
-      const hasChoice = open.pop() === true;
-      if (hasChoice && '*+{'.includes(pattern[at + 1] ?? ' ')) return true;
-      if (hasChoice) open[open.length - 1] = true;
-    } else if ('*+?{|'.includes(c)) open[open.length - 1] = true;
-  }
-  return false;
-}
-
-function matching(operand: Operand, pattern: RegExp): Test {
-  return (packet) =>
-    operand.values(packet).some(({ value }) => {
-      const subject = value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : String(value);
-      return pattern.test(subject.slice(0, LONGEST_SUBJECT));
-    });
-}
-
-/** By the orders of all values, or of all pairs of values. */
-function isTrue(comparison: string, orders: readonly (number | undefined)[]): boolean {
-  if (comparison === 'ne') return orders.length > 0 && orders.every((one) => one !== 0);
-  if (comparison === 'all_eq') return orders.length > 0 && orders.every((one) => one === 0);
-  return orders.some((one) => holds(comparison, one));
-}
-
-function holds(comparison: string, order: number | undefined): boolean {
-  if (order === undefined) return comparison === 'any_ne';
-  switch (comparison) {
-    case 'eq':
-      return order === 0;
-    case 'any_ne':
-      return order !== 0;
-    case 'lt':
-      return order < 0;
-    case 'le':
-      return order <= 0;
-    case 'gt':
-      return order > 0;
-    default:
-      return order >= 0;
-  }
 }

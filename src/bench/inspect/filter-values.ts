@@ -4,6 +4,7 @@
 import { parseAddress } from '../addresses.js';
 import type { Token } from './filter-lexer.js';
 import type { InspectedField } from './types.js';
+import { sameName } from './value-names.js';
 
 type Value = InspectedField['value'];
 
@@ -16,11 +17,12 @@ export class Literal {
   readonly #network: { readonly bytes: Uint8Array; readonly prefix: number } | undefined;
   readonly #isString: boolean;
 
-  constructor({ kind, text }: Token) {
+  /** `named`: what the text is the name of. */
+  constructor({ kind, text }: Token, named?: number) {
     this.#text = text;
     this.#lower = text.toLowerCase();
     this.#isString = kind === 'string';
-    this.#number = this.#isString ? undefined : numberOf(text);
+    this.#number = named ?? (this.#isString ? undefined : numberOf(text));
     // A single byte may have one digit.
     const digits = /^(?:0x)?([0-9a-f]|[0-9a-f]{2}(?:[:.-]?[0-9a-f]{2})*)$/i.exec(text)?.[1];
     if (digits !== undefined && !this.#isString) {
@@ -44,7 +46,7 @@ export class Literal {
     const isBytes = field.value instanceof Uint8Array || field.name.startsWith('eth.');
     const bytes = isBytes ? bytesOf(field) : undefined;
     if (bytes === undefined) return String(field.value).includes(this.#text);
-    return asBuffer(bytes).includes(this.#asBytes);
+    return asBuffer(bytes).includes(this.bytes);
   }
 
   compare({ value, text }: InspectedField): number | undefined {
@@ -52,19 +54,20 @@ export class Literal {
       case 'number':
       case 'bigint':
         if (this.#number !== undefined) return Number(value) - this.#number;
-        return text !== undefined && text.toLowerCase() === this.#lower ? 0 : undefined;
+        return text !== undefined && sameName(text, this.#text) ? 0 : undefined;
       case 'boolean':
-        if (this.#lower === 'true' || this.#lower === 'false') return Number(value) - Number(this.#lower === 'true');
+        if (this.#lower === 'true' || this.#lower === 'set') return Number(value) - 1;
+        if (this.#lower === 'false' || this.#lower === 'not set') return Number(value);
         return this.#number === undefined ? undefined : Number(value) - Number(this.#number !== 0);
       case 'string':
         return this.#network !== undefined && !this.#isString ? this.#compareAddress(value) : order(value, this.#text);
       default:
-        return Buffer.compare(value, this.#asBytes);
+        return Buffer.compare(value, this.bytes);
     }
   }
 
   /** As they were written with hex digits, or the characters. */
-  get #asBytes(): Buffer {
+  get bytes(): Buffer {
     return this.#bytes ?? Buffer.from(this.#text, 'latin1');
   }
 

@@ -14,6 +14,9 @@ export class Http1Fields {
   readonly #lines: InspectedField[] = [];
   readonly #end: InspectedField[] = [];
   readonly #content = new KeptBytes();
+  /** The lines as they came. */
+  readonly #header: string[] = [''];
+  readonly #trailer: string[] = [];
   #coding = '';
 
   constructor(isRequest: boolean) {
@@ -23,6 +26,7 @@ export class Http1Fields {
   /** `line` with its line end. */
   line(line: Uint8Array, isTrailer: boolean): void {
     const text = latin1(line, 0, line.length);
+    (isTrailer ? this.#trailer : this.#header).push(text);
     if (isTrailer) {
       this.#lines.push({ name: 'http.chunked_trailer_part', value: text });
       return;
@@ -42,6 +46,7 @@ export class Http1Fields {
   }
 
   request(method: string, target: string, version: string, uri: string): void {
+    this.#header[0] = `${method} ${target} ${version}\r\n`;
     this.#start.push(
       { name: 'http.request.method', value: method },
       { name: 'http.request.uri', value: target },
@@ -57,6 +62,7 @@ export class Http1Fields {
 
   /** `requestIn`: the packet that completed the request; 0 when it is not known. */
   response({ version, status, reason }: StatusLine, requestIn: number): void {
+    this.#header[0] = `${version} ${status} ${reason}\r\n`;
     this.#start.push(
       { name: 'http.response.version', value: version },
       { name: 'http.response.code', value: status, text: reasonPhrase(status) },
@@ -68,6 +74,12 @@ export class Http1Fields {
 
   content(bytes: Uint8Array): void {
     this.#content.add(bytes.subarray(0, streamLimits.fieldContentBytes - this.#content.length));
+  }
+
+  /** The message without its transfer coding; of its content as much as is kept. */
+  get bytes(): Uint8Array {
+    const head = Buffer.from(`${this.#header.join('')}\r\n`, 'latin1');
+    return Buffer.concat([head, this.#content.copy(), Buffer.from(this.#trailer.join(''), 'latin1')]);
   }
 
   finish(): readonly InspectedField[] {

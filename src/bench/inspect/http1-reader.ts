@@ -444,7 +444,7 @@ export class Http1Reader implements StreamReader {
   }
 
   #tellLines(half: Half): void {
-    this.#teller.layer('http', half.lines?.finish());
+    this.#teller.layer('http', half.lines?.finish(), half.lines?.bytes);
     half.lines = undefined;
   }
 

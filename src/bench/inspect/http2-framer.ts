@@ -21,6 +21,8 @@ export class Http2Framer {
   /** The payload; whoever takes padding off moves them. */
   start = 0;
   end = 0;
+  /** Where its header begins. */
+  #headerAt = 0;
 
   readonly #input = new Input();
   #prefaceWanted: boolean;
@@ -38,6 +40,11 @@ export class Http2Framer {
 
   get pending(): number {
     return this.#input.length;
+  }
+
+  /** The frame at hand with its header, as far as it is there: a copy. */
+  get frame(): Uint8Array {
+    return this.bytes.slice(this.#headerAt, this.#headerAt + FRAME_HEADER_BYTES + this.length);
   }
 
   takeSkipped(): number {
@@ -69,6 +76,7 @@ export class Http2Framer {
     }
     this.#readHeader();
     this.bytes = input.bytes;
+    this.#headerAt = input.start;
     this.start = input.start + FRAME_HEADER_BYTES;
     if (this.length > streamLimits.frameBytes) {
       this.end = this.start;

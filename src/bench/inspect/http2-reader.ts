@@ -154,7 +154,8 @@ export class Http2Reader implements StreamReader {
     else if (isBlockFrame(typeCode)) half.blocks.lose('a field block is too long');
     else if (typeCode === FrameType.DATA) this.#missData(half.dir, streamId, length, false);
     const sound = whole && verdict === undefined;
-    this.#teller.layer('http2', this.#teller.wantsFields ? frameFields(framer, list, sound) : undefined);
+    if (!this.#teller.wantsFields) this.#teller.layer('http2', undefined);
+    else this.#teller.layer('http2', frameFields(framer, list, sound), whole ? framer.frame : undefined);
   }
 
   #tellFrame({ dir, framer }: Half, fields: { readonly [name: string]: string | number } | undefined): void {

@@ -4,7 +4,7 @@
 import { ParseError } from '../../core/bytes/reader.js';
 import { decodeSegment, emptySegment, type Segment } from '../../core/tcp/segment.js';
 import { LINKTYPE } from '../../io/capture.js';
-import { icmpLayer, ipLayer, quotedTcpLayer, udpLayer } from './packet-fields.js';
+import { icmpLayer, ipLayer, quotedTcpLayer, tcpBytes, udpLayer } from './packet-fields.js';
 import { PacketView, PROTOCOL } from './packet-view.js';
 import type { InspectedLayer, LayerName } from './types.js';
 
@@ -50,8 +50,8 @@ export function quotedLayers({ view, segment }: IcmpQuote, wantsFields: boolean,
   const upper = view.fragmentOffset > 0 ? undefined : UPPER.get(view.protocol);
   if (upper !== undefined && view.upperEnd > view.upperAt) names.push(upper);
   return names.map((name) => {
-    const fields = wantsFields ? fieldsOf(name, view, segment, stream) : [];
-    return { name, fields, quoted: true };
+    if (!wantsFields) return { name, fields: [], quoted: true };
+    return { ...quotedLayer(name, view, segment, stream), quoted: true };
   });
 }
 
@@ -62,21 +62,21 @@ const UPPER = new Map<number, LayerName>([
   [PROTOCOL.ICMPV6, 'icmpv6'],
 ]);
 
-function fieldsOf(
+function quotedLayer(
   name: LayerName,
   view: PacketView,
   segment: Segment | undefined,
   stream: number | undefined,
-): InspectedLayer['fields'] {
+): InspectedLayer {
   switch (name) {
     case 'tcp':
-      return quotedTcpLayer(view, segment, stream).fields;
+      return quotedTcpLayer(view, segment, stream).layer('tcp', ...tcpBytes(view));
     case 'udp':
-      return udpLayer(view, view.upperChecksum(6)).fields;
+      return udpLayer(view, view.upperChecksum(6));
     case 'icmp':
     case 'icmpv6':
-      return icmpLayer(view, view.upperChecksum(2)).fields;
+      return icmpLayer(view, view.upperChecksum(2));
     default:
-      return ipLayer(view).fields;
+      return ipLayer(view);
   }
 }

@@ -16,8 +16,10 @@ export class FieldList {
     return this;
   }
 
-  layer(name: LayerName): InspectedLayer {
-    return { name, fields: this.fields };
+  /** `bytes`: the header and what follows it. */
+  layer(name: LayerName, bytes?: Uint8Array, headerLength = bytes?.length ?? 0): InspectedLayer {
+    const { fields } = this;
+    return bytes === undefined ? { name, fields } : { name, fields, bytes, headerLength };
   }
 }
 
@@ -52,7 +54,7 @@ export function ethernetLayer(view: PacketView): InspectedLayer {
   const destination = macText(bytes.subarray(at, at + 6));
   const source = macText(bytes.subarray(at + 6, at + 12));
   list.put('eth.dst', destination).put('eth.src', source).put('eth.addr', destination).put('eth.addr', source);
-  return list.put('eth.type', u16(bytes, at + 12)).layer('eth');
+  return list.put('eth.type', u16(bytes, at + 12)).layer('eth', bytes, 14);
 }
 
 function macText(bytes: Uint8Array): string {
@@ -69,7 +71,7 @@ const FRAGMENT_UNIT = 8;
 function ipv4Layer(view: PacketView): InspectedLayer {
   const { bytes, ipAt: at } = view;
   const list = new FieldList().put('ip.version', 4);
-  if (bytes.length - at < 20) return list.layer('ip');
+  if (bytes.length - at < 20) return list.layer('ip', bytes.subarray(at));
   const source = formatAddress(bytes.subarray(at + 12, at + 16));
   const destination = formatAddress(bytes.subarray(at + 16, at + 20));
   const fragment = u16(bytes, at + 6);
@@ -92,13 +94,13 @@ function ipv4Layer(view: PacketView): InspectedLayer {
     .put('ip.addr', source)
     .put('ip.dst', destination)
     .put('ip.addr', destination)
-    .layer('ip');
+    .layer('ip', packetBytes(view), (bytes[at]! & 0x0f) * 4);
 }
 
 function ipv6Layer(view: PacketView): InspectedLayer {
   const { bytes, ipAt: at } = view;
   const list = new FieldList().put('ipv6.version', 6).put('ip.version', 6);
-  if (bytes.length - at < 40) return list.layer('ipv6');
+  if (bytes.length - at < 40) return list.layer('ipv6', bytes.subarray(at));
   const source = formatAddress(bytes.subarray(at + 8, at + 24));
   const destination = formatAddress(bytes.subarray(at + 24, at + 40));
   const word = u32(bytes, at);
@@ -120,7 +122,21 @@ function ipv6Layer(view: PacketView): InspectedLayer {
       .put('ipv6.fraghdr.more', view.moreFragments)
       .put('ipv6.fraghdr.ident', view.fragmentId);
   }
-  return list.layer('ipv6');
+  return list.layer('ipv6', packetBytes(view), 40);
+}
+
+function packetBytes({ bytes, ipAt, payloadEnd }: PacketView): Uint8Array {
+  return bytes.subarray(ipAt, Math.max(ipAt, payloadEnd));
+}
+
+export function tcpBytes(view: PacketView): [bytes: Uint8Array, headerLength: number] {
+  const bytes = upperBytes(view);
+  return [bytes, Math.min(bytes.length, ((bytes[12] ?? 0) >>> 4) * 4)];
+}
+
+/** Of the upper layer, without what Ethernet pads a short frame with. */
+function upperBytes({ upper, upperAt, upperEnd }: PacketView): Uint8Array {
+  return upper.subarray(upperAt, upperEnd);
 }
 
 export function icmpLayer(view: PacketView, checksum: ChecksumState): InspectedLayer {
@@ -128,37 +144,37 @@ export function icmpLayer(view: PacketView, checksum: ChecksumState): InspectedL
   const isV6 = view.protocol === PROTOCOL.ICMPV6;
   const name = isV6 ? 'icmpv6' : 'icmp';
   const list = new FieldList();
-  if (end - at < 4) return list.layer(name);
+  if (end - at < 4) return list.layer(name, upperBytes(view));
   const type = upper[at]!;
   list
     .put(`${name}.type`, type)
     .put(`${name}.code`, upper[at + 1]!)
     .put(`${name}.checksum`, u16(upper, at + 2));
   list.put(`${name}.checksum.status`, ...CHECKSUM_STATUS[checksum]);
-  if (end - at < 8) return list.layer(name);
+  if (end - at < 8) return list.layer(name, upperBytes(view));
   if (isV6 ? type === 128 || type === 129 : type === 0 || type === 8) {
     list.put(isV6 ? 'icmpv6.echo.identifier' : 'icmp.ident', u16(upper, at + 4));
     list.put(isV6 ? 'icmpv6.echo.sequence_number' : 'icmp.seq', u16(upper, at + 6));
   } else if (!isV6 && type === 3 && upper[at + 1] === 4) list.put('icmp.mtu', u16(upper, at + 6));
   else if (isV6 && type === 2) list.put('icmpv6.mtu', u32(upper, at + 4));
-  return list.layer(name);
+  return list.layer(name, upperBytes(view));
 }
 
 export function udpLayer(view: PacketView, checksum: ChecksumState): InspectedLayer {
   const { upper, upperAt: at, upperEnd: end } = view;
   const list = new FieldList();
-  if (end - at < 4) return list.layer('udp');
+  if (end - at < 4) return list.layer('udp', upperBytes(view));
   list
     .put('udp.srcport', u16(upper, at))
     .put('udp.dstport', u16(upper, at + 2))
     .put('udp.port', u16(upper, at))
     .put('udp.port', u16(upper, at + 2));
-  if (end - at < 8) return list.layer('udp');
+  if (end - at < 8) return list.layer('udp', upperBytes(view));
   return list
     .put('udp.length', u16(upper, at + 4))
     .put('udp.checksum', u16(upper, at + 6))
     .put('udp.checksum.status', ...CHECKSUM_STATUS[checksum])
-    .layer('udp');
+    .layer('udp', upperBytes(view), 8);
 }
 
 const FLAGS = [

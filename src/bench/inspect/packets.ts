@@ -9,7 +9,16 @@ import { endsOf, endText, FlowTable } from './flow-table.js';
 import { Fragments } from './fragments.js';
 import { quotedLayers, quoteOf } from './icmp-quote.js';
 import { describeNotIp } from './not-ip.js';
-import { analysisFields, ethernetLayer, frameLayer, icmpLayer, ipLayer, tcpLayer, udpLayer } from './packet-fields.js';
+import {
+  analysisFields,
+  ethernetLayer,
+  frameLayer,
+  icmpLayer,
+  ipLayer,
+  tcpBytes,
+  tcpLayer,
+  udpLayer,
+} from './packet-fields.js';
 import { type ChecksumState, PacketView, PROTOCOL, u16 } from './packet-view.js';
 import type { TcpFlow } from './tcp-flow.js';
 import { VERDICTS } from './tcp-verdicts.js';
@@ -311,7 +320,7 @@ export class Inspector implements PacketSink {
       const list = tcpLayer(view, segment, flow.index, own, peer, checksum);
       for (const { code } of this.#verdicts.slice(before))
         for (const name of analysisFields(code)) list.put(name, true);
-      this.#layers[place] = list.layer('tcp');
+      this.#layers[place] = list.layer('tcp', ...tcpBytes(view));
     }
     return flow.names.flow;
   }

@@ -50,9 +50,10 @@ export class Teller {
     this.#sink.event(event);
   }
 
-  /** Without fields the layer is there by its name only. */
-  layer(name: 'tls' | 'http' | 'http2', fields: readonly InspectedField[] | undefined): void {
-    this.#sink.layer(fields === undefined ? NAMES_ONLY[name] : { name, fields });
+  /** Without fields the layer is there by its name only. `bytes` have to outlive the call. */
+  layer(name: 'tls' | 'http' | 'http2', fields: readonly InspectedField[] | undefined, bytes?: Uint8Array): void {
+    if (fields === undefined) this.#sink.layer(NAMES_ONLY[name]);
+    else this.#sink.layer(bytes === undefined ? { name, fields } : { name, fields, bytes });
   }
 
   note(layer: Verdict['layer'], code: string, text: string): void {

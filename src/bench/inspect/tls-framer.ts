@@ -15,7 +15,12 @@ export class RecordFramer {
   /** Of a record whose fragment is not whole: as its header says. */
   length = 0;
 
+  /** The record and what follows it. Wireshark's layer is the records of a segment together: the others have none. */
+  layerBytes: Uint8Array | undefined;
+
   readonly #input = new Input();
+  /** Records that are still to get their bytes in this push. */
+  #layers = 0;
   /** Of a record that has a hole: what is still to come of it. */
   #skip = 0;
   #searching: boolean;
@@ -51,8 +56,10 @@ export class RecordFramer {
     return foreign;
   }
 
-  push(bytes: Uint8Array): void {
+  push(bytes: Uint8Array, wantsBytes = false): void {
     if (this.givenUp) return;
+    // A record that began before stands for itself.
+    this.#layers = wantsBytes ? (this.#input.length > 0 ? 2 : 1) : 0;
     const passed = Math.min(this.#skip, bytes.length);
     this.#skip -= passed;
     this.#input.push(passed === 0 ? bytes : bytes.subarray(passed));
@@ -76,6 +83,7 @@ export class RecordFramer {
     if (input.length < RECORD_HEADER_BYTES + this.length) return false;
     const from = input.start + RECORD_HEADER_BYTES;
     this.fragment = input.bytes.subarray(from, from + this.length);
+    this.layerBytes = this.#layers-- > 0 ? input.bytes.slice(input.start, input.end) : undefined;
     input.drop(RECORD_HEADER_BYTES + this.length);
     return true;
   }

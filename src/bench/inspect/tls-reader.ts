@@ -56,7 +56,7 @@ export class TlsReader implements StreamReader {
   push(dir: Direction, bytes: Uint8Array): void {
     const half = this.#half(dir);
     const { framer } = half;
-    framer.push(bytes);
+    framer.push(bytes, this.#teller.wantsFields);
     while (framer.next()) {
       this.#tellSkipped(half);
       this.#record(half, framer.contentType, framer.version, framer.fragment);
@@ -194,7 +194,7 @@ export class TlsReader implements StreamReader {
   }
 
   #refuse(half: Half, contentType: number, length: number, fields: FieldList | undefined): void {
-    this.#teller.layer('tls', fields);
+    this.#teller.layer('tls', fields, half.framer.layerBytes);
     if (half.skipsEarlyData) {
       this.#tellDrop('refused early data', length);
       return;
@@ -277,13 +277,13 @@ export class TlsReader implements StreamReader {
         break;
       case ContentType.applicationData:
         // The layer of the record stands before those of what is in it.
-        this.#teller.layer('tls', fields);
+        this.#teller.layer('tls', fields, half.framer.layerBytes);
         this.#data(half, content);
         return;
       default:
         break;
     }
-    this.#teller.layer('tls', fields);
+    this.#teller.layer('tls', fields, half.framer.layerBytes);
   }
 
   #data(half: Half, content: Uint8Array): void {

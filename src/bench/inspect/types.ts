@@ -21,6 +21,10 @@ export type LayerName = 'frame' | 'eth' | 'ip' | 'ipv6' | 'icmp' | 'icmpv6' | 't
 export interface InspectedLayer {
   readonly name: LayerName;
   readonly fields: readonly InspectedField[];
+  /** Its header and what follows it in the packet, where that is known: for filters. */
+  readonly bytes?: Uint8Array;
+  /** How much of them the header is; absent: all is the layer's own. */
+  readonly headerLength?: number;
   /** It stands within an ICMP error and is of the packet that the error is about. */
   readonly quoted?: boolean;
 }

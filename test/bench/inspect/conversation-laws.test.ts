@@ -69,7 +69,13 @@ function recut({ flow, pieces }: RecordedStream, cut: (left: number) => number):
 const told = (stream: RecordedStream, keyLog: string, midstream = false): string => {
   const { events, layers, verdicts, exchanges } = inspectStream(stream, keyLog, { midstream });
   return JSON.stringify(
-    { events, layers, verdicts, exchanges: exchanges.map((exchange) => ({ ...exchange, packet: 1 })) },
+    {
+      events,
+      // The bytes of a layer are those of its packet: what follows it there is of the cut.
+      layers: layers.map(({ name, fields }) => ({ name, fields })),
+      verdicts,
+      exchanges: exchanges.map((exchange) => ({ ...exchange, packet: 1 })),
+    },
     (name, value) =>
       value instanceof Uint8Array ? Buffer.from(value).toString('hex') : name === 'http.request_in' ? 0 : value,
   ).replaceAll(/\{"name":"http.request_in","value":\d+\},?/g, '');

@@ -37,7 +37,87 @@ const FILTERS: Readonly<Record<string, readonly string[]>> = {
     'tcp.window_size < 70000 and tcp.options.timestamp.tsval > 3000000000',
     'ip.ttl ge 64 and not tcp.len > 0',
   ],
+  'nginx-h1-plain-gzip.pcapng': [
+    ...[
+      'tcp contains "GET"',
+      'frame contains "GET"',
+      'ip contains 45:00',
+      'eth contains "curl"',
+      'tcp contains 47:45:54',
+    ],
+    ...[
+      'http contains "GET"',
+      'http contains "200 OK"',
+      'http matches "user-agent: curl/[0-9.]+"',
+      'tcp matches r"get /\\S* http"',
+    ],
+    ...['http contains 0d:0a:0d:0a', 'http[0:3] == "GET"', 'http[0:3] == 47:45:54', 'tcp matches "^.{20,40}GET"'],
+    ...[
+      'tcp[13] & 2',
+      'tcp[13] & 2 == 2',
+      'tcp[13] & 0x12 == 12',
+      'tcp[13] == 2',
+      'tcp[13] > 16',
+      'tcp[12:2] & 00:02',
+      'tcp[13]',
+      'tcp[100]',
+    ],
+    ...[
+      'tcp[0:2] == 00:50',
+      'tcp[0] & 1 == tcp[1]',
+      'frame[0-2,12-13] == 00:00:00:08:00',
+      'frame contains 4',
+      'len(frame) == 66',
+      'count(tcp) == 1',
+    ],
+    ...[
+      'any tcp.port == 80',
+      'all tcp.port > 1024',
+      'all tcp.port in {80}',
+      'any tcp.port != 80',
+      'all tcp.port != 80',
+      'all tcp.port == 80',
+    ],
+    ...['all ip.addr == 127.0.0.1', 'any udp.port > 1', 'all udp.port > 1', 'any ip.addr in {10.0.0.0/8, 127.0.0.0/8}'],
+    ...[
+      'ip.proto == TCP',
+      'ip.proto == "tcp"',
+      'eth.type == IPv4',
+      'tcp.flags.syn == Set',
+      'tcp.flags.syn == "Not set"',
+      'tcp.flags.syn == 2',
+    ],
+  ],
+  'nginx-h2c.pcapng': [
+    ...[
+      'http2.type == headers',
+      'http2.type > DATA',
+      'http2.type in {"DATA", SETTINGS}',
+      'http2 contains "nginx"',
+      'http2 contains 00:00:00:04:01',
+    ],
+  ],
+  'any-sll2-gz.pcapng.gz': [
+    ...[
+      'tls contains 16:03:01',
+      'tls contains "example"',
+      'tls contains 14:03:03',
+      'tcp contains 16:03:03',
+      'frame contains 16:03:01',
+      'tls[0] == 17',
+    ],
+  ],
+  'ping-and-closed-port.pcapng': [
+    ...['icmp[0] == 8', 'icmp contains 45:00', 'tcp contains 00', 'ip contains "abc"', 'icmp[0] & 8', 'count(ip) == 2'],
+  ],
   'nginx-h2-tls13.pcapng': [
+    ...[
+      'tls contains 16:03:01',
+      'tls contains 17:03:03',
+      'tls contains 14:03:03:00:01:01',
+      'tls matches r"^\\x16\\x03\\x01"',
+    ],
+    ...['http2 contains 00:00:00:04:01', 'tls.handshake.type == "Client Hello"', 'tls.record.version == "TLS 1.2"'],
     'http2',
     'http2.type == 1',
     'http2.type != 1',
@@ -81,7 +161,7 @@ const FILTERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 for (const [name, filters] of Object.entries(FILTERS)) {
-  const file = `fixtures/foreign/${name}`;
+  const file = `fixtures/${name.startsWith('ping') ? 'captures' : 'foreign'}/${name}`;
   testWith(test, needCommands('tshark'), `${filters.length} filters over ${name}`, async () => {
     const packets: InspectedPacket[] = [];
     const options = { keys: createKeyStore(), fields: true, createConversation };
