@@ -201,7 +201,7 @@ test('an expectation that no answer could meet is refused, with what may be mean
       'http.status == recorded.content.sha256',
       'filter: http.status and recorded.content.sha256 are of different kinds',
     ],
-    ['len(http.path) == long', 'filter: "long" can be no len. It is a number.'],
+    ['len(http.path) == long', 'filter: "long" is no number, as len is.'],
     ['!(http.status == abc) && http.status == 200', 'filter: "abc" can be no http.status. '],
   ] as const;
   for (const [text, what] of refused) assert.ok(refusal(text).startsWith(what), `${text}: ${refusal(text)}`);

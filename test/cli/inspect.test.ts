@@ -320,9 +320,10 @@ test('Ctrl-C ends reading: the summary of what was read, and 130', async () => {
   );
   // The pipe stays open, as that of tcpdump.
   child.stdin.write(readFileSync(NGINX));
+  const closed = once(child, 'close');
   await shown;
   child.kill('SIGINT');
-  const [code] = await once(child, 'close');
+  const [code] = await closed;
   assert.is(code, 130);
   assert.match(stdout, /\n24 packets, 6,432 bytes, .*\n1 handshake of .*\n3 requests, answered with .*\n$/);
 });
@@ -334,12 +335,13 @@ test('Ctrl-C while a file is read and nobody takes what is printed', async () =>
   child.stdout.on('data', (chunk) => {
     stdout += chunk;
   });
+  const closed = once(child, 'close');
   await once(child.stdout, 'data');
   child.stdout.pause();
   child.kill('SIGINT');
   await new Promise((resolve) => setTimeout(resolve, 100));
   child.stdout.resume();
-  const [code] = await once(child, 'close');
+  const [code] = await closed;
   assert.is(code, 130);
   const lines = stdout.trimEnd().split('\n');
   const summary = JSON.parse(lines.at(-1)!);

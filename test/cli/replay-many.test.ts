@@ -220,7 +220,6 @@ test('the JSON report names every capture with its status and lines', async () =
     fields.filter((name) => !words.has(name)),
     [],
   );
-  assert.not.ok(words.has('milliseconds'));
   assert.is(report.totals.captures, 8);
   const changed = report.captures.find(({ file }) => file.endsWith('changed.pcapng'))!;
   assert.is(changed.status, 'different');

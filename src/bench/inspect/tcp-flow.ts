@@ -170,6 +170,8 @@ export class TcpFlow {
     if (finSeq === undefined || half.finished || half.hasHole) return;
     const acknowledged = lastAck !== undefined && seqDiff(lastAck, finSeq) >= 0;
     if (!acknowledged && !half.hasReached(finSeq)) return;
+    const length = half.skipTo(finSeq);
+    if (length > 0) this.reader?.gap(dir, length, sink);
     half.finished = true;
     this.reader?.end(dir, sink);
   }

@@ -117,6 +117,14 @@ export class TcpHalf {
     return this.#pieces.length === 0 && (this.#streamSeq === undefined || seqDiff(seq, this.#streamSeq) <= 0);
   }
 
+  /** Passes over what is missing up to `seq`, when nothing waits behind it; how much it was. */
+  skipTo(seq: number): number {
+    if (this.hasReached(seq) || this.#pieces.length > 0) return 0;
+    const length = seqDiff(seq, this.#streamSeq!);
+    this.#advance(length);
+    return length;
+  }
+
   /** Passes over what is missing between two sequence numbers, when all before is there; how much it was. */
   skipWithin(from: number, to: number): number {
     if (this.#streamSeq === undefined || seqDiff(from, this.#streamSeq) > 0) return 0;
