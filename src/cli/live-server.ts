@@ -12,21 +12,19 @@ import {
   RecordingWriter,
 } from '../bench/recording.js';
 import type { FaultCounts } from '../core/faults.js';
-import { createSite } from '../core/http/site.js';
 import { createRandomSource } from '../core/random.js';
 import type { Trace } from '../core/trace.js';
-import { loadApp } from '../io/app.js';
 import { assembleStack, assembleStreams, type RunConfig, type RunIdentity } from '../io/assemble.js';
 import { type Clock, createClock } from '../io/clock.js';
 import { FileError } from '../io/errors.js';
-import { directoryFiles } from '../io/files.js';
 import { runTun, type TunRun } from '../io/live-tun.js';
 import { nodeCrypto } from '../io/node-crypto.js';
-import { Desk } from '../io/outside.js';
+import type { Desk } from '../io/outside.js';
 import type { Loop } from '../io/run.js';
 import { type Listeners, listenOn, runSockets } from '../io/sockets.js';
 import { openTun, type TunDevice } from '../io/tun.js';
-import type { Output } from './output.js';
+import { openDesk } from './desk.js';
+import { type Output, say } from './output.js';
 import { seedDigest } from './seed.js';
 import type { ServeOptions } from './serve-options.js';
 import { createShown } from './show.js';
@@ -168,25 +166,6 @@ function formatOf(config: RunConfig): 1 | 2 {
   return config.outside ? RECORDING_FORMAT_ANSWERS : RECORDING_FORMAT;
 }
 
-/** Who answers besides the site. */
-async function openDesk(options: ServeOptions): Promise<Desk | undefined> {
-  if (options.app === undefined && options.root === undefined) return undefined;
-  // The application first: it may have reasons to answer for a file.
-  const app = options.app === undefined ? [] : [await loadApp(options.app)];
-  const files = options.root === undefined ? [] : [await directoryFiles(options.root)];
-  // A promise that the application has forgotten is its own affair, too.
-  process.on('unhandledRejection', (error) => say(`the application left a rejected promise: ${stackOf(error)}`));
-  return new Desk({
-    answerers: [...app, ...files],
-    otherwise: createSite(),
-    onError: (error, { method, path }) => say(`the application failed at ${method} ${path}: ${stackOf(error)}`),
-  });
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
 function describePlace(place: Place, config: RunConfig, options: ServeOptions): string {
   const spoken = [
     ...config.plainPorts.map((port) => `port ${port} (HTTP/1.1)`),
@@ -233,10 +212,6 @@ function start(
   const recorder = recording && streamRecorder(recording);
   const streams = assembleStreams(identity, trace, desk?.handler);
   return { loop: runSockets({ ...shared, streams, listeners: place.listeners, ...(recorder && { recorder }) }) };
-}
-
-export function say(text: string): void {
-  process.stderr.write(`wirebench: ${text}\n`);
 }
 
 function counted(counts: FaultCounts): string {

@@ -1,6 +1,11 @@
 // Standard output in large pieces: a log of a hundred thousand lines is not a hundred thousand system calls. What is
 // written in one turn of the event loop appears at its end.
 
+/** A message about the run, for people. */
+export function say(text: string): void {
+  process.stderr.write(`wirebench: ${text}\n`);
+}
+
 const PIECE_CHARACTERS = 65_536;
 
 export interface Output {

@@ -13,12 +13,13 @@ import {
   reExecute,
 } from '../bench/re-execute.js';
 import { frameRecorder, keyLogLine } from '../bench/recorders.js';
-import { RECORDING_FORMAT, RecordingError, RecordingWriter } from '../bench/recording.js';
+import { RECORDING_FORMAT, RECORDING_FORMAT_ANSWERS, RecordingError, RecordingWriter } from '../bench/recording.js';
 import type { RunIdentity } from '../io/assemble.js';
 import { CaptureError } from '../io/capture-types.js';
 import { FileError } from '../io/errors.js';
 import { captureKeys } from './capture-keys.js';
 import { createPalette } from './colors.js';
+import { openDesk } from './desk.js';
 import { crashLines, type Outcome, outcomeWithout } from './outcome.js';
 import { counted, grouped, printable } from './text.js';
 import { version } from './version.js';
@@ -31,6 +32,8 @@ export interface OneReExecution {
   /** Names of header fields, in lower case. */
   readonly ignored: readonly string[];
   readonly record: string | undefined;
+  readonly app: string | undefined;
+  readonly root: string | undefined;
   /** A capture without any request passes. */
   readonly allowEmpty: boolean;
   /** The report for people, in colour or not, and the one for programs: each is made only where it is wanted. */
@@ -101,11 +104,15 @@ function without(file: string, status: 'unreadable' | 'crashed', lines: readonly
   return { ...outcomeWithout(file, status, lines), ...nothing };
 }
 
-async function play({ connections, startUnixUs }: Requests, { run, record }: OneReExecution): Promise<Answer[]> {
+async function play({ connections, startUnixUs }: Requests, options: OneReExecution): Promise<Answer[]> {
+  const { run, record } = options;
   const identity = { ...run, startUnixUs };
-  if (record === undefined) return reExecute(connections, { identity });
+  // One for each capture: what comes late to one of its requests is nobody else's.
+  const desk = await openDesk(options);
+  const outside = desk === undefined ? {} : { desk };
+  if (record === undefined) return reExecute(connections, { identity, ...outside });
   const writer = new RecordingWriter(record, {
-    format: RECORDING_FORMAT,
+    format: identity.config.outside ? RECORDING_FORMAT_ANSWERS : RECORDING_FORMAT,
     wirebench: version(),
     node: process.versions.node,
     seed: Buffer.from(identity.seed).toString('hex'),
@@ -116,11 +123,13 @@ async function play({ connections, startUnixUs }: Requests, { run, record }: One
   try {
     return await reExecute(connections, {
       identity,
+      ...outside,
       trace(_atUs, event) {
         const line = keyLogLine(event);
         if (line !== undefined) writer.secret(line);
       },
       onPacket: (atUs, dir, bytes) => recorder.packet(atUs, dir, bytes),
+      onAnswer: (atUs, token, answer) => recorder.answer(atUs, token, answer),
       onEnd: (atUs) => recorder.event('end', atUs),
     });
   } finally {

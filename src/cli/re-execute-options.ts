@@ -15,6 +15,9 @@ export interface ReExecuteOptions extends ReturnType<typeof captureChoice> {
   /** Undefined: always the same one. */
   readonly seed: Uint8Array | undefined;
   readonly record: string | undefined;
+  /** Who answers besides the site, as with `serve`. */
+  readonly app: string | undefined;
+  readonly root: string | undefined;
   /** A capture without any request is no failure. */
   readonly allowEmpty: boolean;
   readonly color: ColorFlag;
@@ -52,6 +55,13 @@ export function reExecuteSpecs(serveTls: readonly OptionSpec[]): OptionSpec[] {
       name: 'allow-empty',
       description: 'with --re-execute: a capture that no request can be taken from is no failure',
     },
+    {
+      name: 'app',
+      value: 'FILE',
+      description:
+        'with --re-execute: a module of your own that answers, as with serve; the time it takes does not count',
+    },
+    { name: 'root', value: 'DIR', description: 'with --re-execute: serve the files of a directory, as serve does' },
     { name: 'record', value: 'FILE', description: 'with --re-execute: the new run as a recording, which replays' },
     ...serveTls
       .filter(({ name }) => name !== 'alpn')
@@ -92,6 +102,8 @@ export function reExecuteOptions(
     ignored: given.texts('ignore').map((name) => name.toLowerCase().replace(/^http\.header\./, '')),
     seed: given.value('seed', seedBytes),
     record,
+    app: given.value('app', fileName),
+    root: given.value('root', fileName),
     allowEmpty: given.on('allow-empty'),
     color,
     tls: tlsServeOptions(given),

@@ -8,6 +8,7 @@ import type { RunConfig } from '../io/assemble.js';
 import { CaptureError } from '../io/capture-types.js';
 import { EXIT } from '../io/errors.js';
 import { resolveColor } from './colors.js';
+import { openDesk } from './desk.js';
 import { TEST_CREDENTIAL } from './live-server.js';
 import { createOutput } from './output.js';
 import {
@@ -38,6 +39,8 @@ import { UsageError } from './values.js';
 export async function reExecuteCaptures(options: ReExecuteOptions): Promise<number> {
   const startedMs = performance.now();
   checkExpectations(options.expectations);
+  // What is wrong with an application is wrong usage, and not of one capture.
+  await openDesk(options);
   const output = createOutput(process.stdout);
   const { files, notices, nothing } = captureFiles(options, 'captures');
   if (options.record !== undefined && files.length > 1) {
@@ -106,11 +109,12 @@ function oneOptions(options: ReExecuteOptions): OneReExecution {
     plainPorts: [80],
     tlsPorts: [443],
     ...readTls(options.tls, TEST_CREDENTIAL),
+    ...((options.app !== undefined || options.root !== undefined) && { outside: true as const }),
   };
   const seed = options.seed ?? createHash('sha256').update('wirebench re-execution').digest();
-  const { keylogs, expectations, ignored, record, allowEmpty, reporters } = options;
+  const { keylogs, expectations, ignored, record, app, root, allowEmpty, reporters } = options;
   return {
-    ...{ run: { config, seed }, keylogs, expectations, ignored, record, allowEmpty },
+    ...{ run: { config, seed }, keylogs, expectations, ignored, record, app, root, allowEmpty },
     wantsText: reporters.some(({ name }) => name === 'pretty'),
     wantsJson: reporters.some(({ name }) => name === 'json'),
     isColored: isColored(options),

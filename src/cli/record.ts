@@ -5,8 +5,8 @@ import { resolve } from 'node:path';
 import { describeMismatch } from '../bench/compare.js';
 import { RecordingError } from '../bench/recording.js';
 import { DeviceError, EXIT } from '../io/errors.js';
-import { type LiveServer, openPlace, readMaterials, say, startServer, TEST_CERTIFICATE } from './live-server.js';
-import { createOutput } from './output.js';
+import { type LiveServer, openPlace, readMaterials, startServer, TEST_CERTIFICATE } from './live-server.js';
+import { createOutput, say } from './output.js';
 import {
   type ClientEnd,
   clientVersion,

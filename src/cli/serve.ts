@@ -8,12 +8,11 @@ import {
   openPlace,
   type Place,
   readMaterials,
-  say,
   sayTestCertificate,
   spokenTls,
   startServer,
 } from './live-server.js';
-import { createOutput } from './output.js';
+import { createOutput, say } from './output.js';
 import type { ServeOptions } from './serve-options.js';
 
 /** `outputLost` resolves with an exit code when the standard output cannot be written any more: the run then ends. */

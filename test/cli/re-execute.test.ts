@@ -51,6 +51,39 @@ test('a capture without any request tested nothing: a failure, unless that is al
   assert.match(report.captures[0]!.why, /^no request could be taken/);
 });
 
+test('an application answers, the site the rest; what was recorded of it replays without it', async () => {
+  const app = place.write(
+    'app.mjs',
+    Buffer.from(`export default async ({ path }) => (path === '/status/404' ? { status: 410 } : undefined);`),
+  );
+  const recording = place.path('ours.pcapng');
+  const capture = join(foreign, 'nginx-h2-tls13.pcapng');
+  const out = await again(capture, '--app', app, '--record', recording, '--expect', 'http.status == recorded.status');
+  assert.is(out.code, 1);
+  assert.match(out.stdout, /GET \/status\/404 h2: recorded 404 .*, ours 410 .* status differs/);
+  assert.is(lastLine(out), '1 capture, 3 requests, all answered, 1 not as expected');
+  writeFileSync(app, 'no module');
+  const replayed = await wirebench(['replay', recording]);
+  assert.is(replayed.code, 0, replayed.stdout);
+  for (const file of [app, place.path('nothing.mjs')]) {
+    const refused = await again(capture, '--app', file);
+    assert.is(refused.code, 2);
+    assert.match(refused.stderr, 'cannot be loaded');
+    assert.is(refused.stdout, '');
+  }
+});
+
+test('the files of a directory are served', async () => {
+  mkdirSync(place.path('root'), { recursive: true });
+  writeFileSync(place.path('root/headers'), 'from a file\n');
+  const out = await again(join(foreign, 'nginx-h1-tls12.pcapng'), '--root', place.path('root'), '--reporter', 'json');
+  assert.is(out.code, 0);
+  const [capture] = (
+    JSON.parse(out.stdout) as { captures: { requests: { target: string; ours: { contentLength: number } }[] }[] }
+  ).captures;
+  assert.is(capture!.requests.find(({ target }) => target === '/headers')!.ours.contentLength, 12);
+});
+
 test('so are a capture without packets, one without keys, and one of connections that say nothing', async () => {
   const empty = place.write('empty.pcap', pcapFile([]));
   const out = await again(empty);
