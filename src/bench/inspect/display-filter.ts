@@ -388,7 +388,7 @@ class Parser {
   }
 
   #fail(token: Token, what: string, advice?: string): never {
-    throw new FilterError(this.#filter, token.at, what, advice);
+    throw new FilterError(this.#filter, token.at, what, advice ?? this.#fields.advice);
   }
 }
 
