@@ -17,8 +17,13 @@ const LEFT_OUT = new Map<RegExp, string>([
     /\.checksum\.status$/,
     'tshark does not verify unless told to, and then takes what a network card was to fill in for wrong',
   ],
-  [/^frame\.time/, 'rounded in another way'],
-  [/^tcp\.analysis\./, 'judgements, of which time limits are a matter of taste'],
+  [/^frame\.time_(epoch|relative)$/, 'rounded in another way'],
+  [
+    /^tcp\.analysis\.(?!acks_frame$|ack_rtt$|initial_rtt$|bytes_in_flight$)/,
+    'judgements, of which time limits are a matter of taste',
+  ],
+  [/^frame\.protocols$/, 'tshark takes content apart further: JSON, certificates, lines of text'],
+  [/^_ws\.expert$/, 'one for each of its own notes; for us one for each verdict'],
   [
     /^http\.(request_in|response_in|request_number|response_number)$/,
     'links of its own: tshark counts 100 Continue as a response',
@@ -41,6 +46,8 @@ export const PREFERENCES = [
  * - A response of HTTP/1 that ends with its connection is complete at the FIN: tshark knows no such end within TLS, and shows no
  *   message that lacks bytes.
  * - Of content with a zero octet in it, tshark's text ends there.
+ * - Of a packet within an ICMP error tshark tells times, stream and text, as if it had been captured.
+ * - A custom block is a frame for tshark, of the year 1970.
  */
 function explained(
   name: string,
@@ -50,11 +57,16 @@ function explained(
 ): boolean {
   const ends = frame.get('tcp.flags.fin')?.[0] === '1' || frame.get('tcp.flags.reset')?.[0] === '1';
   if (name.startsWith('http.') && theirs.length === 0 && ends) return true;
+  const isQuoted = frame.has('icmp.type') || frame.has('icmpv6.type');
+  if (isQuoted && ours.length === 0 && QUOTED.test(name)) return true;
+  if (name === 'frame.time_delta' && Number(theirs[0]) > 1e9) return true;
   if (name === 'http.file_data') {
     return theirs.length === ours.length && theirs.every((text, at) => ours[at]!.split('\0', 1)[0] === text);
   }
   return false;
 }
+
+const QUOTED = /^(tcp\.time_(relative|delta)|tcp\.window_size_scalefactor|udp\.(stream|payload))$/;
 
 type Frames = Map<number, Map<string, string[]>>;
 
@@ -150,6 +162,7 @@ function ourText({ name, value }: InspectedField): string {
     return Buffer.from(value).toString(isText ? 'latin1' : 'hex');
   }
   if (typeof value === 'boolean') return value ? '1' : '0';
+  if (knownToTshark().get(name) === 'FT_RELATIVE_TIME') return Number(value).toFixed(9);
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   return canonical(value);
 }

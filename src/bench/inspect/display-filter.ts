@@ -164,6 +164,8 @@ class Parser {
     const following = this.#tokens[this.#at + 1];
     if (first.kind === 'word' && this.#fields.layers.has(name) && !isOperand(following)) {
       this.#at++;
+      // Without fields what stands between Ethernet and IP is not looked at.
+      if (name === 'arp' || name === 'vlan') this.needsFields = true;
       return (packet) => packet.layers.some((layer) => layer.name === name);
     }
     const quantifier = this.#quantifier();
@@ -386,7 +388,7 @@ class Parser {
   }
 
   #fail(token: Token, what: string, advice?: string): never {
-    throw new FilterError(this.#filter, token.at, what, advice);
+    throw new FilterError(this.#filter, token.at, what, advice ?? this.#fields.advice);
   }
 }
 

@@ -22,28 +22,40 @@ export type FieldType =
   | 'presence';
 
 /** Layers that stand for themselves: `http2` is true of a packet with a frame of it. */
-const LAYER_NAMES = new Set(['frame', 'eth', 'ip', 'ipv6', 'icmp', 'icmpv6', 'tcp', 'udp', 'tls', 'http', 'http2']);
+const LAYER_NAMES = new Set('frame eth vlan arp ip ipv6 icmp icmpv6 tcp udp tls http http2'.split(' '));
 
 /** Behind the name of their layer. `wirebench`: what was found, how bad it is, and the rule that is broken. */
 const NAMES: Readonly<Record<string, Partial<Readonly<Record<FieldType, string>>>>> = {
+  _ws: {
+    presence: 'expert',
+  },
+  arp: {
+    u8: 'hw.size proto.size',
+    u16: 'hw.type opcode proto.type',
+    mac: 'dst.hw_mac src.hw_mac',
+    ipv4: 'dst.proto_ipv4 src.proto_ipv4',
+  },
   eth: {
     u16: 'type',
     mac: 'addr dst src',
   },
   frame: {
     u32: 'cap_len len number',
-    time: 'time_epoch time_relative',
+    time: 'time_delta time_epoch time_relative',
+    text: 'protocols',
   },
   http: {
     u16: 'response.code',
-    u32: 'request_in',
+    u32: 'chunk_size request_in',
     u64: 'content_length',
     boolean: 'request response',
     text: `
-      accept accept_encoding chunked_trailer_part connection content_encoding content_length_header content_type
-      date file_data host last_modified request.full_uri request.line request.method request.uri request.uri.path
-      request.uri.query request.version response.line response.phrase response.version server transfer_encoding
-      upgrade user_agent`,
+      accept accept_encoding accept_language authorization cache_control chunked_trailer_part connection
+      content_encoding content_length_header content_type cookie date file_data host http2_settings last_modified
+      location proxy_authenticate proxy_authorization referer request.full_uri request.line request.method
+      request.uri request.uri.path request.uri.query request.version response.line response.phrase response.version
+      sec_websocket_accept sec_websocket_extensions sec_websocket_key sec_websocket_protocol sec_websocket_version
+      server set_cookie transfer_encoding upgrade user_agent www_authenticate x_forwarded_for`,
   },
   http2: {
     u8: 'flags headers.weight headers.weight_real padding type',
@@ -76,9 +88,10 @@ const NAMES: Readonly<Record<string, Partial<Readonly<Record<FieldType, string>>
     u32: 'mtu',
   },
   ip: {
-    u8: 'checksum.status dsfield dsfield.dscp dsfield.ecn hdr_len proto ttl version',
+    u8: 'checksum.status dsfield dsfield.dscp dsfield.ecn flags hdr_len proto ttl version',
     u16: 'checksum frag_offset id len',
     boolean: 'flags.df flags.mf',
+    text: 'dst_host host src_host',
     ipv4: 'addr dst src',
   },
   ipv6: {
@@ -87,20 +100,26 @@ const NAMES: Readonly<Record<string, Partial<Readonly<Record<FieldType, string>>
     u24: 'flow',
     u32: 'fraghdr.ident tclass tclass.dscp tclass.ecn',
     boolean: 'fraghdr.more',
+    text: 'dst_host host src_host',
     ipv6: 'addr dst src',
   },
   tcp: {
     u8: 'checksum.status hdr_len options.wscale.shift',
     u16: 'checksum dstport flags options.mss_val port srcport urgent_pointer window_size_value',
     u32: `
-      ack ack_raw len options.sack_le options.sack_re options.timestamp.tsecr options.timestamp.tsval seq seq_raw
-      stream window_size`,
+      ack ack_raw analysis.acks_frame analysis.bytes_in_flight len options.sack_le options.sack_re
+      options.timestamp.tsecr options.timestamp.tsval seq seq_raw stream window_size`,
+    i32: 'window_size_scalefactor',
+    time: 'analysis.ack_rtt analysis.initial_rtt time_delta time_relative',
     boolean: 'flags.ack flags.cwr flags.ece flags.fin flags.push flags.reset flags.syn flags.urg',
+    text: 'flags.str',
+    bytes: 'options payload',
     presence: `
-      analysis.ack_lost_segment analysis.duplicate_ack analysis.fast_retransmission analysis.keep_alive
-      analysis.keep_alive_ack analysis.lost_segment analysis.out_of_order analysis.retransmission
-      analysis.reused_ports analysis.spurious_retransmission analysis.window_full analysis.window_update
-      analysis.zero_window analysis.zero_window_probe analysis.zero_window_probe_ack options.sack_perm`,
+      analysis.ack_lost_segment analysis.duplicate_ack analysis.fast_retransmission analysis.flags
+      analysis.keep_alive analysis.keep_alive_ack analysis.lost_segment analysis.out_of_order
+      analysis.retransmission analysis.reused_ports analysis.spurious_retransmission analysis.window_full
+      analysis.window_update analysis.zero_window analysis.zero_window_probe analysis.zero_window_probe_ack
+      options.sack_perm`,
   },
   tls: {
     u8: `
@@ -142,11 +161,17 @@ const NAMES: Readonly<Record<string, Partial<Readonly<Record<FieldType, string>>
       handshake.extensions.psk.identity.identity handshake.extensions_key_share_key_exchange
       handshake.extensions_padding_data handshake.extensions_reneg_info handshake.random handshake.server_point
       handshake.session_id handshake.session_ticket handshake.session_ticket_nonce handshake.sig`,
-    presence: 'alert_message change_cipher_spec handshake handshake.verify_data record',
+    presence: 'alert_message change_cipher_spec handshake handshake.ciphersuites handshake.verify_data record',
   },
   udp: {
     u8: 'checksum.status',
     u16: 'checksum dstport length port srcport',
+    u32: 'stream',
+    bytes: 'payload',
+  },
+  vlan: {
+    u16: 'etype id priority',
+    boolean: 'dei',
   },
   wirebench: {
     text: 'rule severity verdict',
@@ -184,7 +209,7 @@ export const INSPECTED_FIELDS: FieldTable = {
   names: () => [...known.keys()].sort(),
   typeOf: (name) => known.get(name) ?? 'text',
   namesOfValues,
-  advice: 'wirebench inspect --fields lists them.',
+  advice: 'wirebench inspect --fields lists the fields; a filter is as tcp.port == 443 and not tls.',
 };
 
 /** What somebody may have meant by a name that is none; undefined: nothing is near. */

@@ -21,6 +21,7 @@ export interface Token {
 
 /** No filter that a person writes is as long. */
 const LONGEST_FILTER = 10_000;
+const SHORTER = `${LONGEST_FILTER} characters are the most.`;
 const OPERATORS = [
   '===',
   '!==',
@@ -56,7 +57,7 @@ const WORD = /[A-Za-z0-9_][A-Za-z0-9_.:/-]*|::[A-Fa-f0-9:.]*(?:\/[0-9]+)?/y;
 
 export function tokensOf(filter: string): Token[] {
   if (filter.length > LONGEST_FILTER)
-    throw new FilterError(filter.slice(0, 40), LONGEST_FILTER, 'the filter is too long');
+    throw new FilterError(filter.slice(0, 40), LONGEST_FILTER, 'the filter is too long', SHORTER);
   const tokens: Token[] = [];
   for (let at = 0; at < filter.length; ) {
     const c = filter[at]!;
@@ -81,7 +82,8 @@ export function tokensOf(filter: string): Token[] {
       continue;
     }
     const operator = OPERATORS.find((one) => filter.startsWith(one, at));
-    if (operator === undefined) throw new FilterError(filter, at, `${JSON.stringify(c)} means nothing here`);
+    if (operator === undefined)
+      throw new FilterError(filter, at, `${JSON.stringify(c)} means nothing here`, 'Text stands in quotation marks.');
     tokens.push({ kind: 'operator', text: operator, at });
     at += operator.length;
   }

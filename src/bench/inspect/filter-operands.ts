@@ -25,6 +25,7 @@ export type Quantifier = 'any' | 'all' | undefined;
 
 /** Of all layers; `wirebench.*` are made of the verdicts. */
 export function fieldsOf(packet: InspectedPacket, name: string): readonly InspectedField[] {
+  if (name === '_ws.expert') return packet.verdicts.map(() => ({ name, value: '' }));
   if (name.startsWith('wirebench.')) return verdictFields(packet, name);
   const found: InspectedField[] = [];
   for (const layer of packet.layers) for (const field of layer.fields) if (field.name === name) found.push(field);

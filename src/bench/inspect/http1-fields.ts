@@ -72,6 +72,10 @@ export class Http1Fields {
     if (requestIn > 0) this.#end.push({ name: 'http.request_in', value: requestIn });
   }
 
+  chunk(size: number): void {
+    this.#end.push({ name: 'http.chunk_size', value: size });
+  }
+
   content(bytes: Uint8Array): void {
     this.#content.add(bytes.subarray(0, streamLimits.fieldContentBytes - this.#content.length));
   }
@@ -107,7 +111,7 @@ function decoded(coding: string, content: Uint8Array): Uint8Array {
 const NAMED: ReadonlyMap<string, string> = new Map(
   [
     ...['accept', 'accept-encoding', 'accept-language', 'authorization', 'cache-control', 'connection'],
-    ...['content-encoding', 'content-type', 'cookie', 'date', 'host', 'last-modified', 'location'],
+    ...['content-encoding', 'content-type', 'cookie', 'date', 'host', 'http2-settings', 'last-modified', 'location'],
     ...['proxy-authenticate', 'proxy-authorization', 'referer', 'sec-websocket-accept', 'sec-websocket-extensions'],
     ...['sec-websocket-key', 'sec-websocket-protocol', 'sec-websocket-version', 'server', 'set-cookie'],
     ...['transfer-encoding', 'upgrade', 'user-agent', 'www-authenticate', 'x-forwarded-for'],

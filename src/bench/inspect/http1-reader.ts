@@ -387,6 +387,7 @@ export class Http1Reader implements StreamReader {
     const { bytes, start } = input;
     const size = readChunkSize(bytes, start, endOfLine(bytes, start, lf, half.blame), half.blame);
     input.drop(lf + 1 - start);
+    if (size !== undefined) half.lines?.chunk(size);
     if (size === undefined) {
       this.#abandon(half);
       half.stage = 'search';

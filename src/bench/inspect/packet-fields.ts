@@ -34,6 +34,8 @@ export interface FrameFacts {
   readonly number: number;
   readonly timeNs: bigint | undefined;
   readonly atUs: number;
+  /** Since the packet before. */
+  readonly deltaNs: number;
   readonly originalLength: number;
   readonly capturedLength: number;
 }
@@ -42,10 +44,20 @@ export function frameLayer(facts: FrameFacts): InspectedLayer {
   const list = new FieldList()
     .put('frame.number', facts.number)
     .put('frame.time_relative', facts.atUs / 1e6)
+    .put('frame.time_delta', facts.deltaNs / 1e9)
     .put('frame.len', facts.originalLength)
     .put('frame.cap_len', facts.capturedLength);
   if (facts.timeNs !== undefined) list.put('frame.time_epoch', Number(facts.timeNs) / 1e9);
   return list.layer('frame');
+}
+
+/** The first layer, with the names of those after it: `eth:ethertype:ip:tcp:tls`. */
+export function withProtocols(layers: readonly InspectedLayer[], view: PacketView): InspectedLayer {
+  const [frame, ...above] = layers;
+  const names = above.flatMap(({ name }) => (name === 'eth' || name === 'vlan' ? [name, 'ethertype'] : [name]));
+  const isRepeated = (at: number): boolean => names[at] === names[at - 1] && names[at] !== 'ip';
+  const value = names.filter((_, at) => !isRepeated(at)).join(':') || (view.etherType < 0 ? 'data' : 'ethertype:data');
+  return { name: 'frame', fields: [...frame!.fields, { name: 'frame.protocols', value }] };
 }
 
 export function ethernetLayer(view: PacketView): InspectedLayer {
@@ -57,7 +69,7 @@ export function ethernetLayer(view: PacketView): InspectedLayer {
   return list.put('eth.type', u16(bytes, at + 12)).layer('eth', bytes, 14);
 }
 
-function macText(bytes: Uint8Array): string {
+export function macText(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
 
@@ -82,6 +94,7 @@ function ipv4Layer(view: PacketView): InspectedLayer {
     .put('ip.dsfield.ecn', bytes[at + 1]! & 3)
     .put('ip.len', view.ipLength)
     .put('ip.id', u16(bytes, at + 4))
+    .put('ip.flags', fragment >>> 13)
     .put('ip.flags.df', (fragment & 0x4000) !== 0)
     .put('ip.flags.mf', (fragment & 0x2000) !== 0)
     .put('ip.frag_offset', view.fragmentOffset / FRAGMENT_UNIT)
@@ -94,6 +107,10 @@ function ipv4Layer(view: PacketView): InspectedLayer {
     .put('ip.addr', source)
     .put('ip.dst', destination)
     .put('ip.addr', destination)
+    .put('ip.src_host', source)
+    .put('ip.host', source)
+    .put('ip.dst_host', destination)
+    .put('ip.host', destination)
     .layer('ip', packetBytes(view), (bytes[at]! & 0x0f) * 4);
 }
 
@@ -115,7 +132,11 @@ function ipv6Layer(view: PacketView): InspectedLayer {
     .put('ipv6.src', source)
     .put('ipv6.addr', source)
     .put('ipv6.dst', destination)
-    .put('ipv6.addr', destination);
+    .put('ipv6.addr', destination)
+    .put('ipv6.src_host', source)
+    .put('ipv6.host', source)
+    .put('ipv6.dst_host', destination)
+    .put('ipv6.host', destination);
   if (view.hasFragmentHeader) {
     list
       .put('ipv6.fraghdr.offset', view.fragmentOffset / FRAGMENT_UNIT)
@@ -160,7 +181,8 @@ export function icmpLayer(view: PacketView, checksum: ChecksumState): InspectedL
   return list.layer(name, upperBytes(view));
 }
 
-export function udpLayer(view: PacketView, checksum: ChecksumState): InspectedLayer {
+/** `stream`: undefined where it is not counted. */
+export function udpLayer(view: PacketView, checksum: ChecksumState, stream?: number): InspectedLayer {
   const { upper, upperAt: at, upperEnd: end } = view;
   const list = new FieldList();
   if (end - at < 4) return list.layer('udp', upperBytes(view));
@@ -169,6 +191,8 @@ export function udpLayer(view: PacketView, checksum: ChecksumState): InspectedLa
     .put('udp.dstport', u16(upper, at + 2))
     .put('udp.port', u16(upper, at))
     .put('udp.port', u16(upper, at + 2));
+  if (stream !== undefined) list.put('udp.stream', stream);
+  if (stream !== undefined && end > at + 8) list.put('udp.payload', upper.subarray(at + 8, end));
   if (end - at < 8) return list.layer('udp', upperBytes(view));
   return list
     .put('udp.length', u16(upper, at + 4))
@@ -241,6 +265,18 @@ export function tcpLayer(
     .put('tcp.checksum', u16(view.upper, view.upperAt + 16))
     .put('tcp.checksum.status', ...CHECKSUM_STATUS[checksum])
     .put('tcp.urgent_pointer', u16(view.upper, view.upperAt + 18));
+  if ((flags & SYN) === 0) {
+    // Wireshark's -2 says that there is none, and -1 that the beginning was not seen.
+    const factor = scaled ? 2 ** own.windowShift : own?.sawSyn ? -2 : -1;
+    list.put('tcp.window_size_scalefactor', factor);
+  }
+  const { upper, upperAt } = view;
+  const headerEnd = upperAt + (upper[upperAt + 12]! >>> 4) * 4;
+  if (headerEnd > upperAt + 20) list.put('tcp.options', upper.subarray(upperAt + 20, headerEnd));
+  if (segment.payloadLength > 0) {
+    const { payloadStart, payloadLength } = segment;
+    list.put('tcp.payload', upper.subarray(payloadStart, payloadStart + payloadLength));
+  }
   return putOptions(list, segment, peer?.baseSeq ?? 0);
 }
 
@@ -266,6 +302,10 @@ export function quotedTcpLayer(view: PacketView, segment: Segment | undefined, s
   list.put('tcp.checksum', u16(upper, at + 16)).put('tcp.checksum.status', ...CHECKSUM_STATUS[view.upperChecksum(16)]);
   if (end - at < 20) return list;
   list.put('tcp.urgent_pointer', u16(upper, at + 18));
+  if (segment !== undefined && segment.payloadLength > 0) {
+    const { payloadStart, payloadLength } = segment;
+    list.put('tcp.payload', upper.subarray(payloadStart, payloadStart + payloadLength));
+  }
   return segment === undefined ? list : putOptions(list, segment, 0);
 }
 
@@ -275,6 +315,9 @@ function putFlags(list: FieldList, { upper, upperAt: at }: PacketView): void {
   const reserved = upper[at + 12]! & 0x0f;
   list.put('tcp.hdr_len', (upper[at + 12]! >>> 4) * 4).put('tcp.flags', (reserved << 8) | flags);
   for (const [name, bit] of FLAGS) list.put(`tcp.flags.${name}`, (flags & bit) !== 0);
+  const bits = (reserved << 8) | flags;
+  const letters = Array.from('RRRACEUAPRSF', (letter, at) => ((bits & (0x800 >>> at)) === 0 ? '·' : letter));
+  list.put('tcp.flags.str', letters.join(''));
 }
 
 /** `base`: what the numbers of the other direction are counted from. */

@@ -1,8 +1,22 @@
 // pcap-filter(7)'s primitives over packets that were taken apart: `host 10.0.0.2 and port 443`. Words that follow without a
 // qualifier of their own have that of the words before them, as there.
 
-import { parseAddress } from '../addresses.js';
-import { FilterError, type Token, tokensOf } from './filter-lexer.js';
+import { formatAddress, parseAddress } from '../addresses.js';
+import { nearestName } from '../nearest.js';
+import { FilterError, type Token } from './filter-lexer.js';
+import {
+  beginsExpression,
+  hasLayer,
+  isArithmetic,
+  layersBetween,
+  NoSuchPlace,
+  numberOf,
+  parseExpression,
+  RELATIONS,
+  type TokenSource,
+} from './packet-arithmetic.js';
+import { packetTokens } from './packet-lexer.js';
+import { ETHER_TYPES, PROTOCOLS, SERVICES } from './packet-names.js';
 import { PacketView, PROTOCOL, u16 } from './packet-view.js';
 import type { DisplayFilter, InspectedField, InspectedPacket } from './types.js';
 
@@ -13,29 +27,27 @@ const VERSIONS = new Map([
   ['ip', 4],
   ['ip6', 6],
 ]);
-const PROTOCOLS = new Map<string, number>([
-  ['tcp', PROTOCOL.TCP],
-  ['udp', PROTOCOL.UDP],
-  ['icmp', PROTOCOL.ICMP],
-  ['icmp6', PROTOCOL.ICMPV6],
-]);
-const FLAG_BITS = new Map([
-  ['tcp-fin', 0x01],
-  ['tcp-syn', 0x02],
-  ['tcp-rst', 0x04],
-  ['tcp-push', 0x08],
-  ['tcp-ack', 0x10],
-  ['tcp-urg', 0x20],
-  ['tcp-ece', 0x40],
-  ['tcp-cwr', 0x80],
-]);
 const DEEPEST = 100;
+const PRIMITIVES =
+  'host net port portrange proto less greater len arp vlan ether broadcast multicast src dst not'.split(' ');
+const WORDS = [...PRIMITIVES, ...VERSIONS.keys(), ...PROTOCOLS.keys()];
 const FORM =
-  'The words are host, net, port, portrange with src or dst, tcp, udp, icmp, icmp6, ip, ip6, less, greater, and, or, not.';
+  'There are host, net, port, portrange with src or dst, ip, ip6, tcp, udp, icmp, icmp6, arp, vlan, ether, proto, less, greater, tcp[13] & 2 != 0.';
+/** What may follow `tcp`, `ip` and the like. */
+const QUALIFIERS = new Set(['src', 'dst', 'host', 'net', 'port', 'portrange']);
 
 /** Raises FilterError. */
 export function parsePacketFilter(text: string): DisplayFilter {
-  return { matches: new Parser(text).whole(), needs: { fields: true } };
+  const test = new Parser(text).whole();
+  const matches: Test = (packet) => {
+    try {
+      return test(packet);
+    } catch (error) {
+      if (error instanceof NoSuchPlace) return false;
+      throw error;
+    }
+  };
+  return { matches, needs: { fields: true } };
 }
 
 class Parser {
@@ -49,7 +61,7 @@ class Parser {
 
   constructor(filter: string) {
     this.#filter = filter;
-    this.#tokens = tokensOf(filter);
+    this.#tokens = packetTokens(filter);
   }
 
   whole(): Test {
@@ -64,7 +76,7 @@ class Parser {
   }
 
   #accept(...texts: readonly string[]): boolean {
-    if (this.#next.kind === 'end' || this.#next.kind === 'string' || !texts.includes(this.#next.text)) return false;
+    if (this.#next.kind === 'end' || !texts.includes(this.#next.text)) return false;
     this.#at++;
     return true;
   }
@@ -90,6 +102,8 @@ class Parser {
         const test = this.#not();
         return (packet) => !test(packet);
       }
+      const relation = this.#next.text === '(' ? this.#tryRelation() : undefined;
+      if (relation !== undefined) return relation;
       if (this.#accept('(')) {
         const test = this.#or();
         if (!this.#accept(')')) this.#fail(this.#next, ') is missing');
@@ -103,26 +117,155 @@ class Parser {
 
   #primitive(): Test {
     const token = this.#next;
+    const following = this.#tokens[this.#at + 1];
+    if (token.text === '-' || (token.kind === 'word' && beginsExpression(token, following))) return this.#relation();
     if (token.kind !== 'word') this.#fail(token, 'a primitive is expected', FORM);
-    const isFlags = token.text === 'tcp' && this.#tokens[this.#at + 1]?.text === '[';
-    if (isFlags) return this.#flags();
+    if (token.text === 'ether') return this.#ether();
     if (VERSIONS.has(token.text) || PROTOCOLS.has(token.text)) {
       this.#at++;
       const isThere = carries(token.text);
-      // `tcp port 443`, `ip host 10.0.0.2`
-      if (!['src', 'dst', 'host', 'net', 'port', 'portrange'].includes(this.#next.text)) return isThere;
-      const test = this.#qualified();
-      return (packet) => isThere(packet) && test(packet);
+      const test = this.#ofProtocol(token.text);
+      return test === undefined ? isThere : (packet) => isThere(packet) && test(packet);
     }
-    if (this.#accept('less')) {
-      const most = this.#number();
-      return ({ originalLength }) => originalLength <= most;
+    switch (token.text) {
+      case 'proto':
+        this.#at++;
+        return this.#protocol();
+      case 'arp':
+      case 'rarp': {
+        this.#at++;
+        const isThere = hasEtherType(ETHER_TYPES.get(token.text)!);
+        if (!QUALIFIERS.has(this.#next.text)) return isThere;
+        const test = this.#qualified();
+        return (packet) => isThere(packet) && test(packet);
+      }
+      case 'vlan':
+        this.#at++;
+        return this.#vlan();
+      case 'broadcast':
+      case 'multicast':
+        this.#at++;
+        return token.text === 'broadcast' ? isBroadcast : isMulticast;
+      case 'less':
+      case 'greater': {
+        this.#at++;
+        const bytes = this.#number();
+        if (token.text === 'less') return ({ originalLength }) => originalLength <= bytes;
+        return ({ originalLength }) => originalLength >= bytes;
+      }
+      default:
+        return this.#qualified();
     }
-    if (this.#accept('greater')) {
-      const least = this.#number();
-      return ({ originalLength }) => originalLength >= least;
+  }
+
+  /** What may stand behind `ip`, `tcp` and so on: `tcp port 443`, `ip host 10.0.0.2`, `ip proto 1`, `ip multicast`. */
+  #ofProtocol(word: string): Test | undefined {
+    if (QUALIFIERS.has(this.#next.text)) return this.#qualified();
+    if (!VERSIONS.has(word)) return undefined;
+    if (this.#accept('proto')) return this.#protocol();
+    if (!this.#accept('multicast')) return undefined;
+    const names = ['ip.dst', 'ipv6.dst'];
+    return (packet) =>
+      fieldsNamed(packet, names).some(({ value }) => {
+        const first = parseAddress(String(value))?.[0] ?? 0;
+        return word === 'ip' ? first >= 224 && first < 240 : first === 0xff;
+      });
+  }
+
+  /** A number, or a name behind a backslash, since the names are words of the language. */
+  #protocol(): Test {
+    const number = this.#named(PROTOCOLS, 'protocol');
+    return ({ linkType, bytes }) => {
+      view.read(linkType, bytes);
+      return view.version !== 0 && view.protocol === number;
+    };
+  }
+
+  #named(names: ReadonlyMap<string, number>, what: string): number {
+    const token = this.#next;
+    const name = token.text.replace(/^\\/, '');
+    const number = names.get(name) ?? numberOf(name);
+    if (token.kind !== 'word' || number === undefined) {
+      const near = nearestName(name, [...names.keys()]);
+      const advice = near === undefined ? `A number, or ${[...names.keys()].join(', ')}.` : `Did you mean ${near}?`;
+      this.#fail(token, `${JSON.stringify(token.text)} is no ${what}`, advice);
     }
-    return this.#qualified();
+    this.#at++;
+    return number;
+  }
+
+  #ether(): Test {
+    this.#at++;
+    const word = this.#next.text;
+    if (this.#accept('broadcast')) return isBroadcast;
+    if (this.#accept('multicast')) return isMulticast;
+    if (this.#accept('proto')) return hasEtherType(this.#named(ETHER_TYPES, 'EtherType'));
+    const isSided = this.#accept('src', 'dst');
+    if (!this.#accept('host') && !isSided)
+      this.#fail(this.#next, 'host, src, dst, proto, broadcast or multicast is expected after ether');
+    const token = this.#next;
+    const parts = token.text.split(/[:.-]/);
+    if (parts.length !== 6 || !parts.every((part) => /^[0-9a-f]{1,2}$/i.test(part)))
+      this.#fail(token, `${JSON.stringify(token.text)} is no Ethernet address`, 'As 02:00:00:00:00:01.');
+    this.#at++;
+    const address = parts.map((part) => part.toLowerCase().padStart(2, '0')).join(':');
+    const names = isSided ? [`eth.${word}`] : ['eth.src', 'eth.dst'];
+    return (packet) => fieldsNamed(packet, names).some(({ value }) => value === address);
+  }
+
+  #vlan(): Test {
+    const token = this.#next;
+    const id = token.kind === 'word' ? numberOf(token.text) : undefined;
+    if (id !== undefined) this.#at++;
+    if (id !== undefined && id > 4095) this.#fail(token, `${token.text} is no VLAN: they end at 4095`);
+    return (packet) => fieldsNamed(packet, ['vlan.id']).some(({ value }) => id === undefined || value === id);
+  }
+
+  // ---- Arithmetic ----
+
+  /** Undefined: the parenthesis holds a filter, not a number. */
+  #tryRelation(): Test | undefined {
+    const start = this.#at;
+    try {
+      parseExpression(this.#source);
+      if (!isArithmetic(this.#next)) return undefined;
+    } catch (error) {
+      if (!(error instanceof FilterError)) throw error;
+      return undefined;
+    } finally {
+      this.#at = start;
+    }
+    return this.#relation();
+  }
+
+  #relation(): Test {
+    const start = this.#at;
+    const left = parseExpression(this.#source);
+    const token = this.#next;
+    const relation = token.kind === 'operator' ? RELATIONS.get(token.text) : undefined;
+    if (relation === undefined)
+      this.#fail(token, 'a comparison is expected', 'As tcp[tcpflags] & (tcp-syn|tcp-ack) != 0, ip[2:2] > 1000.');
+    this.#at++;
+    const right = parseExpression(this.#source);
+    const layers = layersBetween(this.#tokens.slice(start, this.#at));
+    return (packet) => layers.every((layer) => hasLayer(packet, layer)) && relation(left(packet), right(packet));
+  }
+
+  get #source(): TokenSource {
+    const next = (): Token => this.#next;
+    return {
+      get next() {
+        return next();
+      },
+      take: () => {
+        const token = this.#next;
+        if (token.kind === 'end') this.#fail(token, 'a number or a place is expected, as tcp[13]');
+        this.#at++;
+        return token;
+      },
+      accept: (...texts) => this.#accept(...texts),
+      fail: (token, what, advice) => this.#fail(token, what, advice),
+    };
   }
 
   #qualified(): Test {
@@ -139,8 +282,11 @@ class Parser {
       this.#lastSide = side ?? 'either';
       this.#lastType = type ?? 'host';
     }
-    if (this.#lastType === undefined)
-      this.#fail(this.#next, `${JSON.stringify(this.#next.text)} is no primitive`, FORM);
+    if (this.#lastType === undefined) {
+      const near = nearestName(this.#next.text, WORDS);
+      const advice = near === undefined ? FORM : `Did you mean ${near}?`;
+      this.#fail(this.#next, `${JSON.stringify(this.#next.text)} is no primitive`, advice);
+    }
     return this.#value(this.#lastType, this.#lastSide);
   }
 
@@ -159,18 +305,34 @@ class Parser {
       this.#fail(token, `${JSON.stringify(token.text)} is no ${type === 'net' ? 'network' : 'address'}`, advice);
     }
     const whole = bytes.length === 4 ? 8 * octets : 128;
-    const prefix = prefixText === undefined ? whole : Number(prefixText || Number.NaN);
+    let prefix = prefixText === undefined ? whole : Number(prefixText || Number.NaN);
     if (!Number.isInteger(prefix) || prefix < 0 || prefix > bytes.length * 8)
       this.#fail(token, 'no such prefix length');
+    if (type === 'net' && prefixText === undefined && this.#accept('mask')) prefix = this.#mask();
+    const network = bytes.map((byte, at) => byte & maskByte(prefix, at));
+    if (type === 'net' && network.some((byte, at) => byte !== bytes[at]))
+      this.#fail(token, 'this network has bits behind its prefix', `Write ${formatAddress(network)}/${prefix}.`);
     return bySide(side, (end) => {
-      const names = [`ip.${end}`, `ipv6.${end}`];
+      const names = [`ip.${end}`, `ipv6.${end}`, `arp.${end}.proto_ipv4`];
       return (packet) => fieldsNamed(packet, names).some(({ value }) => isWithin(String(value), bytes, prefix));
     });
   }
 
+  /** `255.0.0.0` as a prefix length. */
+  #mask(): number {
+    const token = this.#next;
+    const bytes = token.kind === 'word' ? parseAddress(token.text) : undefined;
+    const bits = [...(bytes ?? [])].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+    if (bytes?.length !== 4 || bits.includes('01'))
+      this.#fail(token, `${JSON.stringify(token.text)} is no mask`, 'As 255.255.0.0.');
+    this.#at++;
+    return bits.replaceAll('0', '').length;
+  }
+
   #ports(type: string, side: Side): Test {
     const token = this.#next;
-    const [lowText, highText] = token.text.split('-', 2);
+    const service = SERVICES.get(token.text);
+    const [lowText, highText] = service === undefined ? token.text.split('-', 2) : [service];
     this.#at++;
     const low = Number(lowText);
     const high = type === 'portrange' || highText !== undefined ? Number(highText) : low;
@@ -179,6 +341,7 @@ class Parser {
       this.#fail(
         token,
         `${JSON.stringify(token.text)} is no ${type === 'port' ? 'port' : 'range of ports (as 8000-8080)'}`,
+        this.#portAdvice(token.text),
       );
     }
     return bySide(side, (end) => {
@@ -190,30 +353,10 @@ class Parser {
     });
   }
 
-  /** `tcp[tcpflags] & (tcp-syn|tcp-ack) != 0`, `tcp[tcpflags] == tcp-syn` */
-  #flags(): Test {
-    const first = this.#next;
-    const { at } = first;
-    const bits = String.raw`(\([a-z\s|-]+\)|[a-z-]+|0x[0-9a-f]+|[0-9]+)`;
-    const form = new RegExp(String.raw`^tcp\s*\[\s*(?:tcpflags|13)\s*\]\s*(?:&\s*${bits}\s*)?(==|=|!=)\s*${bits}`);
-    const found = form.exec(this.#filter.slice(at));
-    if (found === null)
-      this.#fail(first, 'this is not understood', 'The form is tcp[tcpflags] & (tcp-syn|tcp-ack) != 0.');
-    while (this.#next.kind !== 'end' && this.#next.at < at + found[0].length) this.#at++;
-    const bitsOf = (text: string): number =>
-      text
-        .replace(/[()\s]/g, '')
-        .split('|')
-        .reduce((sum, name) => {
-          const bit = FLAG_BITS.get(name) ?? Number(name || Number.NaN);
-          if (Number.isNaN(bit)) this.#fail(first, `${JSON.stringify(name)} is no flag of TCP`);
-          return sum | bit;
-        }, 0);
-    const mask = bitsOf(found[1] ?? '0xff');
-    const wanted = bitsOf(found[3]!);
-    const equal = found[2] !== '!=';
-    return (packet) =>
-      fieldsNamed(packet, ['tcp.flags']).some(({ value }) => ((Number(value) & mask) === wanted) === equal);
+  #portAdvice(text: string): string {
+    if (/^[0-9]+-[0-9]+$/.test(text)) return `Ranges are portrange ${text}, the lower first.`;
+    const near = nearestName(text, [...SERVICES.keys()]);
+    return near === undefined ? 'Ports are numbers, or names as https and domain.' : `Did you mean ${near}?`;
   }
 
   #number(): number {
@@ -224,7 +367,7 @@ class Parser {
   }
 
   #fail(token: Token, what: string, advice?: string): never {
-    throw new FilterError(this.#filter, token.at, what, advice);
+    throw new FilterError(this.#filter, token.at, what, advice ?? FORM);
   }
 }
 
@@ -236,6 +379,22 @@ function bySide(side: Side, testOf: (end: 'src' | 'dst') => Test): Test {
 }
 
 const view = new PacketView();
+
+function hasEtherType(type: number): Test {
+  return ({ linkType, bytes }) => {
+    view.read(linkType, bytes);
+    return view.etherType === type;
+  };
+}
+
+/** To whom an Ethernet frame is sent. */
+function isBroadcast(packet: InspectedPacket): boolean {
+  return fieldsNamed(packet, ['eth.dst']).some(({ value }) => value === 'ff:ff:ff:ff:ff:ff');
+}
+
+function isMulticast(packet: InspectedPacket): boolean {
+  return fieldsNamed(packet, ['eth.dst']).some(({ value }) => (Number.parseInt(String(value), 16) & 1) === 1);
+}
 
 /** By the headers of the packet itself: fragments count, too. */
 function carries(word: string): Test {
@@ -262,9 +421,10 @@ function fieldsNamed({ layers }: InspectedPacket, names: readonly string[]): Ins
 function isWithin(address: string, network: Uint8Array, prefix: number): boolean {
   const bytes = parseAddress(address);
   if (bytes === undefined || bytes.length !== network.length) return false;
-  for (let bit = 0; bit < prefix; bit += 8) {
-    const mask = prefix - bit >= 8 ? 0xff : (0xff00 >> (prefix - bit)) & 0xff;
-    if ((bytes[bit >> 3]! & mask) !== (network[bit >> 3]! & mask)) return false;
-  }
-  return true;
+  return bytes.every((byte, at) => ((byte ^ network[at]!) & maskByte(prefix, at)) === 0);
+}
+
+/** Of a prefix, in the byte at that place. */
+function maskByte(prefix: number, at: number): number {
+  return (0xff00 >> Math.min(8, Math.max(0, prefix - 8 * at))) & 0xff;
 }

@@ -8,6 +8,7 @@ import { type CaptureItem, openCapture, type Packet, SECRETS_TLS_KEY_LOG } from 
 import { endsOf, endText, FlowTable } from './flow-table.js';
 import { Fragments } from './fragments.js';
 import { quotedLayers, quoteOf } from './icmp-quote.js';
+import { linkLayers } from './link-fields.js';
 import { describeNotIp } from './not-ip.js';
 import {
   analysisFields,
@@ -18,9 +19,11 @@ import {
   tcpBytes,
   tcpLayer,
   udpLayer,
+  withProtocols,
 } from './packet-fields.js';
 import { type ChecksumState, PacketView, PROTOCOL, u16 } from './packet-view.js';
 import type { TcpFlow } from './tcp-flow.js';
+import { TcpTiming } from './tcp-timing.js';
 import { VERDICTS } from './tcp-verdicts.js';
 import type {
   ConversationOptions,
@@ -33,6 +36,7 @@ import type {
   RecordedExchange,
   Verdict,
 } from './types.js';
+import { UdpStreams } from './udp-streams.js';
 
 export interface InspectOptions {
   readonly keys: KeyStore;
@@ -116,6 +120,9 @@ export class Inspector implements PacketSink {
   #verdicts: Verdict[] = [];
   #number = 0;
   #customBlocks = 0;
+  #lastNs = 0;
+  readonly #udpStreams = new UdpStreams();
+  readonly #timings = new WeakMap<TcpFlow, TcpTiming>();
 
   constructor(options: InspectOptions) {
     this.#options = options;
@@ -182,10 +189,17 @@ export class Inspector implements PacketSink {
     const view = this.#view;
     view.read(packet.linkType, data, originalLength);
     if (this.wantsFields) {
-      this.layer(frameLayer({ number: this.#number, timeNs, atUs, originalLength, capturedLength: data.length }));
-      if (view.ethernetAt >= 0) this.layer(ethernetLayer(view));
+      const deltaNs = summary.packets === 1 ? 0 : atNs - this.#lastNs;
+      this.#lastNs = atNs;
+      const facts = { number: this.#number, timeNs, atUs, deltaNs, originalLength, capturedLength: data.length };
+      this.layer(frameLayer(facts));
+      if (view.ethernetAt >= 0) {
+        this.layer(ethernetLayer(view));
+        for (const layer of linkLayers(view)) this.layer(layer);
+      }
     }
     const flow = view.version === 0 ? this.#notIp(view) : this.#ip(view, packet, atNs);
+    if (this.wantsFields) this.#layers[0] = withProtocols(this.#layers, view);
     return {
       number: this.#number,
       timeNs,
@@ -235,7 +249,8 @@ export class Inspector implements PacketSink {
       case PROTOCOL.TCP:
         return this.#tcp(view, atNs);
       case PROTOCOL.UDP:
-        if (this.wantsFields) this.layer(udpLayer(view, this.#checksum(view, 6, 'udp')));
+        if (this.wantsFields)
+          this.layer(udpLayer(view, this.#checksum(view, 6, 'udp'), this.#udpStreams.numberOf(view)));
         else this.layer(presence('udp'));
         return undefined;
       case PROTOCOL.ICMP:
@@ -318,8 +333,13 @@ export class Inspector implements PacketSink {
     if (this.wantsFields) {
       const [own, peer] = fromClient ? [flow.client, flow.server] : [flow.server, flow.client];
       const list = tcpLayer(view, segment, flow.index, own, peer, checksum);
-      for (const { code } of this.#verdicts.slice(before))
-        for (const name of analysisFields(code)) list.put(name, true);
+      const found = this.#verdicts.slice(before);
+      const analysis = found.flatMap(({ code }) => analysisFields(code));
+      for (const name of analysis) list.put(name, true);
+      if (analysis.length > 0) list.put('tcp.analysis.flags', '');
+      const timing = this.#timings.get(flow) ?? new TcpTiming(atNs);
+      this.#timings.set(flow, timing);
+      timing.put(list, dir, segment, this.#number, atNs, analysis);
       this.#layers[place] = list.layer('tcp', ...tcpBytes(view));
     }
     return flow.names.flow;

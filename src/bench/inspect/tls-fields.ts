@@ -132,6 +132,7 @@ function clientHello(walk: Walk): void {
   const version = helloStart(walk);
   const suites: number[] = [];
   const list = walk.sub(walk.u16('tls.handshake.cipher_suites_length'));
+  walk.put('tls.handshake.ciphersuites', '');
   while (list.remaining > 0) suites.push(list.u16('tls.handshake.ciphersuite', cipherSuiteName));
   const methods = walk.sub(walk.u8('tls.handshake.comp_methods_length'));
   while (methods.remaining > 0) methods.u8('tls.handshake.comp_method');

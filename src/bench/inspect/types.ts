@@ -15,7 +15,20 @@ export interface InspectedField {
   readonly text?: string;
 }
 
-export type LayerName = 'frame' | 'eth' | 'ip' | 'ipv6' | 'icmp' | 'icmpv6' | 'tcp' | 'udp' | 'tls' | 'http' | 'http2';
+export type LayerName =
+  | 'frame'
+  | 'eth'
+  | 'vlan'
+  | 'arp'
+  | 'ip'
+  | 'ipv6'
+  | 'icmp'
+  | 'icmpv6'
+  | 'tcp'
+  | 'udp'
+  | 'tls'
+  | 'http'
+  | 'http2';
 
 /** One layer of a packet; `http2` comes once a frame, `tls` once a record, as in Wireshark. */
 export interface InspectedLayer {

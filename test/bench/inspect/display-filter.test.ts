@@ -265,7 +265,7 @@ const ERRORS: readonly (readonly [filter: string, position: number, says: RegExp
   ['tcp.port[0] == 1',              8, /tcp\.port is a number and has no bytes/],
   ['tcp.len == ip.src',             11, /tcp\.len is a number and ip\.src an IPv4 address/],
   ['any tcp.port',                  12, /a comparison is expected/],
-  ['tcp.flags.sty == "x"',          0, /unknown field "tcp\.flags\.sty"/, /--fields/],
+  ['tcp.flags.abc == 1',            0, /unknown field "tcp\.flags\.abc"/, /--fields/],
   ['tcp.syn == 1',                  0, /unknown field/, /tcp\.flags\.syn/],
   ['tls.handshake.extensions_server == "x"', 0, /unknown field/, /tls\.handshake\.extensions_server_name/],
   ['tls.handshke.type == 1',        0, /unknown field/, /tls\.handshake\.type/],

@@ -39,6 +39,32 @@ const FILTERS: Readonly<Record<string, readonly string[]>> = {
   ],
   'nginx-h1-plain-gzip.pcapng': [
     ...[
+      'tcp.payload contains "GET"',
+      'tcp.payload[0:3] == 47:45:54',
+      'tcp.options[0] == 2',
+      'tcp.flags.str matches "AP"',
+      'ip.flags == 2',
+    ],
+    ...[
+      'tcp.time_delta > 0.0005',
+      'tcp.time_relative < 0.001',
+      'frame.time_delta > 0.0005',
+      'tcp.analysis.acks_frame == 2',
+      'not tcp.analysis.ack_rtt',
+    ],
+    ...[
+      'tcp.analysis.bytes_in_flight > 200',
+      'tcp.analysis.initial_rtt < 0.001',
+      'tcp.window_size_scalefactor == 1024',
+      'ip.host == "127.0.0.1"',
+    ],
+    ...[
+      'http.accept_encoding contains "br" and not http.cookie',
+      'frame.protocols contains "tcp:http"',
+      'arp or vlan.id',
+      'http.location',
+    ],
+    ...[
       'tcp contains "GET"',
       'frame contains "GET"',
       'ip contains 45:00',

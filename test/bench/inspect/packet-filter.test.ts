@@ -116,6 +116,34 @@ const FILTERS: readonly (readonly [filter: string, packets: readonly number[]])[
   ['tcp[13] = 18', [2]],
   ['tcp[13] & 2 != 0', [1, 2]],
   ['tcp [ tcpflags ] & ( tcp-syn | tcp-ack ) == tcp-syn', [1]],
+  ['tcp[13] == 2', [1]],
+  ['(tcp[13] & 2) != 0 and (tcp[13] & 0x10 = 0)', [1]],
+  ['tcp[12:2] & 0x12 = 0x12', [2]],
+  ['tcp[0:2] + tcp[2:2] = 49595 and tcp[(2 * 6 + 1)] > 16', [2, 3]],
+  ['icmp[0] == 8', [8]],
+  ['icmp[icmptype] == icmp-unreach', [9]],
+  ['icmp[icmptype] = icmp-echo or icmp[icmpcode] = 1', [8, 9]],
+  ['ip[2:2] > 400', [3, 6]],
+  ['ip[8] - 1 < ip[8] and ip[6:2] & 0x1fff != 0', [7]],
+  ['ip6[6] == 17', [10]],
+  ['ip proto 1', [8, 9]],
+  ['ip proto \\tcp', [1, 2, 3, 4]],
+  ['proto \\udp', [5, 6, 7, 10]],
+  ['proto 47', [12]],
+  ['len >= 500', [3, 6]],
+  ['len - 20 < 10', [8]],
+  ['len = 20 + 4 * 2', [8]],
+  ['1 < 2 and icmp', [8, 9]],
+  ['port https', [1, 2, 3]],
+  ['udp port domain', [5]],
+  ['src net 10.0.0', [1, 2, 3, 4, 5, 6, 7, 8, 9, 12]],
+  ['dst net 192.168.0.0 mask 255.255.0.0', [4]],
+  ['udp[0:2] = 53', [5]],
+  // A place that is not there refuses the packet, in spite of the `not`.
+  ['not icmp[1000] = 1', [1, 2, 3, 4, 5, 6, 7, 10, 11, 12]],
+  ['tcp[13] / (tcp[13] & 1) = 17', [4]],
+  ['ip multicast or arp', []],
+  ['sctp or igmp', []],
 ];
 
 test('each expression selects what pcap-filter(7) says', async () => {
@@ -148,6 +176,48 @@ for (const name of [file, 'fixtures/foreign/veth-classic-pcap.pcap', 'fixtures/c
   });
 }
 
+const MACS = '020000000002 020000000001';
+// biome-ignore format: a table
+const ETHERNET: readonly Uint8Array[] = [
+  /* 1 */ concat(hex(`${MACS} 0800`), PACKETS[0]!),
+  /* 2 */ concat(hex(`${MACS} 8100 0005 0800`), PACKETS[0]!),
+  /* 3 */ hex('ffffffffffff 020000000001 0806 0001 0800 06 04 0001 020000000001 0a000001 000000000000 0a000002'),
+  /* 4 */ concat(hex('01005e000001 020000000002 0800'), ipFrame(A, '224.0.0.1', 2, hex('1664ee9b00000000'))),
+  /* 5 */ concat(hex(`${MACS} 86dd`), PACKETS[10]!),
+];
+// biome-ignore format: a table
+const ON_ETHERNET: readonly (readonly [filter: string, packets: readonly number[]])[] = [
+  ['arp', [3]], ['arp host 10.0.0.2', [3]], ['src host 10.0.0.1 and not tcp', [3, 4]], ['ether host 02:00:00:00:00:01', [1, 2, 3, 5]],
+  ['ether src 2:0:0:0:0:2', [4]], ['ether dst host 02-00-00-00-00-02', [1, 2, 5]], ['ether proto \\arp', [3]], ['ether proto 0x86dd', [5]],
+  ['broadcast', [3]], ['ether multicast', [3, 4]], ['multicast and not broadcast', [4]], ['ip multicast', [4]], ['igmp', [4]],
+  ['vlan', [2]], ['vlan 5', [2]], ['vlan 6', []], ['ether[0] & 1 = 1 and ether[12:2] != 0x806', [4]], ['ip6', [5]], ['icmp6[icmp6type] = icmp6-echo', [5]],
+];
+
+test('what stands before IP', async () => {
+  const name = scratch().write(
+    'ethernet.pcap',
+    pcapFile(
+      ETHERNET.map((packet, at) => [at + 1, 0, packet] as const),
+      { network: 1 },
+    ),
+  );
+  const packets = await inspected(name);
+  const hasTcpdump = spawnSync('tcpdump', ['--version']).status === 0;
+  for (const [filter, numbers] of ON_ETHERNET) {
+    const ours = selected(packets, filter);
+    assert.equal(
+      ours.map(({ number }) => number),
+      numbers,
+      filter,
+    );
+    // For tcpdump what is behind a tag is there behind the word `vlan` only.
+    const untagged = ours
+      .filter(({ number }) => number !== 2 || filter.startsWith('vlan') || filter.startsWith('ether'))
+      .map(timeOf);
+    if (hasTcpdump) assert.equal(untagged, tcpdump(name, filter), filter);
+  }
+});
+
 test('where we see more than tcpdump: behind extension headers, and ports of what fragments became', async () => {
   const packets = [
     ip6Frame(A6, B6, 0, concat(hex('1100 010400000000'), UDP6)),
@@ -172,7 +242,17 @@ const ERRORS: readonly (readonly [filter: string, position: number, says: RegExp
   ['net 10.0.0.0/33',               4, /no such prefix length/],
   ['net 10.0.0.0/',                 4, /no such prefix length/],
   ['net ten',                       4, /"ten" is no network/],
-  ['port http',                     5, /"http" is no port/],
+  ['port htttps',                   5, /"htttps" is no port/],
+  ['tcp[0:3] = 1',                  6, /the size is 1, 2 or 4/],
+  ['tcp[13] & tcp-sny != 0',        10, /"tcp-sny" is no number/],
+  ['tcp[13]',                       7, /a comparison is expected/],
+  ['tcp[13 = 2',                    7, /\] is missing/],
+  ['net 10.0.0.1/8',                4, /bits behind its prefix/],
+  ['net 10.0.0.0 mask 255.0.255.0', 18, /is no mask/],
+  ['ip proto foo',                  9, /"foo" is no protocol/],
+  ['ether host 10.0.0.1',           11, /is no Ethernet address/],
+  ['ether foo',                     6, /is expected after ether/],
+  ['vlan 5000',                     5, /no VLAN/],
   ['port 65536',                    5, /"65536" is no port/],
   ['port 10-20',                    5, /"10-20" is no port/],
   ['portrange 20-10',               10, /no range of ports/],
@@ -182,9 +262,9 @@ const ERRORS: readonly (readonly [filter: string, position: number, says: RegExp
   ['tcp udp',                       4, /"udp" is not expected here/],
   ['(tcp',                          4, /\) is missing/],
   ['tcp)',                          3, /"\)" is not expected here/],
-  ['tcp "and" udp',                 4, /"and" is not expected here/],
-  ['tcp[14] & 1 != 0',              0, /this is not understood/],
-  ['tcp[tcpflags] & tcp-foo != 0',  0, /"tcp-foo" is no flag/],
+  ['tcp "and" udp',                 4, /means nothing here/],
+  ['tcp[tcpflags] & tcp-foo != 0',  16, /"tcp-foo" is no number/],
+  [`len = ${'('.repeat(200)}1`,     107, /too many parentheses/],
   [`${'('.repeat(200)}tcp`,         100, /too many parentheses/],
 ];
 
@@ -241,6 +321,24 @@ test('whatever stands in a filter, it is one or a FilterError says where it is n
       ']',
       '&',
       '!=',
+    ],
+    ...[
+      'len',
+      'ip[2:2]',
+      'vlan',
+      'ether',
+      'proto',
+      'mask',
+      'arp',
+      '<<',
+      '+',
+      '*',
+      '>',
+      '/',
+      '%',
+      '-',
+      '\\tcp',
+      'multicast',
     ],
     ...['tcp-syn', '0', '"tcp"', "'", '#', '10', '1.2', '/8', 'a-b', '=', '==', '|'],
   ];

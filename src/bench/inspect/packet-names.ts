@@ -1,0 +1,82 @@
+// The names that packet filters know: protocols (IANA's protocol numbers), EtherTypes, services, and what stands where in a header.
+
+export const PROTOCOLS: ReadonlyMap<string, number> = new Map([
+  ['icmp', 1],
+  ['igmp', 2],
+  ['tcp', 6],
+  ['udp', 17],
+  ['esp', 50],
+  ['ah', 51],
+  ['icmp6', 58],
+  ['pim', 103],
+  ['vrrp', 112],
+  ['sctp', 132],
+]);
+
+export const ETHER_TYPES: ReadonlyMap<string, number> = new Map([
+  ['ip', 0x0800],
+  ['arp', 0x0806],
+  ['rarp', 0x8035],
+  ['ip6', 0x86dd],
+]);
+
+/** Of /etc/services, what one asks for. */
+export const SERVICES: ReadonlyMap<string, number> = new Map([
+  ['ftp-data', 20],
+  ['ftp', 21],
+  ['ssh', 22],
+  ['telnet', 23],
+  ['smtp', 25],
+  ['domain', 53],
+  ['bootps', 67],
+  ['bootpc', 68],
+  ['tftp', 69],
+  ['http', 80],
+  ['kerberos', 88],
+  ['pop3', 110],
+  ['ntp', 123],
+  ['imap2', 143],
+  ['snmp', 161],
+  ['bgp', 179],
+  ['ldap', 389],
+  ['https', 443],
+  ['syslog', 514],
+  ['ldaps', 636],
+  ['imaps', 993],
+  ['pop3s', 995],
+  ['openvpn', 1194],
+  ['mysql', 3306],
+  ['postgresql', 5432],
+  ['mdns', 5353],
+  ['http-alt', 8080],
+]);
+
+/** In arithmetic: places of fields, flags of TCP, types of ICMP. */
+export const NUMBERS: ReadonlyMap<string, number> = new Map([
+  ['tcpflags', 13],
+  ['tcp-fin', 0x01],
+  ['tcp-syn', 0x02],
+  ['tcp-rst', 0x04],
+  ['tcp-push', 0x08],
+  ['tcp-ack', 0x10],
+  ['tcp-urg', 0x20],
+  ['tcp-ece', 0x40],
+  ['tcp-cwr', 0x80],
+  ['icmptype', 0],
+  ['icmpcode', 1],
+  ['icmp-echoreply', 0],
+  ['icmp-unreach', 3],
+  ['icmp-sourcequench', 4],
+  ['icmp-redirect', 5],
+  ['icmp-echo', 8],
+  ['icmp-timxceed', 11],
+  ['icmp-paramprob', 12],
+  ['icmp6type', 0],
+  ['icmp6code', 1],
+  ['icmp6-destinationunreach', 1],
+  ['icmp6-packettoobig', 2],
+  ['icmp6-timeexceeded', 3],
+  ['icmp6-parameterproblem', 4],
+  ['icmp6-echo', 128],
+  ['icmp6-echoreply', 129],
+]);
