@@ -209,7 +209,7 @@ export const INSPECTED_FIELDS: FieldTable = {
   names: () => [...known.keys()].sort(),
   typeOf: (name) => known.get(name) ?? 'text',
   namesOfValues,
-  advice: 'wirebench inspect --fields lists the fields; a filter is as tcp.port == 443 and not tls.',
+  advice: 'Filters are as tcp.port == 443 and not tls; inspect --fields lists the fields.',
 };
 
 /** What somebody may have meant by a name that is none; undefined: nothing is near. */
