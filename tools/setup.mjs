@@ -1,5 +1,5 @@
 // All set-up that `npm start` and `npm test` need on a fresh clone: packages from the lock file when they are missing or
-// older than it, then the compiler. Plain JavaScript, because it runs before anything is compiled.
+// older than it, then the compiler and the bundle. Plain JavaScript, because it runs before anything is compiled.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, statSync } from 'node:fs';
@@ -28,3 +28,6 @@ if (!linked && !installed) {
   run('installing packages', npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
 }
 run('compiling', process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '--build']);
+const changed = (file) => statSync(join(root, 'dist', file), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+const compiled = Math.max(changed('src/tsconfig.tsbuildinfo'), changed('src/core/tsconfig.tsbuildinfo'));
+if (changed('bundle/cli/command.js') < compiled) run('bundling', process.execPath, [join(root, 'tools', 'bundle.mjs')]);

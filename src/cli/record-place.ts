@@ -11,7 +11,7 @@ import { DeviceError } from '../io/errors.js';
 /** Tells the program inside which namespace is outside; it is no part of the command's environment. */
 const OUTSIDE = 'WIREBENCH_OUTSIDE_NAMESPACE';
 
-const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 /** For what takes milliseconds. */
 const PROBE_MS = 10_000;
 

@@ -54,10 +54,16 @@ test('the package has declarations and code of every entry, the examples, and no
     assert.ok(paths.includes(types.slice(2)), types);
     assert.ok(paths.includes(code.slice(2)), code);
   }
-  for (const path of ['docs/library.md', 'examples/app.mjs', 'fixtures/keys/server.cert.pem', 'LICENSE']) {
+  for (const path of [
+    'docs/library.md',
+    'examples/app.mjs',
+    'dist/bundle/cli/command.js',
+    'fixtures/keys/server.cert.pem',
+    'LICENSE',
+  ]) {
     assert.ok(paths.includes(path), path);
   }
-  const others = paths.filter((path) => !/^(dist\/src|docs|examples|fixtures\/keys)\/|^[\w.]+$/.test(path));
+  const others = paths.filter((path) => !/^(dist\/(src|bundle)|docs|examples|fixtures\/keys)\/|^[\w.]+$/.test(path));
   assert.equal(others, []);
   assert.equal(
     paths.filter((path) => /\.(map|tsbuildinfo)$/.test(path)),
