@@ -224,7 +224,8 @@ test('names stay unique where there are more pairs of ends than are counted', ()
   };
   for (let index = 0; index < inspectLimits.countedPairs; index++) open(index, 1);
   for (let round = 0; round < 3; round++) {
-    for (let index = inspectLimits.countedPairs; index < inspectLimits.countedPairs + 25_000; index++) open(index, round);
+    for (let index = inspectLimits.countedPairs; index < inspectLimits.countedPairs + 25_000; index++)
+      open(index, round);
   }
   assert.is(open(7, 9), '10.0.0.7:49152>10.0.0.2:443#1');
   assert.is(names.size, made);
