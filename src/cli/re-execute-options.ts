@@ -15,6 +15,7 @@ export interface ReExecuteOptions extends ReturnType<typeof captureChoice> {
   /** Undefined: always the same one. */
   readonly seed: Uint8Array | undefined;
   readonly record: string | undefined;
+  readonly ignoreChecksums: boolean;
   /** A capture without any request is no failure. */
   readonly allowEmpty: boolean;
   readonly color: ColorFlag;
@@ -47,6 +48,11 @@ export function reExecuteSpecs(serveTls: readonly OptionSpec[]): OptionSpec[] {
       description:
         'with --re-execute: the seed of the new run; else: that of the server, for captures that others took of it',
       defaultText: 'always the same; what the manifest says',
+    },
+    {
+      name: 'checksums',
+      description: 'with --re-execute: pass over segments whose TCP checksum is wrong; --no-checksums: take them, too',
+      defaultText: 'on',
     },
     {
       name: 'allow-empty',
@@ -92,6 +98,7 @@ export function reExecuteOptions(
     ignored: given.texts('ignore').map((name) => name.toLowerCase().replace(/^http\.header\./, '')),
     seed: given.value('seed', seedBytes),
     record,
+    ignoreChecksums: given.has('checksums') && !given.on('checksums'),
     allowEmpty: given.on('allow-empty'),
     color,
     tls: tlsServeOptions(given),

@@ -108,9 +108,9 @@ function oneOptions(options: ReExecuteOptions): OneReExecution {
     ...readTls(options.tls, TEST_CREDENTIAL),
   };
   const seed = options.seed ?? createHash('sha256').update('wirebench re-execution').digest();
-  const { keylogs, expectations, ignored, record, allowEmpty, reporters } = options;
+  const { keylogs, expectations, ignored, record, ignoreChecksums, allowEmpty, reporters } = options;
   return {
-    ...{ run: { config, seed }, keylogs, expectations, ignored, record, allowEmpty },
+    ...{ run: { config, seed }, keylogs, expectations, ignored, record, ignoreChecksums, allowEmpty },
     wantsText: reporters.some(({ name }) => name === 'pretty'),
     wantsJson: reporters.some(({ name }) => name === 'json'),
     isColored: isColored(options),
