@@ -44,16 +44,23 @@ export interface Requests {
   readonly startUnixUs: number;
 }
 
-export type NotTaken = 'no keys' | 'no beginning' | 'unknown protocol' | 'bytes are missing' | 'no request in it';
+export type NotTaken =
+  | 'no keys'
+  | 'no beginning'
+  | 'unknown protocol'
+  | 'bytes are missing'
+  | 'wrong checksums'
+  | 'no request in it';
 
-/** Reads all of a capture. Raises CaptureError. */
-export async function readRequests(file: string, keys: KeyLog): Promise<Requests> {
+/** Reads all of a capture. `ignoreChecksums`: segments whose TCP checksum is wrong, too. Raises CaptureError. */
+export async function readRequests(file: string, keys: KeyLog, { ignoreChecksums = false } = {}): Promise<Requests> {
   const flows = new Map<string, { exchange: RecordedExchange; answeredAt: number | undefined }[]>();
-  const missing: string[] = [];
+  const missing = new Set<string>();
   const reasons = new Map<string, NotTaken>();
   let inspector: Inspector | undefined;
   const options = {
     keys,
+    ignoreChecksums,
     createConversation,
     onExchange(exchange: RecordedExchange) {
       const list = flows.get(exchange.flow) ?? [];
@@ -64,10 +71,11 @@ export async function readRequests(file: string, keys: KeyLog): Promise<Requests
   inspector = new Inspector(options);
   for await (const packet of inspectCapture(file, options, inspector)) {
     const { flow, number, verdicts } = packet;
-    for (const { code, text } of verdicts) {
-      const reason = MISSING.get(code);
+    for (const { code, text, layer } of verdicts) {
+      const isUnread = code === 'bad-checksum' && layer === 'tcp' && !ignoreChecksums;
+      const reason = isUnread ? 'wrong checksums' : MISSING.get(code);
       if (reason === undefined) continue;
-      missing.push(`${flow ?? `packet ${number}`}: ${text}`);
+      missing.add(`${flow ?? `packet ${number}`}: ${text}`);
       if (flow !== undefined && !reasons.has(flow)) reasons.set(flow, reason);
     }
   }
@@ -90,7 +98,10 @@ export async function readRequests(file: string, keys: KeyLog): Promise<Requests
   const { firstNs, packets, connections: all } = inspector.summary;
   const silent = all - taken.size - [...notTaken.values()].reduce((sum, count) => sum + count, 0);
   if (silent > 0) notTaken.set('no request in it', silent);
-  return { connections, missing, notTaken, packets, startUnixUs: firstNs === undefined ? 0 : Number(firstNs / 1000n) };
+  return {
+    ...{ connections, missing: [...missing], notTaken, packets },
+    startUnixUs: firstNs === undefined ? 0 : Number(firstNs / 1000n),
+  };
 }
 
 /** Verdicts that say that requests may be lacking. */
@@ -104,6 +115,7 @@ const MISSING: ReadonlyMap<string, NotTaken> = new Map([
   ['hpack-lost', 'bytes are missing'],
   ['incomplete-message', 'bytes are missing'],
   ['message-lost', 'bytes are missing'],
+  ['cut-by-snap-length', 'bytes are missing'],
   ['unknown-protocol', 'unknown protocol'],
 ]);
 

@@ -17,6 +17,7 @@ export interface DiffCommandOptions {
   readonly keylogs: readonly string[];
   /** Empty: those of `keylogs`. */
   readonly keylogs2: readonly string[];
+  readonly ignoreChecksums: boolean;
   readonly json: boolean;
   readonly color: ColorFlag;
 }
@@ -56,6 +57,11 @@ export function diffSpec(displayOptions: readonly OptionSpec[]): CommandSpec {
         defaultText: 'what is in the captures, and NAME.keys or NAME.keylog beside them',
       },
       { name: 'keylog2', value: 'FILE', description: 'TLS secrets for B, where --keylog is for A only; repeatable' },
+      {
+        name: 'checksums',
+        description: 'pass over segments whose TCP checksum is wrong; --no-checksums: compare them, too',
+        defaultText: 'on',
+      },
       { name: 'json', description: 'one JSON object for each difference and one for the summary' },
       ...displayOptions.filter(({ name }) => name === 'color'),
     ],
@@ -87,6 +93,7 @@ export function diffOptions(given: Given, { color }: DisplayOptions): DiffComman
     limit: given.value('limit', (option, text) => integerIn(option, text, 0, Number.MAX_SAFE_INTEGER)),
     keylogs: given.texts('keylog').map((name) => fileName('--keylog', name)),
     keylogs2: given.texts('keylog2').map((name) => fileName('--keylog2', name)),
+    ignoreChecksums: given.has('checksums') && !given.on('checksums'),
     json: given.on('json'),
     color,
   };

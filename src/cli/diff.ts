@@ -22,8 +22,8 @@ export const DIFF_SCHEMA = 1;
 
 /** Raises CaptureError. */
 export async function diff(options: DiffCommandOptions): Promise<number> {
-  const { a, b, level, ignore, keylogs, keylogs2 } = options;
-  const chosen = { level, ignore };
+  const { a, b, level, ignore, ignoreChecksums, keylogs, keylogs2 } = options;
+  const chosen = { level, ignore, ignoreChecksums };
   const ofA = await collectCapture(a, captureKeys(a, keylogs), chosen);
   const ofB = await collectCapture(b, captureKeys(b, keylogs2.length > 0 ? keylogs2 : keylogs), chosen);
   const result = compareCaptures(ofA, ofB, chosen);

@@ -34,6 +34,7 @@ export interface OneReExecution {
   readonly record: string | undefined;
   readonly app: string | undefined;
   readonly root: string | undefined;
+  readonly ignoreChecksums: boolean;
   /** A capture without any request passes. */
   readonly allowEmpty: boolean;
   /** The report for people, in colour or not, and the one for programs: each is made only where it is wanted. */
@@ -59,7 +60,7 @@ export async function reExecuteOne(file: string, options: OneReExecution): Promi
   try {
     const expectations = options.expectations.map(parseExpectation);
     const keys = captureKeys(file, options.keylogs);
-    const requests = await readRequests(file, keys);
+    const requests = await readRequests(file, keys, options);
     const answers = await play(requests, options);
     const unmet = answers.map((answer) => expectations.filter((one) => !one.holds(answer)));
     const failures = failureLines(answers, unmet);
@@ -186,7 +187,7 @@ function* reportLines(
 ) {
   const palette = createPalette(isColored);
   yield `== ${file}`;
-  for (const text of new Set(requests.missing)) yield `  not in the capture: ${printable(text)}`;
+  for (const text of requests.missing) yield `  not in the capture: ${printable(text)}`;
   for (const [index, answer] of answers.entries()) {
     const { recorded, ours, why, notes } = answer;
     const { method, target } = recorded.request;
@@ -229,7 +230,7 @@ function captureJson(
     file,
     status,
     ...(empty.length > 0 && { why: empty[0] }),
-    missing: [...new Set(requests.missing)],
+    missing: requests.missing,
     notTaken: Object.fromEntries(requests.notTaken),
     requests: answers.map((answer, index) => {
       const { recorded, ours, why, notes } = answer;

@@ -18,6 +18,7 @@ export interface ReExecuteOptions extends ReturnType<typeof captureChoice> {
   /** Who answers besides the site, as with `serve`. */
   readonly app: string | undefined;
   readonly root: string | undefined;
+  readonly ignoreChecksums: boolean;
   /** A capture without any request is no failure. */
   readonly allowEmpty: boolean;
   readonly color: ColorFlag;
@@ -50,6 +51,11 @@ export function reExecuteSpecs(serveTls: readonly OptionSpec[]): OptionSpec[] {
       description:
         'with --re-execute: the seed of the new run; else: that of the server, for captures that others took of it',
       defaultText: 'always the same; what the manifest says',
+    },
+    {
+      name: 'checksums',
+      description: 'with --re-execute: pass over segments whose TCP checksum is wrong; --no-checksums: take them, too',
+      defaultText: 'on',
     },
     {
       name: 'allow-empty',
@@ -104,6 +110,7 @@ export function reExecuteOptions(
     record,
     app: given.value('app', fileName),
     root: given.value('root', fileName),
+    ignoreChecksums: given.has('checksums') && !given.on('checksums'),
     allowEmpty: given.on('allow-empty'),
     color,
     tls: tlsServeOptions(given),

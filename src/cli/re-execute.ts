@@ -112,9 +112,9 @@ function oneOptions(options: ReExecuteOptions): OneReExecution {
     ...((options.app !== undefined || options.root !== undefined) && { outside: true as const }),
   };
   const seed = options.seed ?? createHash('sha256').update('wirebench re-execution').digest();
-  const { keylogs, expectations, ignored, record, app, root, allowEmpty, reporters } = options;
+  const { keylogs, expectations, ignored, record, app, root, ignoreChecksums, allowEmpty, reporters } = options;
   return {
-    ...{ run: { config, seed }, keylogs, expectations, ignored, record, app, root, allowEmpty },
+    ...{ run: { config, seed }, keylogs, expectations, ignored, record, app, root, ignoreChecksums, allowEmpty },
     wantsText: reporters.some(({ name }) => name === 'pretty'),
     wantsJson: reporters.some(({ name }) => name === 'json'),
     isColored: isColored(options),

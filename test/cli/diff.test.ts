@@ -35,6 +35,7 @@ test('options', () => {
     limit: undefined,
     keylogs: [],
     keylogs2: [],
+    ignoreChecksums: false,
     json: false,
     color: 'auto',
   });

@@ -114,6 +114,45 @@ test('so are a capture without packets, one without keys, and one of connections
   assert.match(await said('GET / HTTP/1.1\r\nHost: exa'), /1 connection not taken: bytes are missing$/);
 });
 
+test('segments with wrong checksums are taken and compared only when that is wanted', async () => {
+  const bytes = readFileSync(join(foreign, 'veth-classic-pcap.pcap'));
+  for (let at = 24; at < bytes.length; at += 16 + bytes.readUInt32LE(at + 8)) {
+    const ip = at + 16 + 14;
+    if (bytes.readUInt16BE(ip - 2) !== 0x0800) continue;
+    for (const address of [12, 16]) bytes[ip + address]! ^= 0x55;
+  }
+  const anonymous = place.write('anonymous.pcap', bytes);
+  copyFileSync(join(foreign, 'veth-classic-pcap.keys'), place.path('anonymous.keys'));
+  const none = await again(anonymous);
+  assert.is(none.code, 1);
+  assert.match(lastLine(none), /1 connection not taken: wrong checksums$/);
+  assert.match(lastLine(await again(anonymous, '--no-checksums')), /^1 capture, 1 request, all answered$/);
+  const diff = (...args: string[]) => wirebench(['diff', anonymous, anonymous, '--level', 'http', ...args]);
+  assert.match((await diff()).stdout, /nothing to compare/);
+  assert.match((await diff('--no-checksums')).stdout, /^no difference: 2 units/);
+});
+
+test('a capture that was cut by its snap length is told as one that lacks bytes', async () => {
+  const [client, server] = [
+    { address: Uint8Array.of(10, 0, 0, 1), port: 5000 },
+    { address: Uint8Array.of(10, 0, 0, 2), port: 80 },
+  ] as const;
+  const words = encodeSegment(client, server, 0, 2, 10, ACK | PSH, Buffer.from('GET / HTTP/1.1\r\nhost: a\r\n\r\n'));
+  const bytes = pcapFile([
+    [1, 0, encodeSegment(client, server, 0, 1, 0, SYN, new Uint8Array(0))],
+    [1, 0, words],
+  ]);
+  const cut = Buffer.from(bytes.subarray(0, bytes.length - 12));
+  const record = 24 + 16 + cut.readUInt32LE(24 + 8);
+  cut.writeUInt32LE(words.length - 12, record + 8);
+  const out = await again(place.write('cut.pcap', cut));
+  assert.match(
+    out.stdout,
+    /not in the capture: 10\.0\.0\.1:5000>10\.0\.0\.2:80#0: the capture holds only the beginning/,
+  );
+  assert.match(lastLine(out), /1 connection not taken: bytes are missing$/);
+});
+
 test('connections that are not taken beside others are counted', async () => {
   assert.is(notTakenText({ 'no keys': 2 }), '2 connections not taken: no keys');
   assert.is(

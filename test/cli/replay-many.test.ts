@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -10,9 +11,11 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -261,6 +264,35 @@ test('a report that cannot be written is told before anything runs', async () =>
   assert.is(out.stdout, '');
   assert.match(out.stderr, /report\.xml.*cannot be written \(ENOENT\)/);
   assert.not(existsSync('/nonexistent'));
+});
+
+test('an interrupted run leaves the report of the run before it, and nothing else', async () => {
+  const reports = place.path('reports');
+  mkdirSync(reports);
+  const report = join(reports, 'report.xml');
+  writeFileSync(report, 'the run before');
+  const args = [mainScript, 'replay', '-', '--reporter', `junit=${report}`, '--reporter', `json=${reports}/new.json`];
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, CI: '' } });
+  child.stdin.on('error', () => {});
+  child.stdin.write(readFileSync(join(bundled, 'h2.pcapng')).subarray(0, 3000));
+  await setTimeout(1_500);
+  child.kill('SIGINT');
+  assert.equal(await once(child, 'close'), [null, 'SIGINT']);
+  assert.is(readFileSync(report, 'utf8'), 'the run before');
+  assert.equal(readdirSync(reports), ['report.xml']);
+});
+
+test('a report takes the place of the one before it when it is whole, through a link and with its mode', async () => {
+  const reports = place.path('replaced');
+  mkdirSync(reports);
+  writeFileSync(join(reports, 'real.xml'), 'the run before, which was longer than this one'.repeat(1_000));
+  chmodSync(join(reports, 'real.xml'), 0o600);
+  symlinkSync('real.xml', join(reports, 'report.xml'));
+  const out = await replay(join(bundled, 'h2.pcapng'), '--reporter', `junit=${join(reports, 'report.xml')}`);
+  assert.is(out.code, 0, out.stderr);
+  assert.match(readFileSync(join(reports, 'real.xml'), 'utf8'), /^<\?xml [\s\S]*<\/testsuites>\s*$/);
+  assert.is(statSync(join(reports, 'real.xml')).mode & 0o777, 0o600);
+  assert.equal(readdirSync(reports), ['real.xml', 'report.xml']);
 });
 
 test.run();

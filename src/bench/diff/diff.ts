@@ -18,6 +18,8 @@ export interface DiffOptions {
   readonly level: DiffLevel;
   /** Field names; each stands for all below it, too. */
   readonly ignore: readonly string[];
+  /** Segments whose TCP checksum is wrong are compared, too. */
+  readonly ignoreChecksums?: boolean;
 }
 
 /** Where a unit stands in its capture. */
@@ -96,6 +98,7 @@ export async function collectCapture(file: string, keys: KeyStore, options: Diff
     keys,
     createConversation,
     fields: collector.wantsFields,
+    ignoreChecksums: options.ignoreChecksums === true,
     ...(options.level === 'http' && { onExchange: collector.onExchange }),
   };
   const inspector = new Inspector(inspectOptions);

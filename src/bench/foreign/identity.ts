@@ -2,7 +2,7 @@
 // the run, or from a seed and the config that a server has by itself.
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import type { RunConfig } from '../../io/assemble.js';
+import { assembleStack, assembleStreams, type RunConfig } from '../../io/assemble.js';
 import { CaptureError } from '../../io/capture.js';
 import { FileError } from '../../io/errors.js';
 import { type RecordingManifest, readRecording } from '../recording.js';
@@ -45,7 +45,9 @@ export async function findIdentity(capture: string, sources: IdentitySources): P
   const found = await readIdentityFile(file);
   const seed = sources.seed ?? found.seed;
   if (seed === undefined) throw broken(file, 'it says no seed', 'give it by --seed');
-  return { config: checkConfig(file, found.config), seed, startUnixUs: found.startUnixUs, source: file };
+  const config = checkConfig(file, found.config);
+  checkServer(file, config, seed);
+  return { config, seed, startUnixUs: found.startUnixUs, source: file };
 }
 
 interface Found {
@@ -122,6 +124,18 @@ function checkConfig(file: string, value: unknown): RunConfig {
     );
   }
   return value as RunConfig;
+}
+
+/** What the config holds is looked at by those who use it: certificates, addresses, names of suites. */
+function checkServer(file: string, config: RunConfig, seed: Uint8Array): void {
+  const run = { config, seed, startUnixUs: 0 };
+  try {
+    if (config.mode === 'tcp') assembleStreams(run);
+    else assembleStack(run);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw broken(file, `no server can be made of its config: ${why}`, WHAT_TO_GIVE);
+  }
 }
 
 const WHAT_TO_GIVE = 'Give what `wirebench serve --manifest` wrote, or a recording of the run';

@@ -24,6 +24,8 @@ export class FlowTable {
   readonly #flows = new Map<string, TcpFlow>();
   /** How often a pair of ends was met: the k of flow names. */
   readonly #counts = new Map<string, number>();
+  /** Connections of pairs that are not counted each, since there are too many: these are numbered together. */
+  #uncounted = 0;
   readonly #held: Held = { bytes: 0 };
   readonly #forget: (flow: TcpFlow) => void;
   #live = 0;
@@ -82,9 +84,7 @@ export class FlowTable {
     const [client, server] = fromClient ? [from, to] : [to, from];
     const reverse = key.slice(key.length / 2) + key.slice(0, key.length / 2);
     const name = `${client}>${server}`;
-    const count = this.#counts.get(name) ?? 0;
-    if (this.#counts.size < inspectLimits.conversations * 4) this.#counts.set(name, count + 1);
-    const names = { flow: `${name}#${count}`, client, server };
+    const names = { flow: `${name}#${this.#numberOf(name)}`, client, server };
     const flow = new TcpFlow(this.#made++, names, fromClient ? key : reverse, (segment.flags & SYN) === 0, this.#held);
     this.#flows.set(key, flow);
     this.#flows.set(reverse, flow);
@@ -92,6 +92,14 @@ export class FlowTable {
     this.#lastKey = key;
     this.#lastFlow = flow;
     return flow;
+  }
+
+  /** No two connections of a capture have the same name, whatever its length. */
+  #numberOf(name: string): number {
+    const count = this.#counts.get(name);
+    if (count === undefined && this.#counts.size >= inspectLimits.countedPairs) return this.#uncounted++;
+    this.#counts.set(name, (count ?? 0) + 1);
+    return count ?? 0;
   }
 
   #end(flow: TcpFlow): void {

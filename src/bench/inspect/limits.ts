@@ -4,6 +4,8 @@
 export const inspectLimits = {
   /** TCP connections that are followed at once; the one that was silent for longest makes room. */
   conversations: 20_000,
+  /** Pairs of ends of which it is known how often they were met, for the numbers in the names of connections. */
+  countedPairs: 80_000,
   /** Bytes of one direction that wait for those before them. */
   outOfOrderBytes: 4 * 1024 * 1024,
   /** Pieces of the same: each costs an object. */

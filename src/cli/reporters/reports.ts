@@ -1,13 +1,12 @@
 // The reporters of one replay and where they write: standard output or files, which are opened before anything runs. A file
 // that cannot be written any more ends no replay; it is told of at the end.
 
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { FileError } from '../../io/errors.js';
 import { resolveColor } from '../colors.js';
 import type { Outcome } from '../outcome.js';
 import type { Output } from '../output.js';
 import type { ReplayOptions, ReporterChoice, ReporterName } from '../replay-options.js';
 import { createPretty } from './pretty.js';
+import { ReportFile } from './report-file.js';
 import type { Reporter, Summary, Write } from './reporter.js';
 
 /** Makes one of the reporters. `open` is for further files that it writes. */
@@ -19,7 +18,7 @@ export type MakeReporter<Kind> = (
 ) => Promise<Kind>;
 
 export interface Reports<One extends Outcome = Outcome, All extends Summary = Summary> extends Reporter<One, All> {
-  /** To be called in every case. Raises FileError when a report is not whole. */
+  /** To be called in every case; before `end` it leaves the reports of an earlier run. Raises FileError when a report is not whole. */
   close(): void;
 }
 
@@ -46,8 +45,9 @@ export async function openReporters<One extends Outcome, All extends Summary>(
     return (text) => opened.write(text);
   };
   const reporters: Reporter<One, All>[] = [];
+  let isWhole = false;
   const close = (): void => {
-    const errors = files.map((file) => file.close()).filter((error) => error !== undefined);
+    const errors = files.map((file) => file.close(isWhole)).filter((error) => error !== undefined);
     if (errors.length > 0) throw errors[0];
   };
   try {
@@ -56,7 +56,7 @@ export async function openReporters<One extends Outcome, All extends Summary>(
       reporters.push(await make(name, file === undefined ? standard : open(file, 'w'), open, isTTY));
     }
   } catch (error) {
-    for (const file of files) file.close();
+    for (const file of files) file.close(false);
     throw error;
   }
   return {
@@ -65,6 +65,7 @@ export async function openReporters<One extends Outcome, All extends Summary>(
     },
     end(summary) {
       for (const reporter of reporters) reporter.end(summary);
+      isWhole = true;
     },
     close,
   };
@@ -93,40 +94,4 @@ export async function createReporter(
     default:
       return name satisfies never;
   }
-}
-
-class ReportFile {
-  readonly #file: string;
-  readonly #fd: number;
-  #error: FileError | undefined;
-
-  constructor(file: string, flags: 'w' | 'a') {
-    this.#file = file;
-    try {
-      this.#fd = openSync(file, flags);
-    } catch (error) {
-      throw unwritable(file, error);
-    }
-  }
-
-  write(text: string): void {
-    if (this.#error !== undefined) return;
-    const bytes = Buffer.from(text, 'utf8');
-    try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
-    } catch (error) {
-      this.#error = unwritable(this.#file, error);
-    }
-  }
-
-  close(): FileError | undefined {
-    closeSync(this.#fd);
-    return this.#error;
-  }
-}
-
-function unwritable(file: string, error: unknown): FileError {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const advice = 'make room for it, or choose another file for --reporter (or GITHUB_STEP_SUMMARY)';
-  return new FileError(file, `the report cannot be written (${code ?? message})`, advice);
 }

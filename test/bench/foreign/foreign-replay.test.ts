@@ -14,7 +14,7 @@ import { CaptureError } from '../../../src/io/capture.js';
 import { FileError } from '../../../src/io/errors.js';
 import { concat } from '../../support/bytes.js';
 import { pcapFile, scratch } from '../../support/captures.js';
-import { projectRoot } from '../../support/live.js';
+import { projectRoot, wirebench } from '../../support/live.js';
 
 const test = suite('replay of captures by others');
 const folder = join(projectRoot, 'fixtures/captures');
@@ -346,6 +346,23 @@ test('what is missing or wrong is said with what to do', async () => {
   } catch (error) {
     assert.instance(error, CaptureError);
     assert.match((error as CaptureError).message, /nothing to or from 192\.0\.2\.1/);
+  }
+});
+
+test('a manifest that no server can be made of cannot be read', async () => {
+  const capture = files.path('broken.tcpdump.pcap');
+  copyFileSync(join(folder, 'h2.tcpdump.pcap'), capture);
+  const { manifest } = await loadRecording(join(folder, 'h2.pcapng'));
+  for (const [broken, why] of [
+    [{ certificate: 'x', key: 'y' }, /broken\.manifest\.json: no server can be made of its config: /],
+    [{ address: 'nowhere' }, /no server can be made of its config: /],
+    [{ mode: 'tcp', key: 'y' }, /no server can be made of its config: /],
+  ] as const) {
+    const config = { ...(manifest.config as RunConfig), ...broken };
+    writeFileSync(files.path('broken.manifest.json'), JSON.stringify({ ...manifest, config }));
+    const { code, stderr } = await wirebench(['replay', capture]);
+    assert.is(code, 3, stderr);
+    assert.match(stderr, why);
   }
 });
 

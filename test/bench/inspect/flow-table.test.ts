@@ -212,4 +212,24 @@ test('else those that were silent for longest, and they are counted; a flood sta
   assert.is(again.flow.names.flow, `${client(1)}>${S}#1`);
 });
 
+test('names stay unique where there are more pairs of ends than are counted', () => {
+  const { see } = setUp();
+  const names = new Set<string>();
+  let made = 0;
+  const open = (index: number, seq: number): string => {
+    const found = see(`10.${index >>> 16}.${(index >>> 8) & 0xff}.${index & 0xff}:49152`, S, SYN, seq);
+    if (found.isNew) made++;
+    names.add(found.flow.names.flow);
+    return found.flow.names.flow;
+  };
+  for (let index = 0; index < inspectLimits.countedPairs; index++) open(index, 1);
+  for (let round = 0; round < 3; round++) {
+    for (let index = inspectLimits.countedPairs; index < inspectLimits.countedPairs + 25_000; index++)
+      open(index, round);
+  }
+  assert.is(open(7, 9), '10.0.0.7:49152>10.0.0.2:443#1');
+  assert.is(names.size, made);
+  assert.ok(made > inspectLimits.countedPairs + 50_000);
+});
+
 test.run();
