@@ -19,7 +19,7 @@ import type { ForeignIdentity } from './foreign/identity.js';
 import { foreignLimits } from './foreign/limits.js';
 import { type ForeignCapture, loadForeign } from './foreign/load.js';
 import type { Run, RunEnd } from './foreign/run.js';
-import { runStreams, STREAM_VARIANTS } from './foreign/run-streams.js';
+import { readOtherwise, runStreams, STREAM_VARIANTS, type StreamVariant } from './foreign/run-streams.js';
 import { runTun } from './foreign/run-tun.js';
 import { InputTimes, possibleStarts, SentTimes, timeOfIsn } from './foreign/times.js';
 
@@ -255,9 +255,8 @@ function attemptTcp(
 ): Attempt {
   const { seed, startUnixUs } = identity;
   const random = createRandomSource(nodeCrypto, seed);
-  let best: Attempt | undefined;
   let passes = 0;
-  for (const variant of STREAM_VARIANTS) {
+  const attempt = (variant: StreamVariant): Read => {
     const times = new InputTimes(
       inputs.map((index) => capture.packets[index]!.unixUs),
       startUnixUs,
@@ -272,11 +271,58 @@ function attemptTcp(
       passes++;
     }
     const comparison = compareRuns(capture, recorded, run, undefined);
-    const attempt = { run, comparison, recovered: tickets, passes, startUnixUs, otherSeed: false };
-    if (best === undefined || comparison.differences.length < best.comparison.differences.length) best = attempt;
-    if (comparison.differences.length === 0) break;
+    return { run, comparison, recovered: tickets, passes, startUnixUs, otherSeed: false, variant };
+  };
+  let best: Read | undefined;
+  for (const variant of STREAM_VARIANTS) {
+    const read = attempt(variant);
+    if (best === undefined || isNearer(read, best)) best = read;
+    if (read.comparison.differences.length === 0) break;
   }
-  return { ...best!, passes };
+  return { ...readSearched(capture, inputs, best!, attempt), passes };
+}
+
+interface Read extends Attempt {
+  readonly variant: StreamVariant;
+}
+
+/** Reads are taken the other way, a few at a time, where that brings the first difference further back. */
+function readSearched(
+  capture: ForeignCapture,
+  inputs: readonly number[],
+  start: Read,
+  attempt: (variant: StreamVariant) => Read,
+): Read {
+  let best = start;
+  let left = capture.packets.length > foreignLimits.readPackets ? 0 : foreignLimits.readPasses;
+  for (;;) {
+    const packet = best.comparison.differences[0]?.packet;
+    if (packet === undefined) return best;
+    const { otherwise = NONE } = best.variant;
+    let nearer: Read | undefined;
+    for (const suspects of readOtherwise(capture, inputs, packet)) {
+      if (left-- <= 0) return best;
+      const other = new Set(otherwise);
+      for (const index of suspects) if (!other.delete(index)) other.add(index);
+      const read = attempt({ ...best.variant, otherwise: other });
+      if (!isNearer(read, best)) continue;
+      nearer = read;
+      break;
+    }
+    if (nearer === undefined) return best;
+    best = nearer;
+  }
+}
+
+const NONE: ReadonlySet<number> = new Set();
+
+/** The first difference is further back, or there is none. */
+function isNearer({ comparison: a }: Attempt, { comparison: b }: Attempt): boolean {
+  const [first, other] = [a.differences[0], b.differences[0]];
+  if (first === undefined || other === undefined) return first === undefined && other !== undefined;
+  const [place, otherPlace] = [first.packet?.number ?? 0, other.packet?.number ?? 0];
+  if (place !== otherPlace) return place > otherPlace;
+  return first.flow === other.flow ? first.at > other.at : a.differences.length < b.differences.length;
 }
 
 /** Lines for people: the first says it in short. */

@@ -6,12 +6,14 @@ import type { StreamInput } from '../../core/streams.js';
 import { ACK, RST, SYN } from '../../core/tcp/segment.js';
 import { assembleStreams, type RunIdentity } from '../../io/assemble.js';
 import { keyLogLine } from '../recorders.js';
-import type { ForeignCapture, ForeignFlow } from './load.js';
+import type { ForeignCapture, ForeignFlow, ForeignPacket } from './load.js';
 import type { Run } from './run.js';
 import { StreamImage } from './stream-image.js';
 import type { InputTimes } from './times.js';
 
 export interface StreamVariant {
+  /** Packets of the client, by their place in the capture, that were read otherwise than the rest of this says. */
+  readonly otherwise?: ReadonlySet<number>;
   /** Segments of one connection that came within this of each other, with no answer between them, were read at once. */
   readonly mergeUs: number;
   /** All was read so much later than it was captured. */
@@ -54,7 +56,7 @@ export function runStreams(
     rightMs: 0,
     madeUp: 0,
   };
-  const events = eventsOf(capture, inputs, variant.mergeUs);
+  const events = eventsOf(capture, inputs, variant);
   const flows: ForeignFlow[] = [];
   const outstanding = new Map<number, number>();
   let input = 0;
@@ -126,19 +128,24 @@ function endOf(text: string): { address: string; port: number } {
 }
 
 /** Sockets are accepted when the client's ACK of the SYN-ACK comes. */
-function eventsOf({ packets }: ForeignCapture, inputs: readonly number[], mergeUs: number): StreamEvent[] {
+function eventsOf(
+  { packets }: ForeignCapture,
+  inputs: readonly number[],
+  { mergeUs, otherwise }: StreamVariant,
+): StreamEvent[] {
   const events: StreamEvent[] = [];
   const streams = new Map<ForeignFlow, number>();
   const images = new Map<ForeignFlow, { image: StreamImage; given: number; ended: boolean }>();
-  /** The last data of a connection, for others to join. */
-  const joinable = new Map<ForeignFlow, { at: number; unixUs: number }>();
+  /** The last data of a connection, for others to join; whether the server answered meanwhile. */
+  const before = new Map<ForeignFlow, { at: number; unixUs: number; answered: boolean }>();
   let next = 0;
   for (const [index, { flow, tcp, dir, bytes, unixUs }] of packets.entries()) {
     const isInput = inputs[next] === index;
     const input = isInput ? next++ : -1;
     if (flow === undefined || tcp === undefined) continue;
+    const previous = before.get(flow);
     if (dir === 'out') {
-      if (tcp.payloadLength > 0) joinable.delete(flow);
+      if (tcp.payloadLength > 0 && previous !== undefined) previous.answered = true;
       continue;
     }
     if (!isInput) continue;
@@ -159,14 +166,15 @@ function eventsOf({ packets }: ForeignCapture, inputs: readonly number[], mergeU
     if (contiguous > known.given) {
       const data = known.image.slice(known.given, contiguous);
       known.given = contiguous;
-      const before = joinable.get(flow);
-      const last = before && events[before.at];
-      if (last !== undefined && unixUs - before!.unixUs <= mergeUs && last.bytes.length + data.length <= READ_BYTES) {
+      const last = previous && events[previous.at]!;
+      const usual = previous !== undefined && !previous.answered && unixUs - previous.unixUs <= mergeUs;
+      const isJoined = usual !== (otherwise?.has(index) ?? false);
+      if (last !== undefined && isJoined && last.bytes.length + data.length <= READ_BYTES) {
         // At the time of the later one, and behind what came of others meanwhile.
         events.push({ input, flow, stream, kind: 'data', bytes: joined(last.bytes, data) });
-        events[before!.at] = { ...last, kind: 'data', bytes: NOTHING };
+        events[previous!.at] = { ...last, bytes: NOTHING };
       } else events.push({ input, flow, stream, kind: 'data', bytes: data });
-      joinable.set(flow, { at: events.length - 1, unixUs });
+      before.set(flow, { at: events.length - 1, unixUs, answered: false });
     }
     if ((tcp.flags & RST) !== 0) {
       events.push({ input, flow, stream, kind: 'reset', bytes: NOTHING });
@@ -178,6 +186,27 @@ function eventsOf({ packets }: ForeignCapture, inputs: readonly number[], mergeU
   }
   return events.filter(({ kind, bytes }) => kind !== 'data' || bytes.length > 0);
 }
+
+/** Packets of the client that may have been read otherwise than was taken, together, so that `packet` came out as it did; the likeliest first. */
+export function* readOtherwise(
+  { packets }: ForeignCapture,
+  inputs: readonly number[],
+  packet: ForeignPacket,
+): Generator<readonly number[]> {
+  const end = packets.indexOf(packet);
+  const own = inputs.filter((index) => {
+    const { flow, tcp } = packets[index]!;
+    return index < end && flow === packet.flow && (tcp?.payloadLength ?? 0) > 0;
+  });
+  // The first one has none before it to join. What is behind the packet was not read yet.
+  const suspects = own.slice(1).slice(-SUSPECTS).reverse();
+  for (let length = 1; length <= suspects.length; length++) {
+    for (let from = 0; from + length <= suspects.length; from++) yield suspects.slice(from, from + length);
+  }
+}
+
+/** What the server sends shows how it read what came shortly before. */
+const SUSPECTS = 6;
 
 const NOTHING = new Uint8Array(0);
 /** What Node reads from a socket at once. */

@@ -8,13 +8,17 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findIdentity } from '../../../src/bench/foreign/identity.js';
 import { type ForeignResult, foreignLines, replayForeign } from '../../../src/bench/foreign-replay.js';
+import { inputEvent } from '../../../src/bench/recorders.js';
 import { loadRecording } from '../../../src/bench/recording.js';
+import { PacketSynthesis, type SocketEvent } from '../../../src/bench/synthesis.js';
+import type { StreamInput } from '../../../src/core/streams.js';
 import { assembleStack, type RunConfig } from '../../../src/io/assemble.js';
 import { CaptureError } from '../../../src/io/capture.js';
 import { FileError } from '../../../src/io/errors.js';
 import { concat } from '../../support/bytes.js';
 import { pcapFile, scratch } from '../../support/captures.js';
 import { projectRoot, wirebench } from '../../support/live.js';
+import { loadRuns, makeCore } from '../../support/recorded.js';
 
 const test = suite('replay of captures by others');
 const folder = join(projectRoot, 'fixtures/captures');
@@ -91,6 +95,60 @@ test('every recording replays without its directions, events and exact times', a
     assert.ok(result.identical, foreignLines(name, result).join('\n'));
     assert.ok(result.comparison.streams > 0, name);
   }
+});
+
+/** tcp mode: what a capturer sees of a server that read the segments `joins` together with those before them. */
+async function readTogether(joins: ReadonlySet<number>): Promise<Captured[]> {
+  const run = (await loadRuns()).find(({ name }) => name === 'tcp-mode-h2')!;
+  const core = makeCore(run.identity);
+  const wire = new PacketSynthesis();
+  const packets: Captured[] = [];
+  const see = (atUs: number, event: SocketEvent): void => {
+    const unixUs = run.identity.startUnixUs + atUs;
+    for (const { dir, data } of wire.packets(event)) packets.push({ dir, unixUs, data: data.slice() });
+  };
+  let segments = 0;
+  let held: Uint8Array = new Uint8Array(0);
+  const give = (atUs: number, input: StreamInput): void => {
+    core.give({ kind: 'stream', atUs, input });
+    for (const { what, bytes } of core.drain()) {
+      if (!what.startsWith('data')) continue;
+      see(atUs, { kind: 'data', flow: 0, dir: 'out', bytes });
+      core.give({ kind: 'stream', atUs, input: { kind: 'acknowledged', stream: 0, count: bytes.length } });
+      core.drain();
+    }
+  };
+  for (const timed of run.inputs) {
+    if (timed.kind !== 'stream' || timed.input.kind === 'acknowledged') continue;
+    const { atUs, input } = timed;
+    if (input.kind !== 'data') {
+      if (input.kind === 'open') see(atUs, inputEvent(input));
+      if (input.kind === 'open') give(atUs, input);
+      continue;
+    }
+    see(atUs, inputEvent(input));
+    held = concat(held, input.bytes);
+    if (joins.has(++segments)) continue;
+    give(atUs, { ...input, bytes: held });
+    held = new Uint8Array(0);
+  }
+  assert.ok(segments > 4);
+  return packets;
+}
+
+test('tcp mode: which segments the server read at once is found out, whatever their times say', async () => {
+  const recording = join(folder, 'tcp-mode-h2.pcapng');
+  const bytesOf = (packets: readonly Captured[]): string =>
+    Buffer.concat(packets.flatMap(({ dir, data }) => (dir === 'out' ? [data] : []))).toString('hex');
+  const apart = bytesOf(await readTogether(new Set()));
+  let different = 0;
+  for (const joins of [[], [1], [2], [3], [4], [2, 4], [1, 2, 3], [3, 4]]) {
+    const packets = await readTogether(new Set(joins));
+    if (bytesOf(packets) !== apart) different++;
+    const result = await replay(written(`together-${joins.join('-')}`, packets), recording);
+    assert.ok(result.identical, `${joins}: ${foreignLines('', result).join('\n')}`);
+  }
+  assert.ok(different >= 4, `${different} of them are others`);
 });
 
 test('the start time is recovered when only config and seed are known', async () => {
