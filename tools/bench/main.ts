@@ -1,7 +1,7 @@
 // `npm run bench`: tcp, std and tun mode side by side under h2load, handshakes of tcp and std mode under `openssl s_time`, and
 // replays; alternating round by round, medians. Prints Markdown.
 //
-//   node dist/tools/bench/main.js [--rounds N] [--handshakes | --captures]     default 3 rounds; the rest: only those
+//   node dist/tools/bench/main.js [--rounds N] [--servers | --handshakes | --replays | --captures]     default 3 rounds; the rest: only those
 //
 // Servers run on core 0, clients on core 1; the 1 x 1 row runs both on core 0, because across cores it measures wake-up
 // latency. Loads are counted, not timed. tun mode runs in a network namespace of its own.
@@ -186,15 +186,29 @@ async function replayRow(name: string, files: readonly string[], rounds: number)
   return `| ${name} | ${figure(packets)} | ${figure(median(perSecond))} |`;
 }
 
-const roundsAt = process.argv.indexOf('--rounds');
-const rounds = roundsAt > 0 ? Number(process.argv[roundsAt + 1]) : 3;
-if (!Number.isInteger(rounds) || rounds < 1 || rounds > 25) {
-  process.stderr.write('bench: --rounds takes a whole number from 1 to 25\n');
-  process.exit(2);
+const USAGE = 'usage: node dist/tools/bench/main.js [--rounds N] [--servers | --handshakes | --replays | --captures]';
+
+function stopWith(text: string, code: number): never {
+  process.stderr.write(`${text}\n`);
+  process.exit(code);
 }
-const only = ['--handshakes', '--captures'].find((part) => process.argv.includes(part));
+
+const PARTS = ['--servers', '--handshakes', '--replays', '--captures'] as const;
+let only: string | undefined;
+let rounds = 3;
+for (let at = 2; at < process.argv.length; at++) {
+  const word = process.argv[at]!;
+  if (word === '--help' || word === '-h') stopWith(USAGE, 0);
+  if (PARTS.some((part) => part === word)) only = word;
+  else if (word === '--rounds') rounds = Number(process.argv[++at]);
+  else stopWith(`bench: what is ${word}?\n${USAGE}`, 2);
+}
+if (!Number.isInteger(rounds) || rounds < 1 || rounds > 25) {
+  stopWith('bench: --rounds takes a whole number from 1 to 25', 2);
+}
+const wants = (part: (typeof PARTS)[number]): boolean => only === undefined || only === part;
 const tables: string[][] = [];
-if (only === undefined) {
+if (wants('--servers')) {
   const folder = mkdtempSync(join(tmpdir(), 'wirebench-bench-'));
   try {
     const content = join(folder, 'content');
@@ -204,9 +218,9 @@ if (only === undefined) {
     rmSync(folder, { recursive: true });
   }
 }
-if (only !== '--captures') tables.push(await benchHandshakes(rounds));
-if (only === undefined) tables.push(await benchReplay(rounds));
-if (only !== '--handshakes') tables.push(await benchCaptures(rounds));
+if (wants('--handshakes')) tables.push(await benchHandshakes(rounds));
+if (wants('--replays')) tables.push(await benchReplay(rounds));
+if (wants('--captures')) tables.push(await benchCaptures(rounds));
 const cpu = cpus()[0]?.model ?? 'unknown processor';
 process.stdout.write(
   `Node ${process.versions.node}, OpenSSL ${process.versions.openssl}, Linux ${release()} ${arch()}, ${cpus().length} × ${cpu}; ` +
