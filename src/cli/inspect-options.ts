@@ -1,5 +1,6 @@
 // `wirebench inspect`: its options as data for help and for reading the command line, and words in, plain data out.
 
+import { STANDARD_OUTPUT } from '../io/capture-file.js';
 import type { DisplayOptions, Given } from './given.js';
 import type { CommandSpec, OptionSpec } from './option-spec.js';
 import { fileName, integerIn, quoted, UsageError } from './values.js';
@@ -11,13 +12,18 @@ export interface InspectOptions extends DisplayOptions {
   readonly packetFilter: string;
   readonly displayFilter: string | undefined;
   readonly keylogs: readonly string[];
-  readonly output: 'log' | 'json' | 'summary' | 'fields';
+  /** none: only `write` is wanted. */
+  readonly output: InspectOutput;
+  /** A file for the packets that pass, or `-` for standard output. */
+  readonly write: string | undefined;
   readonly hex: boolean;
   /** Segments with wrong TCP checksums are read all the same. */
   readonly ignoreChecksums: boolean;
   /** Packets that are shown; undefined: all. */
   readonly count: number | undefined;
 }
+
+export type InspectOutput = 'log' | 'json' | 'summary' | 'fields' | 'none';
 
 export function inspectSpec(displayOptions: readonly OptionSpec[]): CommandSpec {
   return {
@@ -55,6 +61,14 @@ export function inspectSpec(displayOptions: readonly OptionSpec[]): CommandSpec 
         description: 'end after so many packets that pass the filters',
         defaultText: 'all',
       },
+      {
+        name: 'write',
+        letter: 'w',
+        value: 'FILE',
+        description:
+          'write the packets that pass the filters as pcapng, with the TLS secrets that open them; -: standard output; ' +
+          'the log is printed only when -v, -x or --layers ask for it',
+      },
       ...displayOptions.filter(({ name }) => name !== 'pause' && name !== 'log'),
     ],
     examples: [
@@ -64,6 +78,8 @@ export function inspectSpec(displayOptions: readonly OptionSpec[]): CommandSpec 
       'tcpdump -U -i lo -w - port 8443 | wirebench inspect - --keylog sslkeys.log',
       "wirebench inspect capture.pcapng --json -Y tls.handshake | jq '.verdicts'",
       'wirebench inspect capture.pcapng --summary',
+      "wirebench inspect capture.pcapng -Y 'tcp.stream == 3' -w one.pcapng",
+      'wirebench inspect capture.pcapng port 443 -w - | tshark -r -',
     ],
   };
 }
@@ -81,8 +97,12 @@ export function inspectOptions(given: Given, display: DisplayOptions): InspectOp
     const advice = `Run it once for each, or join them with mergecap. Words behind ${quoted(capture ?? '')} are a packet filter.`;
     throw new UsageError(`inspect: one capture is read at a time, and ${quoted(second)} is another`, advice);
   }
-  if (given.on('json') && given.on('summary')) {
-    throw new UsageError('--json and --summary exclude each other', 'The last line of --json is the summary.');
+  const write = given.value('write', fileName);
+  const output = outputOf(given, write);
+  if (write === STANDARD_OUTPUT && output !== 'none') {
+    const asker = [...FORMS, ...OF_THE_LOG].find((name) => given.has(name));
+    const advice = 'Name a file for the packets, or leave out what is printed.';
+    throw new UsageError(`--write - needs standard output for itself, and --${asker} prints there`, advice);
   }
   return {
     ...display,
@@ -90,9 +110,27 @@ export function inspectOptions(given: Given, display: DisplayOptions): InspectOp
     packetFilter: words.join(' '),
     displayFilter: given.value('filter', (_option, text) => text),
     keylogs: given.texts('keylog').map((name) => fileName('--keylog', name)),
-    output: given.on('fields') ? 'fields' : given.on('json') ? 'json' : given.on('summary') ? 'summary' : 'log',
+    output,
+    write,
     hex: given.on('hex'),
     ignoreChecksums: given.has('checksums') && !given.on('checksums'),
     count: given.value('count', (option, text) => integerIn(option, text, 1, Number.MAX_SAFE_INTEGER)),
   };
+}
+
+/** Each is something else that is printed. */
+const FORMS = ['fields', 'json', 'summary'] as const;
+/** What asks for the log in some form. */
+const OF_THE_LOG = ['hex', 'verbose', 'debug', 'layers'] as const;
+
+function outputOf(given: Given, write: string | undefined): InspectOutput {
+  const [form, other] = FORMS.filter((name) => name !== 'fields' && given.on(name));
+  if (form !== undefined && other !== undefined) {
+    const advice =
+      form === 'json' && other === 'summary' ? 'The last line of --json is the summary.' : 'Run it once for each.';
+    throw new UsageError(`--${form} and --${other} exclude each other`, advice);
+  }
+  if (given.on('fields')) return 'fields';
+  if (form !== undefined) return form;
+  return write === undefined || OF_THE_LOG.some((name) => given.has(name)) ? 'log' : 'none';
 }

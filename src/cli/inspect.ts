@@ -11,12 +11,14 @@ import { Inspector, inspectCapture } from '../bench/inspect/packets.js';
 import type { InspectedPacket } from '../bench/inspect/types.js';
 import { nearestName } from '../bench/nearest.js';
 import { CaptureError, STANDARD_INPUT } from '../io/capture.js';
+import { STANDARD_OUTPUT } from '../io/capture-file.js';
 import { EXIT } from '../io/errors.js';
 import { captureKeys } from './capture-keys.js';
 import { packetJson, schemaJson, summaryJson } from './inspect-json.js';
 import { InspectLog } from './inspect-log.js';
 import type { InspectOptions } from './inspect-options.js';
 import { Tally } from './inspect-summary.js';
+import { PacketWriter, UsedKeys } from './inspect-write.js';
 import { Interruption } from './interruption.js';
 import { createOutput, type Output } from './output.js';
 import { counted } from './text.js';
@@ -28,7 +30,8 @@ export async function inspect(options: InspectOptions): Promise<number> {
     return EXIT.ok;
   }
   const filters = readFilters(options);
-  const keys = captureKeys(options.capture, options.keylogs);
+  const keys = new UsedKeys(captureKeys(options.capture, options.keylogs));
+  const writer = createWriter(options, keys);
   const output = createOutput(process.stdout);
   const tally = new Tally({ filtered: filters.length > 0, ignoreChecksums: options.ignoreChecksums });
   const view = createView(options, output, tally);
@@ -43,7 +46,7 @@ export async function inspect(options: InspectOptions): Promise<number> {
   };
   const inspector = new Inspector(inspectOptions);
   const interruption = new Interruption(options.capture === STANDARD_INPUT ? GRACE_MS : 0);
-  const packets = inspectCapture(options.capture, inspectOptions, inspector);
+  const packets = inspectCapture(options.capture, inspectOptions, inspector, (item) => writer?.item(item));
   let shown = 0;
   let read = 0;
   let failure: CaptureError | undefined;
@@ -55,6 +58,7 @@ export async function inspect(options: InspectOptions): Promise<number> {
       if (++read % TURN_PACKETS === 0) await setImmediate();
       const passes = filters.every((filter) => filter.matches(next.value));
       tally.add(next.value, passes);
+      writer?.packet(next.value, passes);
       if (!passes) continue;
       view.packet(next.value);
       shown++;
@@ -63,13 +67,18 @@ export async function inspect(options: InspectOptions): Promise<number> {
     if (interruption.stopped) inspector.end();
     else await packets.return();
   } catch (error) {
-    if (!(error instanceof CaptureError)) throw error;
+    if (!(error instanceof CaptureError)) {
+      // An open pipe would keep the process alive.
+      await packets.return();
+      throw error;
+    }
     failure = error;
   }
   interruption.end();
   for (const ending of inspector.endings) tally.ending(ending);
   if (failure === undefined || inspector.summary.packets > 0) view.end(inspector, keys);
   output.flush();
+  writer?.end(failure === undefined || inspector.summary.packets > 0);
   if (shown === 0 && filters.length > 0 && inspector.summary.packets > 0) noneShown(options, inspector.summary.packets);
   if (failure !== undefined) process.stderr.write(`wirebench: ${failure.message}\n`);
   if (interruption.stopped) await leave();
@@ -109,6 +118,14 @@ function readFilters(options: InspectOptions): DisplayFilter[] {
   }
 }
 
+function createWriter({ write, capture, keylogs }: InspectOptions, keys: UsedKeys): PacketWriter | undefined {
+  if (write === undefined) return undefined;
+  if (write === STANDARD_OUTPUT && process.stdout.isTTY) {
+    throw new UsageError('--write - writes a capture, and standard output is a terminal', 'Name a file, or a pipe.');
+  }
+  return new PacketWriter(write, [capture, ...keylogs], keys);
+}
+
 interface View {
   packet(packet: InspectedPacket): void;
   end(inspector: Inspector, keys: KeyLog): void;
@@ -127,6 +144,7 @@ function createView(options: InspectOptions, output: Output, tally: Tally): View
     packet: (packet) => log?.packet(packet),
     end(inspector, keys) {
       log?.end(inspector.endings.filter(({ flow }) => tally.knows(flow)));
+      if (options.output === 'none') return;
       for (const line of tally.lines(inspector.summary, keys)) output.write(`${line}\n`);
     },
   };

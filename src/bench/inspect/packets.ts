@@ -77,13 +77,15 @@ export function presence(name: LayerName): InspectedLayer {
   return layer;
 }
 
-/** Raises CaptureError where reading ends early, after all packets before that place. */
+/** `onItem` sees what the file has before the packet that comes of it. Raises CaptureError where reading ends early, after all packets before that place. */
 export async function* inspectCapture(
   file: string,
   options: InspectOptions,
   inspector: Inspector = new Inspector(options),
+  onItem?: (item: CaptureItem) => void,
 ): AsyncGenerator<InspectedPacket, void, undefined> {
   for await (const item of openCapture(file)) {
+    onItem?.(item);
     const packet = inspector.take(item);
     if (packet !== undefined) yield packet;
   }
