@@ -2,6 +2,7 @@
 
 import { STANDARD_OUTPUT } from '../io/capture-file.js';
 import type { DisplayOptions, Given } from './given.js';
+import { columnNames } from './inspect-columns.js';
 import type { CommandSpec, OptionSpec } from './option-spec.js';
 import { fileName, integerIn, quoted, UsageError } from './values.js';
 
@@ -16,6 +17,10 @@ export interface InspectOptions extends DisplayOptions {
   readonly output: InspectOutput;
   /** A file for the packets that pass, or `-` for standard output. */
   readonly write: string | undefined;
+  /** Fields, each a column. */
+  readonly columns: readonly string[];
+  /** Their names in a first line. */
+  readonly header: boolean;
   readonly hex: boolean;
   /** Segments with wrong TCP checksums are read all the same. */
   readonly ignoreChecksums: boolean;
@@ -23,7 +28,7 @@ export interface InspectOptions extends DisplayOptions {
   readonly count: number | undefined;
 }
 
-export type InspectOutput = 'log' | 'json' | 'summary' | 'fields' | 'none';
+export type InspectOutput = 'log' | 'json' | 'summary' | 'columns' | 'fields' | 'none';
 
 export function inspectSpec(displayOptions: readonly OptionSpec[]): CommandSpec {
   return {
@@ -48,6 +53,15 @@ export function inspectSpec(displayOptions: readonly OptionSpec[]): CommandSpec 
       { name: 'json', description: 'one JSON object for each packet: fields, events, verdicts' },
       { name: 'fields', description: 'list the fields that filters may name, and end' },
       { name: 'summary', description: 'only what the packets that pass the filters come to' },
+      {
+        name: 'columns',
+        letter: 'e',
+        value: 'FIELD',
+        description:
+          "a line for each packet with the values of this field, as tshark's -T fields prints it; once more or behind a comma: " +
+          'a further column, after a tab',
+      },
+      { name: 'header', description: 'with --columns: a first line with the names of the fields' },
       { name: 'hex', letter: 'x', description: 'the bytes of each packet, too; with --json as a field' },
       {
         name: 'checksums',
@@ -78,6 +92,7 @@ export function inspectSpec(displayOptions: readonly OptionSpec[]): CommandSpec 
       'tcpdump -U -i lo -w - port 8443 | wirebench inspect - --keylog sslkeys.log',
       "wirebench inspect capture.pcapng --json -Y tls.handshake | jq '.verdicts'",
       'wirebench inspect capture.pcapng --summary',
+      'wirebench inspect capture.pcapng -e frame.number -e ip.src,tcp.seq,http2.headers.path -Y http2',
       "wirebench inspect capture.pcapng -Y 'tcp.stream == 3' -w one.pcapng",
       'wirebench inspect capture.pcapng port 443 -w - | tshark -r -',
     ],
@@ -112,6 +127,8 @@ export function inspectOptions(given: Given, display: DisplayOptions): InspectOp
     keylogs: given.texts('keylog').map((name) => fileName('--keylog', name)),
     output,
     write,
+    columns: columnNames(given.texts('columns')),
+    header: given.on('header'),
     hex: given.on('hex'),
     ignoreChecksums: given.has('checksums') && !given.on('checksums'),
     count: given.value('count', (option, text) => integerIn(option, text, 1, Number.MAX_SAFE_INTEGER)),
@@ -119,18 +136,30 @@ export function inspectOptions(given: Given, display: DisplayOptions): InspectOp
 }
 
 /** Each is something else that is printed. */
-const FORMS = ['fields', 'json', 'summary'] as const;
-/** What asks for the log in some form. */
+const FORMS = ['fields', 'json', 'summary', 'columns'] as const;
+/** What asks for the log in some form; some of it is for other forms, too. */
 const OF_THE_LOG = ['hex', 'verbose', 'debug', 'layers'] as const;
 
 function outputOf(given: Given, write: string | undefined): InspectOutput {
-  const [form, other] = FORMS.filter((name) => name !== 'fields' && given.on(name));
-  if (form !== undefined && other !== undefined) {
-    const advice =
-      form === 'json' && other === 'summary' ? 'The last line of --json is the summary.' : 'Run it once for each.';
-    throw new UsageError(`--${form} and --${other} exclude each other`, advice);
-  }
   if (given.on('fields')) return 'fields';
+  const [form, other] = FORMS.filter((name) => (name === 'columns' ? given.has(name) : given.on(name)));
+  if (form !== undefined && other !== undefined) {
+    throw new UsageError(`--${form} and --${other} exclude each other`, whyNotBoth(form, other));
+  }
+  if (given.on('header') && form !== 'columns') {
+    throw new UsageError('--header is for --columns', 'Name fields: -e frame.number -e ip.src');
+  }
+  if (form === 'columns') {
+    const unwanted = OF_THE_LOG.find((name) => given.has(name));
+    if (unwanted !== undefined) {
+      throw new UsageError(`--${unwanted} is for the log, and --columns prints fields alone`, `Leave out one of them.`);
+    }
+  }
   if (form !== undefined) return form;
   return write === undefined || OF_THE_LOG.some((name) => given.has(name)) ? 'log' : 'none';
+}
+
+function whyNotBoth(form: string, other: string): string {
+  if (form !== 'json') return 'Run it once for each.';
+  return other === 'summary' ? 'The last line of --json is the summary.' : 'The lines of --json have all fields.';
 }

@@ -14,6 +14,7 @@ import { CaptureError, STANDARD_INPUT } from '../io/capture.js';
 import { STANDARD_OUTPUT } from '../io/capture-file.js';
 import { EXIT } from '../io/errors.js';
 import { captureKeys } from './capture-keys.js';
+import { Columns } from './inspect-columns.js';
 import { packetJson, schemaJson, summaryJson } from './inspect-json.js';
 import { InspectLog } from './inspect-log.js';
 import type { InspectOptions } from './inspect-options.js';
@@ -34,8 +35,8 @@ export async function inspect(options: InspectOptions): Promise<number> {
   const writer = createWriter(options, keys);
   const output = createOutput(process.stdout);
   const tally = new Tally({ filtered: filters.length > 0, ignoreChecksums: options.ignoreChecksums });
-  const view = createView(options, output, tally);
-  const wantsFields = options.output === 'json' || filters.some((filter) => filter.needs.fields);
+  const wantsFields =
+    options.output === 'json' || options.columns.length > 0 || filters.some((filter) => filter.needs.fields);
   const inspectOptions = {
     keys,
     createConversation,
@@ -45,6 +46,7 @@ export async function inspect(options: InspectOptions): Promise<number> {
     ignoreChecksums: options.ignoreChecksums,
   };
   const inspector = new Inspector(inspectOptions);
+  const view = createView(options, output, tally, inspector);
   const interruption = new Interruption(options.capture === STANDARD_INPUT ? GRACE_MS : 0);
   const packets = inspectCapture(options.capture, inspectOptions, inspector, (item) => writer?.item(item));
   let shown = 0;
@@ -76,7 +78,7 @@ export async function inspect(options: InspectOptions): Promise<number> {
   }
   interruption.end();
   for (const ending of inspector.endings) tally.ending(ending);
-  if (failure === undefined || inspector.summary.packets > 0) view.end(inspector, keys);
+  if (failure === undefined || inspector.summary.packets > 0) view.end(keys);
   output.flush();
   writer?.end(failure === undefined || inspector.summary.packets > 0);
   if (shown === 0 && filters.length > 0 && inspector.summary.packets > 0) noneShown(options, inspector.summary.packets);
@@ -128,21 +130,29 @@ function createWriter({ write, capture, keylogs }: InspectOptions, keys: UsedKey
 
 interface View {
   packet(packet: InspectedPacket): void;
-  end(inspector: Inspector, keys: KeyLog): void;
+  end(keys: KeyLog): void;
 }
 
-function createView(options: InspectOptions, output: Output, tally: Tally): View {
+function createView(options: InspectOptions, output: Output, tally: Tally, inspector: Inspector): View {
   if (options.output === 'json') {
     output.write(schemaJson(options.capture));
     return {
       packet: (packet) => output.write(packetJson(packet, options.hex)),
-      end: (inspector, keys) => output.write(summaryJson(inspector.summary, tally, keys)),
+      end: (keys) => output.write(summaryJson(inspector.summary, tally, keys)),
+    };
+  }
+  if (options.output === 'columns') {
+    const columns = new Columns(options.columns);
+    if (options.header) output.write(columns.header());
+    return {
+      packet: (packet) => output.write(columns.line(packet, inspector.summary.firstNs)),
+      end: () => {},
     };
   }
   const log = options.output === 'log' ? new InspectLog(options, (text) => output.write(text)) : undefined;
   return {
     packet: (packet) => log?.packet(packet),
-    end(inspector, keys) {
+    end(keys) {
       log?.end(inspector.endings.filter(({ flow }) => tally.knows(flow)));
       if (options.output === 'none') return;
       for (const line of tally.lines(inspector.summary, keys)) output.write(`${line}\n`);
