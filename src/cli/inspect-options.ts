@@ -4,7 +4,8 @@ import { STANDARD_OUTPUT } from '../io/capture-file.js';
 import type { DisplayOptions, Given } from './given.js';
 import { columnNames } from './inspect-columns.js';
 import type { CommandSpec, OptionSpec } from './option-spec.js';
-import { fileName, integerIn, quoted, UsageError } from './values.js';
+import { TIME_STYLES, type TimeStyle } from './packet-time.js';
+import { fileName, integerIn, oneOf, quoted, UsageError } from './values.js';
 
 export interface InspectOptions extends DisplayOptions {
   /** A file, or `-` for standard input; empty with `fields`. */
@@ -15,6 +16,10 @@ export interface InspectOptions extends DisplayOptions {
   readonly keylogs: readonly string[];
   /** none: only `write` is wanted. */
   readonly output: InspectOutput;
+  /** `conversations` as JSON lines. */
+  readonly json: boolean;
+  /** Undefined: no times but those that the log has anyway. */
+  readonly time: TimeStyle | undefined;
   /** A file for the packets that pass, or `-` for standard output. */
   readonly write: string | undefined;
   /** Fields, each a column. */
@@ -28,7 +33,7 @@ export interface InspectOptions extends DisplayOptions {
   readonly count: number | undefined;
 }
 
-export type InspectOutput = 'log' | 'json' | 'summary' | 'columns' | 'fields' | 'none';
+export type InspectOutput = 'log' | 'json' | 'summary' | 'columns' | 'conversations' | 'fields' | 'none';
 
 export function inspectSpec(displayOptions: readonly OptionSpec[]): CommandSpec {
   return {
@@ -62,6 +67,21 @@ export function inspectSpec(displayOptions: readonly OptionSpec[]): CommandSpec 
           'a further column, after a tab',
       },
       { name: 'header', description: 'with --columns: a first line with the names of the fields' },
+      {
+        name: 'conversations',
+        description:
+          'a table: a line for each TCP connection and UDP flow, with packets and bytes both ways, TLS, requests, verdicts, ' +
+          'how it ended; with --json as JSON lines',
+      },
+      {
+        name: 'time',
+        letter: 't',
+        value: TIME_STYLES.join('|'),
+        description:
+          'the time of each packet beside its number: since the first, as date and time in UTC, since the one shown before, ' +
+          'or in seconds since 1970',
+        defaultText: 'none, and relative with -v',
+      },
       { name: 'hex', letter: 'x', description: 'the bytes of each packet, too; with --json as a field' },
       {
         name: 'checksums',
@@ -92,6 +112,7 @@ export function inspectSpec(displayOptions: readonly OptionSpec[]): CommandSpec 
       'tcpdump -U -i lo -w - port 8443 | wirebench inspect - --keylog sslkeys.log',
       "wirebench inspect capture.pcapng --json -Y tls.handshake | jq '.verdicts'",
       'wirebench inspect capture.pcapng --summary',
+      'wirebench inspect capture.pcapng --conversations -t absolute',
       'wirebench inspect capture.pcapng -e frame.number -e ip.src,tcp.seq,http2.headers.path -Y http2',
       "wirebench inspect capture.pcapng -Y 'tcp.stream == 3' -w one.pcapng",
       'wirebench inspect capture.pcapng port 443 -w - | tshark -r -',
@@ -126,6 +147,8 @@ export function inspectOptions(given: Given, display: DisplayOptions): InspectOp
     displayFilter: given.value('filter', (_option, text) => text),
     keylogs: given.texts('keylog').map((name) => fileName('--keylog', name)),
     output,
+    json: given.on('json'),
+    time: given.value('time', (option, text) => oneOf(option, text, TIME_STYLES)),
     write,
     columns: columnNames(given.texts('columns')),
     header: given.on('header'),
@@ -136,27 +159,49 @@ export function inspectOptions(given: Given, display: DisplayOptions): InspectOp
 }
 
 /** Each is something else that is printed. */
-const FORMS = ['fields', 'json', 'summary', 'columns'] as const;
+const FORMS = ['json', 'summary', 'columns', 'conversations'] as const;
+type Form = (typeof FORMS)[number];
 /** What asks for the log in some form; some of it is for other forms, too. */
-const OF_THE_LOG = ['hex', 'verbose', 'debug', 'layers'] as const;
+const OF_THE_LOG = ['hex', 'verbose', 'debug', 'layers', 'time'] as const;
+const ALSO_OF: Readonly<Record<Form, readonly string[]>> = {
+  // For the log alone, and not in the way.
+  json: ['hex', 'verbose', 'debug', 'layers'],
+  summary: ['hex', 'verbose', 'debug', 'layers'],
+  columns: [],
+  conversations: ['time'],
+};
 
 function outputOf(given: Given, write: string | undefined): InspectOutput {
   if (given.on('fields')) return 'fields';
-  const [form, other] = FORMS.filter((name) => (name === 'columns' ? given.has(name) : given.on(name)));
-  if (form !== undefined && other !== undefined) {
-    throw new UsageError(`--${form} and --${other} exclude each other`, whyNotBoth(form, other));
-  }
+  const form = formOf(given);
   if (given.on('header') && form !== 'columns') {
     throw new UsageError('--header is for --columns', 'Name fields: -e frame.number -e ip.src');
   }
-  if (form === 'columns') {
-    const unwanted = OF_THE_LOG.find((name) => given.has(name));
-    if (unwanted !== undefined) {
-      throw new UsageError(`--${unwanted} is for the log, and --columns prints fields alone`, `Leave out one of them.`);
-    }
+  const asker = OF_THE_LOG.find((name) => given.has(name));
+  if (form === undefined) return write === undefined || asker !== undefined ? 'log' : 'none';
+  const unwanted = OF_THE_LOG.find((name) => given.has(name) && !ALSO_OF[form].includes(name));
+  if (unwanted === 'time' || (form === 'conversations' && given.on('json') && given.has('time'))) {
+    const advice =
+      form === 'columns'
+        ? 'Name frame.time_epoch or frame.time_relative.'
+        : 'JSON has times in any case; leave out one of them.';
+    throw new UsageError(`--time is for the log and the table of --conversations`, advice);
   }
-  if (form !== undefined) return form;
-  return write === undefined || OF_THE_LOG.some((name) => given.has(name)) ? 'log' : 'none';
+  if (unwanted !== undefined) {
+    throw new UsageError(`--${unwanted} is for the log, and --${form} prints none`, 'Leave out one of them.');
+  }
+  return form;
+}
+
+/** The table of conversations has a form in JSON; otherwise there is one of them. */
+function formOf(given: Given): Form | undefined {
+  const asked = FORMS.filter((name) => (name === 'columns' ? given.has(name) : given.on(name)));
+  const [form, other] =
+    asked.length === 2 && asked.includes('conversations') && given.on('json') ? ['conversations' as const] : asked;
+  if (form !== undefined && other !== undefined) {
+    throw new UsageError(`--${form} and --${other} exclude each other`, whyNotBoth(form, other));
+  }
+  return form;
 }
 
 function whyNotBoth(form: string, other: string): string {

@@ -7,13 +7,14 @@ import { createConversation } from '../bench/inspect/conversation.js';
 import { INSPECTED_FIELDS } from '../bench/inspect/fields.js';
 import { type DisplayFilter, FilterError, parseDisplayFilter, parsePacketFilter } from '../bench/inspect/filter.js';
 import type { KeyLog } from '../bench/inspect/keys.js';
-import { Inspector, inspectCapture } from '../bench/inspect/packets.js';
+import { type Ending, Inspector, inspectCapture } from '../bench/inspect/packets.js';
 import type { InspectedPacket } from '../bench/inspect/types.js';
 import { nearestName } from '../bench/nearest.js';
 import { CaptureError, STANDARD_INPUT } from '../io/capture.js';
 import { STANDARD_OUTPUT } from '../io/capture-file.js';
 import { EXIT } from '../io/errors.js';
 import { captureKeys } from './capture-keys.js';
+import { Conversations } from './conversations.js';
 import { Columns } from './inspect-columns.js';
 import { packetJson, schemaJson, summaryJson } from './inspect-json.js';
 import { InspectLog } from './inspect-log.js';
@@ -22,6 +23,7 @@ import { Tally } from './inspect-summary.js';
 import { PacketWriter, UsedKeys } from './inspect-write.js';
 import { Interruption } from './interruption.js';
 import { createOutput, type Output } from './output.js';
+import { type PacketTimes, packetTime } from './packet-time.js';
 import { counted } from './text.js';
 import { UsageError } from './values.js';
 
@@ -61,6 +63,7 @@ export async function inspect(options: InspectOptions): Promise<number> {
       const passes = filters.every((filter) => filter.matches(next.value));
       tally.add(next.value, passes);
       writer?.packet(next.value, passes);
+      view.look?.(next.value, passes);
       if (!passes) continue;
       view.packet(next.value);
       shown++;
@@ -77,7 +80,10 @@ export async function inspect(options: InspectOptions): Promise<number> {
     failure = error;
   }
   interruption.end();
-  for (const ending of inspector.endings) tally.ending(ending);
+  for (const ending of inspector.endings) {
+    tally.ending(ending);
+    view.ending?.(ending);
+  }
   if (failure === undefined || inspector.summary.packets > 0) view.end(keys);
   output.flush();
   writer?.end(failure === undefined || inspector.summary.packets > 0);
@@ -129,6 +135,9 @@ function createWriter({ write, capture, keylogs }: InspectOptions, keys: UsedKey
 }
 
 interface View {
+  /** All packets, whether they pass or not. */
+  look?(packet: InspectedPacket, passes: boolean): void;
+  ending?(ending: Ending): void;
   packet(packet: InspectedPacket): void;
   end(keys: KeyLog): void;
 }
@@ -149,6 +158,7 @@ function createView(options: InspectOptions, output: Output, tally: Tally, inspe
       end: () => {},
     };
   }
+  if (options.output === 'conversations') return conversationsView(options, output, tally, inspector);
   const log = options.output === 'log' ? new InspectLog(options, (text) => output.write(text)) : undefined;
   return {
     packet: (packet) => log?.packet(packet),
@@ -156,6 +166,23 @@ function createView(options: InspectOptions, output: Output, tally: Tally, inspe
       log?.end(inspector.endings.filter(({ flow }) => tally.knows(flow)));
       if (options.output === 'none') return;
       for (const line of tally.lines(inspector.summary, keys)) output.write(`${line}\n`);
+    },
+  };
+}
+
+function conversationsView(options: InspectOptions, output: Output, tally: Tally, inspector: Inspector): View {
+  const conversations = new Conversations();
+  if (options.json) output.write(schemaJson(options.capture));
+  return {
+    look: (packet, passes) => conversations.add(packet, passes),
+    ending: (ending) => conversations.ending(ending),
+    packet: () => {},
+    end(keys) {
+      const { summary } = inspector;
+      const timeText = (times: PacketTimes): string => packetTime(options.time ?? 'relative', times);
+      const lines = options.json ? conversations.json() : conversations.table(summary.firstNs, timeText);
+      for (const line of lines) output.write(line);
+      if (options.json) output.write(summaryJson(summary, tally, keys));
     },
   };
 }

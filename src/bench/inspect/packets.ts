@@ -117,6 +117,7 @@ export class Inspector implements PacketSink {
   #events: TraceEvent[] = [];
   #verdicts: Verdict[] = [];
   #number = 0;
+  #stream: number | undefined;
   #customBlocks = 0;
 
   constructor(options: InspectOptions) {
@@ -175,6 +176,7 @@ export class Inspector implements PacketSink {
     this.#events = [];
     this.#verdicts = [];
     this.#number = packet.index + this.#customBlocks;
+    this.#stream = undefined;
     summary.packets++;
     summary.bytes += originalLength;
     if (timeNs !== undefined) summary.firstNs ??= timeNs;
@@ -197,6 +199,7 @@ export class Inspector implements PacketSink {
       originalLength,
       fileOffset: packet.fileOffset,
       flow,
+      ...(this.#stream !== undefined && { stream: this.#stream }),
       ...(view.version === 0 && { about: describeNotIp(view, packet.linkType) }),
       layers: this.#layers,
       events: this.#events,
@@ -303,6 +306,7 @@ export class Inspector implements PacketSink {
     const checksum = this.#checksum(view, 16, 'tcp');
     const { flow, fromClient, isNew, reused } = this.#flows.find(view, segment, this.#number);
     if (isNew) this.#newFlow(flow, reused);
+    this.#stream = flow.index;
     const dir = fromClient ? 'in' : 'out';
     const place = this.#layers.length;
     this.layer(presence('tcp'));

@@ -57,6 +57,8 @@ export interface InspectedPacket {
   readonly fileOffset: number;
   /** Conversation that it belongs to: the flow name. */
   readonly flow: string | undefined;
+  /** `tcp.stream` of that conversation. */
+  readonly stream?: number;
   /** What a packet without IP is: `ARP who-has 10.0.0.2 tell 10.0.0.1`, `EtherType 0x88cc (LLDP)`. */
   readonly about?: string;
   /** Empty unless fields are wanted. The first is `frame`. */
