@@ -1,6 +1,7 @@
 // `wirebench inspect`: its options as data for help and for reading the command line, and words in, plain data out.
 
 import { STANDARD_OUTPUT } from '../io/capture-file.js';
+import { type FollowOptions, followOptions } from './follow.js';
 import type { DisplayOptions, Given } from './given.js';
 import { columnNames } from './inspect-columns.js';
 import type { CommandSpec, OptionSpec } from './option-spec.js';
@@ -22,6 +23,7 @@ export interface InspectOptions extends DisplayOptions {
   readonly time: TimeStyle | undefined;
   /** A file for the packets that pass, or `-` for standard output. */
   readonly write: string | undefined;
+  readonly follow: FollowOptions | undefined;
   /** Fields, each a column. */
   readonly columns: readonly string[];
   /** Their names in a first line. */
@@ -33,7 +35,7 @@ export interface InspectOptions extends DisplayOptions {
   readonly count: number | undefined;
 }
 
-export type InspectOutput = 'log' | 'json' | 'summary' | 'columns' | 'conversations' | 'fields' | 'none';
+export type InspectOutput = 'log' | 'json' | 'summary' | 'columns' | 'conversations' | 'follow' | 'fields' | 'none';
 
 export function inspectSpec(displayOptions: readonly OptionSpec[]): CommandSpec {
   return {
@@ -72,6 +74,13 @@ export function inspectSpec(displayOptions: readonly OptionSpec[]): CommandSpec 
         description:
           'a table: a line for each TCP connection and UDP flow, with packets and bytes both ways, TLS, requests, verdicts, ' +
           'how it ended; with --json as JSON lines',
+      },
+      {
+        name: 'follow',
+        value: 'N|FLOW',
+        description:
+          'what the two ends of one connection said to each other, decrypted: > from the client, < from the server; N is its ' +
+          'tcp.stream; N/STREAM: one stream of HTTP/2; with -x in hex',
       },
       {
         name: 'time',
@@ -113,6 +122,7 @@ export function inspectSpec(displayOptions: readonly OptionSpec[]): CommandSpec 
       "wirebench inspect capture.pcapng --json -Y tls.handshake | jq '.verdicts'",
       'wirebench inspect capture.pcapng --summary',
       'wirebench inspect capture.pcapng --conversations -t absolute',
+      'wirebench inspect capture.pcapng --follow 3/1',
       'wirebench inspect capture.pcapng -e frame.number -e ip.src,tcp.seq,http2.headers.path -Y http2',
       "wirebench inspect capture.pcapng -Y 'tcp.stream == 3' -w one.pcapng",
       'wirebench inspect capture.pcapng port 443 -w - | tshark -r -',
@@ -150,6 +160,7 @@ export function inspectOptions(given: Given, display: DisplayOptions): InspectOp
     json: given.on('json'),
     time: given.value('time', (option, text) => oneOf(option, text, TIME_STYLES)),
     write,
+    follow: given.value('follow', followOptions),
     columns: columnNames(given.texts('columns')),
     header: given.on('header'),
     hex: given.on('hex'),
@@ -159,7 +170,9 @@ export function inspectOptions(given: Given, display: DisplayOptions): InspectOp
 }
 
 /** Each is something else that is printed. */
-const FORMS = ['json', 'summary', 'columns', 'conversations'] as const;
+const FORMS = ['json', 'summary', 'columns', 'conversations', 'follow'] as const;
+/** Of them, those with a value. */
+const WITH_VALUE: readonly string[] = ['columns', 'follow'];
 type Form = (typeof FORMS)[number];
 /** What asks for the log in some form; some of it is for other forms, too. */
 const OF_THE_LOG = ['hex', 'verbose', 'debug', 'layers', 'time'] as const;
@@ -169,6 +182,7 @@ const ALSO_OF: Readonly<Record<Form, readonly string[]>> = {
   summary: ['hex', 'verbose', 'debug', 'layers'],
   columns: [],
   conversations: ['time'],
+  follow: ['hex'],
 };
 
 function outputOf(given: Given, write: string | undefined): InspectOutput {
@@ -195,7 +209,7 @@ function outputOf(given: Given, write: string | undefined): InspectOutput {
 
 /** The table of conversations has a form in JSON; otherwise there is one of them. */
 function formOf(given: Given): Form | undefined {
-  const asked = FORMS.filter((name) => (name === 'columns' ? given.has(name) : given.on(name)));
+  const asked = FORMS.filter((name) => (WITH_VALUE.includes(name) ? given.has(name) : given.on(name)));
   const [form, other] =
     asked.length === 2 && asked.includes('conversations') && given.on('json') ? ['conversations' as const] : asked;
   if (form !== undefined && other !== undefined) {
@@ -206,5 +220,6 @@ function formOf(given: Given): Form | undefined {
 
 function whyNotBoth(form: string, other: string): string {
   if (form !== 'json') return 'Run it once for each.';
+  if (other === 'follow') return 'Run it once for each.';
   return other === 'summary' ? 'The last line of --json is the summary.' : 'The lines of --json have all fields.';
 }

@@ -15,6 +15,7 @@ import { STANDARD_OUTPUT } from '../io/capture-file.js';
 import { EXIT } from '../io/errors.js';
 import { captureKeys } from './capture-keys.js';
 import { Conversations } from './conversations.js';
+import { Follower } from './follow.js';
 import { Columns } from './inspect-columns.js';
 import { packetJson, schemaJson, summaryJson } from './inspect-json.js';
 import { InspectLog } from './inspect-log.js';
@@ -37,18 +38,19 @@ export async function inspect(options: InspectOptions): Promise<number> {
   const writer = createWriter(options, keys);
   const output = createOutput(process.stdout);
   const tally = new Tally({ filtered: filters.length > 0, ignoreChecksums: options.ignoreChecksums });
+  const follower = options.follow && new Follower(options.follow, options.hex, (text) => output.write(text));
   const wantsFields =
     options.output === 'json' || options.columns.length > 0 || filters.some((filter) => filter.needs.fields);
   const inspectOptions = {
     keys,
-    createConversation,
+    createConversation: follower === undefined ? createConversation : follower.following(createConversation),
     fields: wantsFields,
     // Events tell what the summary counts.
     events: true,
     ignoreChecksums: options.ignoreChecksums,
   };
   const inspector = new Inspector(inspectOptions);
-  const view = createView(options, output, tally, inspector);
+  const view: View = follower?.view() ?? createView(options, output, tally, inspector);
   const interruption = new Interruption(options.capture === STANDARD_INPUT ? GRACE_MS : 0);
   const packets = inspectCapture(options.capture, inspectOptions, inspector, (item) => writer?.item(item));
   let shown = 0;
@@ -134,7 +136,7 @@ function createWriter({ write, capture, keylogs }: InspectOptions, keys: UsedKey
   return new PacketWriter(write, [capture, ...keylogs], keys);
 }
 
-interface View {
+export interface View {
   /** All packets, whether they pass or not. */
   look?(packet: InspectedPacket, passes: boolean): void;
   ending?(ending: Ending): void;

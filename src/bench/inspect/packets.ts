@@ -345,6 +345,7 @@ export class Inspector implements PacketSink {
     const { keys, onExchange, createConversation } = this.#options;
     return createConversation({
       flow: flow.names.flow,
+      stream: flow.index,
       midstream: flow.midstream,
       keys,
       ...(onExchange && { onExchange }),

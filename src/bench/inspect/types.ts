@@ -97,8 +97,26 @@ export interface ConversationOptions {
   /** The capture begins in the middle of the connection: its first bytes may be the middle of anything. */
   readonly midstream: boolean;
   readonly keys: KeyStore;
+  /** `tcp.stream` */
+  readonly stream?: number;
+  /** Application data as it comes; valid during the call. */
+  readonly onData?: (data: FollowedData) => void;
   /** Content is kept up to a bound only when somebody asks for exchanges. */
   readonly onExchange?: (exchange: RecordedExchange) => void;
+}
+
+/**
+ * What an application sent: bytes of the connection, decrypted, or with `streamId` what HTTP/2 carries on a stream, which is told besides
+ * the bytes of the frames.
+ */
+export interface FollowedData {
+  readonly dir: Direction;
+  readonly streamId?: number;
+  readonly bytes?: Uint8Array;
+  /** A header section, or trailers. */
+  readonly fields?: readonly Field[];
+  /** So many bytes that the capture does not hold; undefined: nobody knows how many. */
+  readonly missing?: number | undefined;
 }
 
 /** Secrets of key logs and Decryption Secrets blocks; grows while a capture is read. */
