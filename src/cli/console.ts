@@ -38,6 +38,8 @@ export interface ConsoleOptions {
   readonly write: (text: string) => void;
   /** When given, the time column shows Unix time instead of the time since the run began. */
   readonly startUnixUs?: number | undefined;
+  /** When given, the time column shows this. */
+  readonly timeText?: ((atUs: Micros) => string) | undefined;
   /** The first line of each flow names it; otherwise only where the log turns from one flow to another. */
   readonly namesFlows?: boolean;
 }
@@ -159,7 +161,8 @@ class ConsoleLog {
   /** `+0.003211 ` */
   #timeText(atUs: Micros): string {
     if (this.#level === NORMAL) return '';
-    const { startUnixUs } = this.#options;
+    const { startUnixUs, timeText } = this.#options;
+    if (timeText !== undefined) return `${timeText(atUs)} `;
     return startUnixUs === undefined ? `+${secondsText(atUs)} ` : `${secondsText(startUnixUs + atUs)} `;
   }
 

@@ -63,7 +63,7 @@ function hexOf(bytes: Uint8Array): string {
 }
 
 /** Seconds since 1970 with nanoseconds: more digits than a number holds. */
-function timeText(timeNs: bigint): string {
+export function timeText(timeNs: bigint): string {
   const seconds = timeNs / 1_000_000_000n;
   return `${seconds}.${String(timeNs % 1_000_000_000n).padStart(9, '0')}`;
 }

@@ -38,6 +38,8 @@ export interface Packet {
   /** As the capturing machine saw it; undefined where the format does not say (always so in classic captures). */
   readonly direction: 'in' | 'out' | undefined;
   readonly linkType: number;
+  /** As in `Interface`; absent where a packet was not read from a file. */
+  readonly interfaceId?: number;
   /** What was captured. It stays valid. */
   readonly data: Uint8Array;
   /** Bytes on the wire. */

@@ -182,6 +182,7 @@ function toPacket(parsed: ParsedPacket, header: FileHeader, index: number, fileO
     timeNs: BigInt(timestampSeconds) * 1_000_000_000n + BigInt(fractionNs),
     direction: undefined,
     linkType: header.linkType,
+    interfaceId: 0,
     data: new Uint8Array(parsed.data.buffer, parsed.data.byteOffset, parsed.data.length),
     originalLength,
     fileOffset,

@@ -1,11 +1,14 @@
 // Encodes pcapng blocks (IETF draft opsawg-pcapng), little-endian, into one growing buffer. Where the bytes go, and
 // when, is the owner's business (`bench/recording.ts`).
 
+import type { Interface, Packet } from './capture-types.js';
 import { BLOCK, BYTE_ORDER_MAGIC, OPTION } from './pcapng.js';
 
 /** Type, length and trailing length. */
 const FRAME_BYTES = 12;
 const MICROSECONDS = 6;
+const NANOSECONDS = 9;
+const MOST_UNITS = (1n << 64n) - 1n;
 const utf8 = new TextEncoder();
 
 export class PcapngWriter {
@@ -33,7 +36,7 @@ export class PcapngWriter {
   }
 
   /** Empty texts are left out. */
-  section(hardware: string, os: string, application: string): void {
+  section(hardware: string, os: string, application: string, comment = ''): void {
     const start = this.#begin(BLOCK.SECTION_HEADER);
     this.#u32(BYTE_ORDER_MAGIC);
     this.#u16(1);
@@ -44,6 +47,7 @@ export class PcapngWriter {
     this.#textOption(OPTION.SHB_HARDWARE, hardware);
     this.#textOption(OPTION.SHB_OS, os);
     this.#textOption(OPTION.SHB_USERAPPL, application);
+    this.#textOption(OPTION.COMMENT, comment);
     this.#u32(OPTION.END);
     this.#end(start);
   }
@@ -59,6 +63,42 @@ export class PcapngWriter {
     this.#u16(1);
     this.#u32(MICROSECONDS);
     this.#u32(OPTION.END);
+    this.#end(start);
+  }
+
+  /** One of another capture, for `packetOf`: its time stamps are in nanoseconds. */
+  interfaceOf({ linkType, snapLength, name = '', comment = '' }: Interface): void {
+    const start = this.#begin(BLOCK.INTERFACE_DESCRIPTION);
+    this.#u16(linkType);
+    this.#u16(0);
+    this.#u32(snapLength);
+    this.#textOption(OPTION.IF_NAME, name);
+    this.#textOption(OPTION.COMMENT, comment);
+    this.#u16(OPTION.IF_TSRESOL);
+    this.#u16(1);
+    this.#u32(NANOSECONDS);
+    this.#u32(OPTION.END);
+    this.#end(start);
+  }
+
+  /** A packet of another capture as it is there. Without a time it gets 1970, as Wireshark's tools have it. */
+  packetOf(interfaceId: number, { timeNs = 0n, direction, data, originalLength, comment = '' }: Packet): void {
+    // The format's time stamps are unsigned.
+    const units = timeNs < 0n ? 0n : timeNs > MOST_UNITS ? MOST_UNITS : timeNs;
+    const start = this.#begin(BLOCK.ENHANCED_PACKET);
+    this.#u32(interfaceId);
+    this.#u32(Number(units >> 32n));
+    this.#u32(Number(units & 0xffff_ffffn));
+    this.#u32(data.length);
+    this.#u32(originalLength);
+    this.#padded(data);
+    if (direction !== undefined) {
+      this.#u16(OPTION.PACKET_FLAGS);
+      this.#u16(4);
+      this.#u32(direction === 'in' ? 1 : 2);
+    }
+    this.#textOption(OPTION.COMMENT, comment);
+    if (direction !== undefined || comment !== '') this.#u32(OPTION.END);
     this.#end(start);
   }
 

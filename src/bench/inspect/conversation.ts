@@ -10,7 +10,7 @@ import { Input } from './input.js';
 import { streamLimits } from './stream-limits.js';
 import { type StreamReader, Teller } from './teller.js';
 import { TlsReader } from './tls-reader.js';
-import type { ConversationOptions, ConversationReader, PacketSink } from './types.js';
+import type { ConversationOptions, ConversationReader, FollowedData, PacketSink } from './types.js';
 
 export function createConversation(options: ConversationOptions): ConversationReader {
   return new Conversation(options);
@@ -21,7 +21,7 @@ class Conversation implements ConversationReader {
   readonly #reader: StreamReader;
 
   constructor(options: ConversationOptions) {
-    this.#teller = new Teller(options.flow);
+    this.#teller = new Teller(options.flow, options.onData);
     const context: Context = { options, teller: this.#teller, secure: undefined };
     this.#reader = new Undecided(context, options.midstream);
   }
@@ -52,6 +52,8 @@ interface Context {
   readonly teller: Teller;
   /** The TLS connection that everything above it is in. */
   readonly secure: TlsReader | undefined;
+  /** Its data is shown already. */
+  readonly followed?: boolean;
 }
 
 function exchangesOf({ options, secure }: Context): Exchanges {
@@ -59,6 +61,40 @@ function exchangesOf({ options, secure }: Context): Exchanges {
 }
 
 function readerOf(context: Context, protocol: Protocol, partial: boolean): StreamReader {
+  const { onData } = context.options;
+  if (protocol === 'tls' || context.followed === true || onData === undefined) {
+    return plainReaderOf(context, protocol, partial);
+  }
+  // What goes on within it is the same data.
+  return new FollowedReader(plainReaderOf({ ...context, followed: true }, protocol, partial), onData);
+}
+
+/** Shows what an application sent, and hands it on. */
+class FollowedReader implements StreamReader {
+  readonly #reader: StreamReader;
+  readonly #onData: (data: FollowedData) => void;
+
+  constructor(reader: StreamReader, onData: (data: FollowedData) => void) {
+    this.#reader = reader;
+    this.#onData = onData;
+  }
+
+  push(dir: Direction, bytes: Uint8Array): void {
+    this.#onData({ dir, bytes });
+    this.#reader.push(dir, bytes);
+  }
+
+  gap(dir: Direction, length: number | undefined): void {
+    this.#onData({ dir, missing: length });
+    this.#reader.gap(dir, length);
+  }
+
+  end(dir: Direction): void {
+    this.#reader.end(dir);
+  }
+}
+
+function plainReaderOf(context: Context, protocol: Protocol, partial: boolean): StreamReader {
   const { teller, options } = context;
   switch (protocol) {
     case 'tls': {

@@ -196,6 +196,7 @@ export class Http2Reader implements StreamReader {
     const { typeCode, flags, streamId, bytes, start, end } = framer;
     switch (typeCode) {
       case FrameType.DATA:
+        this.#teller.follow?.({ dir, streamId, bytes: bytes.subarray(start, end) });
         this.#data(half);
         return undefined;
       case FrameType.HEADERS:
@@ -257,6 +258,7 @@ export class Http2Reader implements StreamReader {
   /** `lost`: the capture lacks it; otherwise it is too long to be held. */
   #missData(dir: Direction, streamId: number, length: number, lost: boolean): void {
     const stream = this.#streams.get(streamId);
+    this.#teller.follow?.({ dir, streamId, missing: length });
     this.#streams.spend(dir, stream, length);
     if (stream === undefined) return;
     if (lost) stream.damaged[dir] = true;
@@ -377,9 +379,10 @@ export class Http2Reader implements StreamReader {
   }
 
   #tellHeaders(half: Half, streamId: number, endStream: boolean, list: HeaderList | undefined): void {
-    if (!this.#teller.wantsEvents || list === undefined) return;
+    const { flow, follow, wantsEvents } = this.#teller;
+    if ((!wantsEvents && follow === undefined) || list === undefined) return;
     const fields = list.entries.map(({ field }) => field);
-    const { flow } = this.#teller;
+    follow?.({ dir: half.dir, streamId, fields });
     this.#teller.event({ layer: 'http2', kind: 'headers', flow, dir: half.dir, streamId, endStream, fields });
   }
 

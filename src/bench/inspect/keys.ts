@@ -7,6 +7,8 @@ import type { KeyStore } from './types.js';
 export interface KeyLog extends KeyStore {
   /** Lines that are neither comments nor entries, or beyond the bounds. */
   readonly unknownLines: number;
+  /** Lines of a key log with all that there is of a client random. */
+  lines(clientRandom: string): string[];
 }
 
 const ENTRY = /^([A-Z][A-Z0-9_]*) ([0-9A-Fa-f]{64}) ((?:[0-9A-Fa-f]{2}){1,256})$/;
@@ -38,6 +40,11 @@ class Keys implements KeyLog {
 
   clientRandoms(): Iterable<string> {
     return this.#secrets.keys();
+  }
+
+  lines(clientRandom: string): string[] {
+    const secrets = this.#secrets.get(clientRandom) ?? [];
+    return [...secrets].map(([label, secret]) => `${label} ${clientRandom} ${Buffer.from(secret).toString('hex')}`);
   }
 
   add(text: string): void {

@@ -81,13 +81,15 @@ export function presence(name: LayerName): InspectedLayer {
   return layer;
 }
 
-/** Raises CaptureError where reading ends early, after all packets before that place. */
+/** `onItem` sees what the file has before the packet that comes of it. Raises CaptureError where reading ends early, after all packets before that place. */
 export async function* inspectCapture(
   file: string,
   options: InspectOptions,
   inspector: Inspector = new Inspector(options),
+  onItem?: (item: CaptureItem) => void,
 ): AsyncGenerator<InspectedPacket, void, undefined> {
   for await (const item of openCapture(file)) {
+    onItem?.(item);
     const packet = inspector.take(item);
     if (packet !== undefined) yield packet;
   }
@@ -119,6 +121,7 @@ export class Inspector implements PacketSink {
   #events: TraceEvent[] = [];
   #verdicts: Verdict[] = [];
   #number = 0;
+  #stream: number | undefined;
   #customBlocks = 0;
   #lastNs = 0;
   readonly #udpStreams = new UdpStreams();
@@ -180,6 +183,7 @@ export class Inspector implements PacketSink {
     this.#events = [];
     this.#verdicts = [];
     this.#number = packet.index + this.#customBlocks;
+    this.#stream = undefined;
     summary.packets++;
     summary.bytes += originalLength;
     if (timeNs !== undefined) summary.firstNs ??= timeNs;
@@ -209,6 +213,7 @@ export class Inspector implements PacketSink {
       originalLength,
       fileOffset: packet.fileOffset,
       flow,
+      ...(this.#stream !== undefined && { stream: this.#stream }),
       ...(view.version === 0 && { about: describeNotIp(view, packet.linkType) }),
       layers: this.#layers,
       events: this.#events,
@@ -316,6 +321,7 @@ export class Inspector implements PacketSink {
     const checksum = this.#checksum(view, 16, 'tcp');
     const { flow, fromClient, isNew, reused } = this.#flows.find(view, segment, this.#number);
     if (isNew) this.#newFlow(flow, reused);
+    this.#stream = flow.index;
     const dir = fromClient ? 'in' : 'out';
     const place = this.#layers.length;
     this.layer(presence('tcp'));
@@ -359,6 +365,7 @@ export class Inspector implements PacketSink {
     const { keys, onExchange, createConversation } = this.#options;
     return createConversation({
       flow: flow.names.flow,
+      stream: flow.index,
       midstream: flow.midstream,
       keys,
       ...(onExchange && { onExchange }),

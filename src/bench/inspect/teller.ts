@@ -3,7 +3,7 @@
 
 import type { Direction, TraceEvent } from '../../core/trace.js';
 import { streamLimits } from './stream-limits.js';
-import type { InspectedField, InspectedLayer, PacketSink, Verdict } from './types.js';
+import type { ConversationOptions, InspectedField, InspectedLayer, PacketSink, Verdict } from './types.js';
 
 const NO_SINK: PacketSink = {
   wantsFields: false,
@@ -21,11 +21,14 @@ const NAMES_ONLY = {
 
 export class Teller {
   readonly flow: string;
+  /** Who follows the data of the conversation. */
+  readonly follow: ConversationOptions['onData'];
   #sink: PacketSink = NO_SINK;
   readonly #told = new Map<string, number>();
 
-  constructor(flow: string) {
+  constructor(flow: string, follow?: ConversationOptions['onData']) {
     this.flow = flow;
+    this.follow = follow;
   }
 
   /** Valid for one call of the reader. */

@@ -70,6 +70,8 @@ export interface InspectedPacket {
   readonly fileOffset: number;
   /** Conversation that it belongs to: the flow name. */
   readonly flow: string | undefined;
+  /** `tcp.stream` of that conversation. */
+  readonly stream?: number;
   /** What a packet without IP is: `ARP who-has 10.0.0.2 tell 10.0.0.1`, `EtherType 0x88cc (LLDP)`. */
   readonly about?: string;
   /** Empty unless fields are wanted. The first is `frame`. */
@@ -108,8 +110,26 @@ export interface ConversationOptions {
   /** The capture begins in the middle of the connection: its first bytes may be the middle of anything. */
   readonly midstream: boolean;
   readonly keys: KeyStore;
+  /** `tcp.stream` */
+  readonly stream?: number;
+  /** Application data as it comes; valid during the call. */
+  readonly onData?: (data: FollowedData) => void;
   /** Content is kept up to a bound only when somebody asks for exchanges. */
   readonly onExchange?: (exchange: RecordedExchange) => void;
+}
+
+/**
+ * What an application sent: bytes of the connection, decrypted, or with `streamId` what HTTP/2 carries on a stream, which is told besides
+ * the bytes of the frames.
+ */
+export interface FollowedData {
+  readonly dir: Direction;
+  readonly streamId?: number;
+  readonly bytes?: Uint8Array;
+  /** A header section, or trailers. */
+  readonly fields?: readonly Field[];
+  /** So many bytes that the capture does not hold; undefined: nobody knows how many. */
+  readonly missing?: number | undefined;
 }
 
 /** Secrets of key logs and Decryption Secrets blocks; grows while a capture is read. */
