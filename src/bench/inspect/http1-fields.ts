@@ -18,6 +18,7 @@ export class Http1Fields {
   readonly #header: string[] = [''];
   readonly #trailer: string[] = [];
   #coding = '';
+  #chunks = 0;
 
   constructor(isRequest: boolean) {
     this.#isRequest = isRequest;
@@ -73,6 +74,7 @@ export class Http1Fields {
   }
 
   chunk(size: number): void {
+    if (++this.#chunks > streamLimits.chunkFields) return;
     this.#end.push({ name: 'http.chunk_size', value: size });
   }
 

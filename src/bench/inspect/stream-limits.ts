@@ -40,6 +40,8 @@ export const streamLimits = {
   waitingContentBytes: 134_217_728,
   /** Octets of content in a field of Wireshark's (`http.file_data`). */
   fieldContentBytes: 1_048_576,
+  /** Chunks of one message that a field tells the size of. */
+  chunkFields: 4_096,
   /** Verdicts of one kind in one conversation; the last says that more are not told. */
   verdictsOfAKind: 64,
 } as const;
