@@ -15,6 +15,8 @@ export const writeLimits = {
   chunkBytes: 65_536,
   /** Connections of which a secret may be wanted; the secrets of further ones are left out. */
   connections: 1_000_000,
+  /** Handshakes of one of them. */
+  handshakes: 64,
 } as const;
 
 export class PacketWriter {
@@ -34,10 +36,13 @@ export class PacketWriter {
   /** Keys when a connection was last looked at: there is nothing new before there are more of them. */
   readonly #lookedAt = new Map<string, number>();
 
+  readonly #most: number;
+
   /** Raises FileError. */
-  constructor(target: string, sources: readonly string[], keys: UsedKeys) {
+  constructor(target: string, sources: readonly string[], keys: UsedKeys, most: number = writeLimits.connections) {
     this.#file = new CaptureFile(target, sources);
     this.#keys = keys;
+    this.#most = most;
   }
 
   /** What the capture has, in its order. */
@@ -95,11 +100,11 @@ export class PacketWriter {
     if (used.length === 0) return;
     let randoms = this.#randoms.get(flow);
     if (randoms === undefined) {
-      if (this.#randoms.size >= writeLimits.connections) return;
+      if (this.#randoms.size >= this.#most) return;
       randoms = new Set();
       this.#randoms.set(flow, randoms);
     }
-    for (const random of used) randoms.add(random);
+    for (const random of used) if (randoms.size < writeLimits.handshakes) randoms.add(random);
     this.#lookedAt.delete(flow);
   }
 

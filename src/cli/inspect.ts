@@ -34,8 +34,10 @@ export async function inspect(options: InspectOptions): Promise<number> {
     return EXIT.ok;
   }
   const filters = readFilters(options);
-  const keys = new UsedKeys(captureKeys(options.capture, options.keylogs));
-  const writer = createWriter(options, keys);
+  const known = captureKeys(options.capture, options.keylogs);
+  const used = options.write === undefined ? undefined : new UsedKeys(known);
+  const keys = used ?? known;
+  const writer = used && createWriter(options, used);
   const output = createOutput(process.stdout);
   const tally = new Tally({ filtered: filters.length > 0, ignoreChecksums: options.ignoreChecksums });
   const follower = options.follow && new Follower(options.follow, options.hex, (text) => output.write(text));

@@ -28,6 +28,10 @@ export class CaptureFile {
   readonly #path: string;
   #isOpen = true;
   readonly #onExit = (): void => this.discard();
+  readonly #onTerm = (): void => {
+    this.discard();
+    process.kill(process.pid, 'SIGTERM');
+  };
 
   /** `sources`: the files that it is made of, `-` being standard input. Raises FileError. */
   constructor(target: string, sources: readonly string[]) {
@@ -53,6 +57,7 @@ export class CaptureFile {
     this.#part = part;
     // Ctrl-C, or nobody who reads what is printed, ends the process at once.
     process.once('exit', this.#onExit);
+    process.once('SIGTERM', this.#onTerm);
   }
 
   /** The bytes are taken before it returns. */
@@ -79,14 +84,19 @@ export class CaptureFile {
       this.discard();
       throw unwritable(this.name, error);
     }
-    process.off('exit', this.#onExit);
+    this.#forget();
   }
 
   /** There is nothing to keep. */
   discard(): void {
     this.#close();
-    process.off('exit', this.#onExit);
+    this.#forget();
     if (this.#part !== undefined) rmSync(this.#part, { force: true });
+  }
+
+  #forget(): void {
+    process.off('exit', this.#onExit);
+    process.off('SIGTERM', this.#onTerm);
   }
 
   #close(): boolean {

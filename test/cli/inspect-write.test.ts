@@ -1,14 +1,20 @@
 // `wirebench inspect --write`: what passes is in the new file as it was, opens there by itself, and nothing else is touched.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { createConversation } from '../../src/bench/inspect/conversation.js';
+import { createKeyStore } from '../../src/bench/inspect/keys.js';
+import { inspectCapture } from '../../src/bench/inspect/packets.js';
 import { parseArguments, UsageError } from '../../src/cli/arguments.js';
+import { PacketWriter, UsedKeys } from '../../src/cli/inspect-write.js';
 import { type CaptureItem, type Packet, readCapture } from '../../src/io/capture.js';
 import { PcapngWriter } from '../../src/io/pcapng-writer.js';
 import { defaultCaptures } from '../support/against-tshark.js';
-import { projectRoot, run, wirebench, withFolder } from '../support/live.js';
+import { mainScript, projectRoot, run, wirebench, withFolder } from '../support/live.js';
 import { needCommands, testWith } from '../support/needs.js';
 
 const test = suite('inspect --write');
@@ -169,13 +175,7 @@ const readPacket = (): Uint8Array =>
 test('standard output, where nothing else is printed', async () => {
   await withFolder(async (folder) => {
     const out = join(folder, 'out.pcapng');
-    const { code } = await run('bash', [
-      '-c',
-      'node "$0" inspect "$1" -w - >"$2"',
-      join(projectRoot, 'dist/src/cli/main.js'),
-      NGINX,
-      out,
-    ]);
+    const { code } = await run('bash', ['-c', 'node "$0" inspect "$1" -w - >"$2"', mainScript, NGINX, out]);
     assert.is(code, 0);
     assert.is((await readCapture(out)).packets.length, 24);
   });
@@ -208,12 +208,7 @@ test('never over what it is made of, however that is named', async () => {
       const keylog = await wirebench(['inspect', NGINX, '--keylog', capture, '-w', target]);
       assert.is(keylog.code, 3);
     }
-    const piped = await run('bash', [
-      '-c',
-      'node "$0" inspect - -w "$1" <"$1"',
-      join(projectRoot, 'dist/src/cli/main.js'),
-      capture,
-    ]);
+    const piped = await run('bash', ['-c', 'node "$0" inspect - -w "$1" <"$1"', mainScript, capture]);
     assert.is(piped.code, 3);
     assert.match(piped.stderr, 'it is what is read from standard input');
     assert.equal(readFileSync(capture), bytes);
@@ -253,6 +248,50 @@ test('whole or not at all', async () => {
     assert.match(stderr, 'cut off');
     assert.is((await readCapture(out)).packets.length, 23);
     assert.equal(readdirSync(folder).sort(), ['cut.pcapng', 'out.pcapng', 'sub']);
+  });
+});
+
+test('so many connections and no more: the secrets of further ones stay behind', async () => {
+  await withFolder(async (folder) => {
+    const out = join(folder, 'out.pcapng');
+    const keys = new UsedKeys(createKeyStore());
+    const writer = new PacketWriter(out, [], keys, 1);
+    const options = { keys, createConversation, events: true };
+    const packets = inspectCapture(foreign('node-h2-post.pcapng'), options, undefined, (item) => writer.item(item));
+    for await (const packet of packets) writer.packet(packet, true);
+    writer.end(true);
+    const { items } = await readCapture(out);
+    assert.is(new Set(secretsIn(items).match(/(?<= )[0-9a-f]{64}(?= )/g)).size, 1);
+  });
+});
+
+test('Ctrl-C keeps what was read; SIGTERM leaves nothing behind', async () => {
+  await withFolder(async (folder) => {
+    const out = join(folder, 'out.pcapng');
+    for (const [signal, names] of [
+      ['SIGTERM', []],
+      ['SIGINT', ['out.pcapng']],
+    ] as const) {
+      const child = spawn(process.execPath, [mainScript, 'inspect', '-', '-w', out, '--layers', 'tcp'], {
+        stdio: 'pipe',
+      });
+      const closed = once(child, 'close');
+      const shown = new Promise<void>((resolve) => {
+        let text = '';
+        child.stdout.on('data', (chunk) => {
+          text += chunk;
+          if (text.includes(' #24')) resolve();
+        });
+      });
+      // The pipe stays open.
+      child.stdin.write(readFileSync(NGINX));
+      await shown;
+      child.kill(signal);
+      const [code, by] = await closed;
+      assert.is(signal === 'SIGINT' ? code : by, signal === 'SIGINT' ? 130 : signal);
+      assert.equal(readdirSync(folder), names);
+    }
+    assert.is((await readCapture(out)).packets.length, 24);
   });
 });
 
