@@ -5,6 +5,7 @@ import { ParseError } from '../../core/bytes/reader.js';
 import { decodeSegment, emptySegment, type Segment, TCP_HEADER_BYTES } from '../../core/tcp/segment.js';
 import type { TraceEvent } from '../../core/trace.js';
 import { type CaptureItem, openCapture, type Packet, SECRETS_TLS_KEY_LOG } from '../../io/capture.js';
+import { Budgets } from './budget.js';
 import { endsOf, endText, FlowTable } from './flow-table.js';
 import { Fragments } from './fragments.js';
 import { quotedLayers, quoteOf } from './icmp-quote.js';
@@ -110,6 +111,7 @@ export class Inspector implements PacketSink {
   readonly #segment = emptySegment();
   readonly #fragments = new Fragments();
   readonly #flows: FlowTable;
+  readonly #budgets = new Budgets();
   /** Of the packet at hand. */
   #layers: InspectedLayer[] = [];
   #events: TraceEvent[] = [];
@@ -341,6 +343,7 @@ export class Inspector implements PacketSink {
       flow: flow.names.flow,
       midstream: flow.midstream,
       keys,
+      budgets: this.#budgets,
       ...(onExchange && { onExchange }),
     });
   }
