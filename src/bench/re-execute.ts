@@ -50,6 +50,7 @@ export type NotTaken =
   | 'unknown protocol'
   | 'bytes are missing'
   | 'wrong checksums'
+  | 'too much at once'
   | 'no request in it';
 
 /** Reads all of a capture. `ignoreChecksums`: segments whose TCP checksum is wrong, too. Raises CaptureError. */
@@ -117,6 +118,8 @@ const MISSING: ReadonlyMap<string, NotTaken> = new Map([
   ['message-lost', 'bytes are missing'],
   ['cut-by-snap-length', 'bytes are missing'],
   ['unknown-protocol', 'unknown protocol'],
+  ['given-up', 'too much at once'],
+  ['hpack-given-up', 'too much at once'],
 ]);
 
 /** What came of one request. */

@@ -167,6 +167,9 @@ function* left(
   if (facts.forgotten > 0) {
     yield `${name}: ${counted(facts.forgotten, 'connection')} followed to no end: more than ${grouped(inspectLimits.conversations)} at once`;
   }
+  if (facts.givenUp > 0) {
+    yield `${name}: ${counted(facts.givenUp, 'connection')} read in part: all together hold more than is kept`;
+  }
   if (facts.silent > 0) {
     yield `${name}: ${counted(facts.silent, 'connection')} without anything that is compared at this level`;
   }

@@ -40,8 +40,8 @@ export interface CollectedCapture {
   readonly cut: Cut | undefined;
   /** Messages whose content is longer than what is kept of it: the rest of it was not compared. */
   readonly longContents: number;
-  /** Connections that the inspector followed to no end, as there were too many at once. */
   readonly forgotten?: number;
+  readonly givenUp?: number;
   /** Connections that hold nothing that this level compares. */
   readonly silent: number;
   /** Connections whose TLS could not be opened for want of keys. */

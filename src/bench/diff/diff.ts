@@ -72,6 +72,8 @@ export interface CaptureFacts {
   readonly longContents: number;
   /** Connections that were followed to no end. */
   readonly forgotten: number;
+  /** Connections of which something was read no further, as all together held too much. */
+  readonly givenUp: number;
 }
 
 export interface DiffResult {
@@ -113,7 +115,9 @@ export async function collectCapture(file: string, keys: KeyStore, options: Diff
     const read = collector.finish();
     return { ...read, fullAtPacket: read.fullAtPacket ?? last + 1, cut: read.cut ?? 'unreadable', failure: error };
   }
-  return { ...collector.finish(), forgotten: inspector.summary.forgotten };
+  const { forgotten, verdicts } = inspector.summary;
+  const givenUp = (verdicts.get('given-up') ?? 0) + (verdicts.get('hpack-given-up') ?? 0);
+  return { ...collector.finish(), forgotten, givenUp };
 }
 
 export function compareCaptures(a: CollectedCapture, b: CollectedCapture, options: DiffOptions): DiffResult {
@@ -384,13 +388,24 @@ const MATCHES: readonly ((conversation: Conversation) => string)[] = [
 ];
 
 function factsOf(capture: CollectedCapture): CaptureFacts {
-  const { packets, conversations, units, silent, locked, fullAtPacket, cut, longContents, forgotten = 0 } = capture;
+  const {
+    packets,
+    conversations,
+    units,
+    silent,
+    locked,
+    fullAtPacket,
+    cut,
+    longContents,
+    forgotten = 0,
+    givenUp = 0,
+  } = capture;
   return {
     ...{ packets, conversations: conversations.length, units, silent, locked },
-    ...{ fullAtPacket, cut, longContents, forgotten },
+    ...{ fullAtPacket, cut, longContents, forgotten, givenUp },
   };
 }
 
-function isWhole({ fullAtPacket, longContents, forgotten = 0 }: CollectedCapture): boolean {
-  return fullAtPacket === undefined && longContents === 0 && forgotten === 0;
+function isWhole({ fullAtPacket, longContents, forgotten = 0, givenUp = 0 }: CollectedCapture): boolean {
+  return fullAtPacket === undefined && longContents === 0 && forgotten === 0 && givenUp === 0;
 }

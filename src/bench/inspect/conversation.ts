@@ -2,6 +2,7 @@
 // bytes to the readers of TLS, HTTP/1.x and HTTP/2. Whatever comes in, it never throws and holds a bounded number of bytes.
 
 import type { Direction } from '../../core/trace.js';
+import { type Account, Accounts, Budgets } from './budget.js';
 import { BeginningSearch, detect, type Protocol } from './detect.js';
 import { Exchanges } from './exchanges.js';
 import { Http1Reader } from './http1-reader.js';
@@ -18,11 +19,16 @@ export function createConversation(options: ConversationOptions): ConversationRe
 
 class Conversation implements ConversationReader {
   readonly #teller: Teller;
-  readonly #reader: StreamReader;
+  readonly #accounts: Accounts;
+  readonly #account: Account;
+  readonly #ended: Record<Direction, boolean> = { in: false, out: false };
+  #reader: StreamReader;
 
   constructor(options: ConversationOptions) {
     this.#teller = new Teller(options.flow, options.onData);
-    const context: Context = { options, teller: this.#teller, secure: undefined };
+    this.#accounts = new Accounts(options.budgets ?? new Budgets());
+    this.#account = this.#accounts.open('readers', () => this.#letGo());
+    const context: Context = { options, teller: this.#teller, accounts: this.#accounts, secure: undefined };
     this.#reader = new Undecided(context, options.midstream);
   }
 
@@ -31,25 +37,56 @@ class Conversation implements ConversationReader {
     // `slice` of a Buffer is a view; what reads the bytes counts on a copy.
     const plain = bytes instanceof Buffer ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : bytes;
     if (plain.length > 0) this.#reader.push(dir, plain);
+    this.#reckon(sink);
     this.#teller.sink = undefined;
   }
 
   gap(dir: Direction, length: number, sink: PacketSink): void {
     this.#teller.sink = sink;
     if (length > 0) this.#reader.gap(dir, length);
+    this.#reckon(sink);
     this.#teller.sink = undefined;
   }
 
   end(dir: Direction, sink: PacketSink): void {
     this.#teller.sink = sink;
     this.#reader.end(dir);
+    this.#ended[dir] = true;
+    this.#reckon(sink);
+    if (this.#ended.in && this.#ended.out) this.#account.spend();
     this.#teller.sink = undefined;
+  }
+
+  close(): void {
+    this.#accounts.close();
+  }
+
+  /** Where all connections together hold too much, this one is read no further. */
+  #reckon(sink: PacketSink): void {
+    if (this.#account.set(this.#reader.heldBytes)) return;
+    this.#letGo();
+    this.#teller.sink = sink;
+    this.#reader.push('in', NOTHING);
+  }
+
+  /** What it holds goes; requests that wait for the rest are delivered as they are. */
+  #letGo(): void {
+    const reader = this.#reader;
+    this.#reader = new GivenUpReader(this.#teller);
+    this.#teller.sink = undefined;
+    for (const dir of ['in', 'out'] as const) {
+      if (this.#ended[dir]) continue;
+      reader.gap(dir, undefined);
+      reader.end(dir);
+    }
+    this.#accounts.close();
   }
 }
 
 interface Context {
   readonly options: ConversationOptions;
   readonly teller: Teller;
+  readonly accounts: Accounts;
   /** The TLS connection that everything above it is in. */
   readonly secure: TlsReader | undefined;
   /** Its data is shown already. */
@@ -79,6 +116,10 @@ class FollowedReader implements StreamReader {
     this.#onData = onData;
   }
 
+  get heldBytes(): number {
+    return this.#reader.heldBytes;
+  }
+
   push(dir: Direction, bytes: Uint8Array): void {
     this.#onData({ dir, bytes });
     this.#reader.push(dir, bytes);
@@ -95,7 +136,7 @@ class FollowedReader implements StreamReader {
 }
 
 function plainReaderOf(context: Context, protocol: Protocol, partial: boolean): StreamReader {
-  const { teller, options } = context;
+  const { teller, accounts, options } = context;
   switch (protocol) {
     case 'tls': {
       const tls: TlsReader = new TlsReader(teller, options.keys, partial, (alpn, missed) => {
@@ -112,11 +153,11 @@ function plainReaderOf(context: Context, protocol: Protocol, partial: boolean): 
         name === 'tunnel'
           ? new Undecided(context, false)
           : name === 'h2c'
-            ? new Http2Reader(teller, exchangesOf(context), false, true)
+            ? new Http2Reader(teller, exchangesOf(context), accounts, false, true)
             : readerOf(context, 'unknown', partial),
       );
     case 'http2':
-      return new Http2Reader(teller, exchangesOf(context), partial);
+      return new Http2Reader(teller, exchangesOf(context), accounts, partial);
     case 'unknown':
       return new UnknownReader(teller);
     default:
@@ -140,6 +181,10 @@ class Undecided implements StreamReader {
     this.#partial = partial;
     const search = (): BeginningSearch | undefined => (partial ? new BeginningSearch() : undefined);
     this.#search = { in: search(), out: search() };
+  }
+
+  get heldBytes(): number {
+    return this.#held.in.heldBytes + this.#held.out.heldBytes + (this.#reader?.heldBytes ?? 0);
   }
 
   push(dir: Direction, bytes: Uint8Array): void {
@@ -193,13 +238,38 @@ class Undecided implements StreamReader {
       const bytes = held.bytes.subarray(held.start, held.end);
       held.drop(bytes.length);
       if (bytes.length > 0) this.#reader.push(dir, bytes);
+      held.settle();
     }
     for (const dir of this.#ended) this.#reader.end(dir);
   }
 }
 
+const NOTHING = new Uint8Array(0);
+
+/** Of a connection that held more than there was room for. */
+class GivenUpReader implements StreamReader {
+  readonly heldBytes = 0;
+  readonly #teller: Teller;
+
+  constructor(teller: Teller) {
+    this.#teller = teller;
+  }
+
+  push(): void {
+    const text = 'all connections together hold more than is kept: this one is not read any further';
+    this.#teller.once('warning', 'tcp', 'given-up', text);
+  }
+
+  gap(): void {
+    this.push();
+  }
+
+  end(): void {}
+}
+
 /** Data of a protocol that is not known here. */
 class UnknownReader implements StreamReader {
+  readonly heldBytes = 0;
   readonly #teller: Teller;
 
   constructor(teller: Teller) {

@@ -8,26 +8,40 @@ import type { RecordedExchange, RecordedMessage } from './types.js';
 
 /** One side of an exchange, while it comes. */
 export class MessageBuilder {
-  headers: readonly Field[];
-  trailers: readonly Field[] = [];
+  readonly headers: readonly Field[];
   contentLength = 0;
   complete = false;
   readonly #kept = new KeptBytes();
-  readonly #budget: ContentBudget;
+  readonly #held: Held;
+  #trailers: readonly Field[] = NO_FIELDS;
+  #fieldBytes: number;
+  #isBuilt = false;
 
-  constructor(headers: readonly Field[], budget: ContentBudget) {
+  constructor(headers: readonly Field[], held: Held) {
     this.headers = headers;
-    this.#budget = budget;
+    this.#held = held;
+    this.#fieldBytes = MESSAGE_BYTES + fieldBytes(headers);
+    held.fieldBytes += this.#fieldBytes;
+  }
+
+  set trailers(trailers: readonly Field[]) {
+    if (this.#isBuilt) return;
+    this.#trailers = trailers;
+    const bytes = fieldBytes(trailers);
+    this.#fieldBytes += bytes;
+    this.#held.fieldBytes += bytes;
   }
 
   /** A copy is kept of what fits. */
   content(bytes: Uint8Array): void {
     this.contentLength += bytes.length;
-    const room = Math.min(streamLimits.contentBytes - this.#kept.length, this.#budget.left, bytes.length);
-    // Nothing behind a piece that was left out: what is kept is a prefix.
-    if (room <= 0 || this.contentLength - bytes.length !== this.#kept.length) return;
+    const { budget } = this.#held;
+    const room = Math.min(streamLimits.contentBytes - this.#kept.length, budget.left, bytes.length);
+    // Nothing behind a piece that was left out: what is kept is a prefix. Nothing of one that was delivered before its end.
+    if (room <= 0 || this.#isBuilt || this.contentLength - bytes.length !== this.#kept.length) return;
+    const before = this.#kept.capacity;
     this.#kept.add(bytes.subarray(0, room));
-    this.#budget.left -= room;
+    budget.left -= this.#kept.capacity - before;
   }
 
   /** Content that is not known. */
@@ -36,11 +50,32 @@ export class MessageBuilder {
   }
 
   build(): RecordedMessage {
-    const content = this.#kept.copy();
-    this.#budget.left += content.length;
-    const { headers, trailers, contentLength, complete } = this;
-    return { headers, trailers, content, contentLength, complete };
+    this.#held.budget.left += this.#kept.capacity;
+    const content = this.#kept.take();
+    this.#held.fieldBytes -= this.#fieldBytes;
+    this.#fieldBytes = 0;
+    this.#isBuilt = true;
+    const { headers, contentLength, complete } = this;
+    return { headers, trailers: this.#trailers, content, contentLength, complete };
   }
+}
+
+const NO_FIELDS: readonly Field[] = [];
+/** What a message takes besides its fields and content, and a field besides its octets: objects and strings. */
+const MESSAGE_BYTES = 400;
+const FIELD_BYTES = 96;
+
+function fieldBytes(fields: readonly Field[]): number {
+  let bytes = 0;
+  for (const [name, value] of fields) bytes += FIELD_BYTES + name.length + value.length;
+  return bytes;
+}
+
+/** What waits for its delivery. */
+interface Held {
+  /** Fields of one connection. */
+  fieldBytes: number;
+  readonly budget: ContentBudget;
 }
 
 /** What all exchanges of one receiver together may keep until they are delivered. */
@@ -84,7 +119,7 @@ export class Exchanges {
   readonly #flow: string;
   readonly #deliver: ((exchange: RecordedExchange) => void) | undefined;
   readonly #secure: () => RecordedExchange['tls'] | undefined;
-  readonly #budget: ContentBudget;
+  readonly #held: Held;
 
   constructor(
     flow: string,
@@ -94,7 +129,12 @@ export class Exchanges {
     this.#flow = flow;
     this.#deliver = deliver;
     this.#secure = secure;
-    this.#budget = budgetOf(deliver);
+    this.#held = { fieldBytes: 0, budget: budgetOf(deliver) };
+  }
+
+  /** Memory of fields, roughly; content has a budget of its own. */
+  get heldBytes(): number {
+    return this.#held.fieldBytes;
   }
 
   /** Events name it: `https` where there is TLS. */
@@ -104,13 +144,13 @@ export class Exchanges {
 
   request(start: () => ExchangeStart, headers: () => readonly Field[]): ExchangeBuilder | undefined {
     if (this.#deliver === undefined) return undefined;
-    return new ExchangeBuilder(start(), new MessageBuilder(headers(), this.#budget));
+    return new ExchangeBuilder(start(), new MessageBuilder(headers(), this.#held));
   }
 
   response(exchange: ExchangeBuilder | undefined, status: number, headers: readonly Field[]): void {
     if (exchange === undefined || exchange.response !== undefined) return;
     exchange.status = status;
-    exchange.response = new MessageBuilder(headers, this.#budget);
+    exchange.response = new MessageBuilder(headers, this.#held);
   }
 
   deliver(exchange: ExchangeBuilder | undefined): void {

@@ -26,7 +26,7 @@ export class FlowTable {
   readonly #counts = new Map<string, number>();
   /** Connections of pairs that are not counted each, since there are too many: these are numbered together. */
   #uncounted = 0;
-  readonly #held: Held = { bytes: 0 };
+  readonly #held: Held = { bytes: 0, pieces: 0 };
   readonly #forget: (flow: TcpFlow) => void;
   #live = 0;
   #lastKey = '';

@@ -14,14 +14,20 @@ import { streamLimits } from './stream-limits.js';
 /** The name of a field that is not known, and of one whose value is known only. */
 export const UNKNOWN_NAME = '<unknown>';
 
+const NOTHING = new Uint8Array(0);
 const UNKNOWN = createEntry(UNKNOWN_NAME, '');
 
 export class LateHpackDecoder {
   #table = new DynamicTable(streamLimits.hpackTableBytes);
   readonly #list = createHeaderList();
-  readonly #cursor: Cursor = { bytes: new Uint8Array(0), at: 0, end: 0 };
+  readonly #cursor: Cursor = { bytes: NOTHING, at: 0, end: 0 };
   /** Of the block that was decoded last: not all of its fields are known. */
   partial = false;
+
+  /** Memory, roughly. */
+  get heldBytes(): number {
+    return this.#table.heldBytes;
+  }
 
   /** More was missed. */
   reset(): void {
@@ -33,6 +39,17 @@ export class LateHpackDecoder {
     const cursor = this.#cursor;
     Object.assign(cursor, { bytes, at: start, end });
     const list = this.#list;
+    // Not to be kept alive until the next block.
+    try {
+      this.#fields(cursor, list);
+    } finally {
+      cursor.bytes = NOTHING;
+    }
+    return list;
+  }
+
+  #fields(cursor: Cursor, list: HeaderList): void {
+    const { bytes, end } = cursor;
     list.entries.length = 0;
     list.size = 0;
     list.oversize = false;
@@ -49,7 +66,6 @@ export class LateHpackDecoder {
       if (list.size > limits.http2.headerListBytes) list.oversize = true;
       else list.entries.push(entry);
     }
-    return list;
   }
 
   #field(first: number): TableEntry {

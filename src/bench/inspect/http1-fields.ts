@@ -8,6 +8,9 @@ import { KeptBytes } from './kept-bytes.js';
 import { streamLimits } from './stream-limits.js';
 import type { InspectedField } from './types.js';
 
+/** What a line takes besides its octets, twice over: objects and strings. */
+const LINE_BYTES = 240;
+
 export class Http1Fields {
   readonly #isRequest: boolean;
   readonly #start: InspectedField[] = [];
@@ -19,13 +22,20 @@ export class Http1Fields {
   readonly #trailer: string[] = [];
   #coding = '';
   #chunks = 0;
+  #heldBytes = 0;
 
   constructor(isRequest: boolean) {
     this.#isRequest = isRequest;
   }
 
+  /** Memory, roughly. */
+  get heldBytes(): number {
+    return this.#heldBytes + this.#content.capacity;
+  }
+
   /** `line` with its line end. */
   line(line: Uint8Array, isTrailer: boolean): void {
+    this.#heldBytes += LINE_BYTES + 2 * line.length;
     const text = latin1(line, 0, line.length);
     (isTrailer ? this.#trailer : this.#header).push(text);
     if (isTrailer) {

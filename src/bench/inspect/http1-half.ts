@@ -55,6 +55,52 @@ export interface Half {
   lines: Http1Fields | undefined;
 }
 
+/** What a field line takes besides its octets, and a request that waits: objects and strings. */
+const FIELD_BYTES = 96;
+const WAITING_BYTES = 300;
+
+/** Memory, roughly. */
+export function heldByHalf({ input, sectionBytes, fields, lines }: Half): number {
+  return input.heldBytes + sectionBytes + fields.length * FIELD_BYTES + (lines?.heldBytes ?? 0);
+}
+
+/** Its header section is told, and belongs to the message alone from here on. */
+export function forgetHead(half: Half): void {
+  half.startLine = undefined;
+  half.fields = [];
+  half.sectionBytes = 0;
+}
+
+/** In their order (RFC 9112 §9.3.2). */
+export class WaitingRequests {
+  readonly #list: Waiting[] = [];
+  /** Memory, roughly. */
+  heldBytes = 0;
+
+  get length(): number {
+    return this.#list.length;
+  }
+
+  get first(): Waiting | undefined {
+    return this.#list[0];
+  }
+
+  push(waiting: Waiting): void {
+    this.#list.push(waiting);
+    this.heldBytes += heldByWaiting(waiting);
+  }
+
+  shift(): Waiting | undefined {
+    const waiting = this.#list.shift();
+    if (waiting !== undefined) this.heldBytes -= heldByWaiting(waiting);
+    return waiting;
+  }
+}
+
+function heldByWaiting({ method, path }: Waiting): number {
+  return WAITING_BYTES + method.length + path.length;
+}
+
 /** `partial`: the first bytes may be the middle of a message. */
 export function createHalf(dir: Direction, partial: boolean, blame: (refusal: Refusal) => void): Half {
   return {

@@ -6,7 +6,7 @@ import type { Refusal } from '../../core/http1/refusals.js';
 import type { Direction, Field } from '../../core/trace.js';
 import type { Exchanges } from './exchanges.js';
 import { Http1Fields } from './http1-fields.js';
-import { createHalf, type Half, type Waiting } from './http1-half.js';
+import { createHalf, forgetHead, type Half, heldByHalf, type Waiting, WaitingRequests } from './http1-half.js';
 import {
   badLength,
   bothLengths,
@@ -39,7 +39,7 @@ export class Http1Reader implements StreamReader {
   readonly #takeOver: TakeOver;
   readonly #in: Half;
   readonly #out: Half;
-  readonly #queue: Waiting[] = [];
+  readonly #queue = new WaitingRequests();
   #after: StreamReader | undefined;
   /** The server sends no more. */
   #over = false;
@@ -50,6 +50,11 @@ export class Http1Reader implements StreamReader {
     this.#takeOver = takeOver;
     this.#in = createHalf('in', partial, (refusal) => this.#blame('in', refusal));
     this.#out = createHalf('out', partial, (refusal) => this.#blame('out', refusal));
+  }
+
+  get heldBytes(): number {
+    const own = heldByHalf(this.#in) + heldByHalf(this.#out) + this.#queue.heldBytes;
+    return own + this.#exchanges.heldBytes + (this.#after?.heldBytes ?? 0);
   }
 
   push(dir: Direction, bytes: Uint8Array): void {
@@ -112,7 +117,7 @@ export class Http1Reader implements StreamReader {
     if (dir === 'out') this.#over = true;
     // No response comes any more.
     if (!this.#over) return;
-    for (const waiting of this.#queue.splice(0)) this.#exchanges.deliver(waiting.exchange);
+    while (this.#queue.length > 0) this.#exchanges.deliver(this.#queue.shift()?.exchange);
   }
 
   #blame(dir: Direction, { reason, section }: Refusal): void {
@@ -267,7 +272,7 @@ export class Http1Reader implements StreamReader {
     const { fields: headers } = half;
     if (half.dir === 'out') {
       const line = half.startLine as StatusLine;
-      const waiting = this.#queue[0];
+      const waiting = this.#queue.first;
       tellResponse(this.#teller, waiting, line, headers);
       this.#exchanges.response(waiting?.exchange, line.status, headers);
       half.waiting = waiting;
@@ -285,7 +290,7 @@ export class Http1Reader implements StreamReader {
     if (this.#queue.length >= streamLimits.pipelined) {
       const text = 'more requests wait for a response than are remembered';
       this.#teller.once('warning', 'http1', 'too-many-requests', text);
-      this.#exchanges.deliver(this.#queue.shift()!.exchange);
+      this.#exchanges.deliver(this.#queue.shift()?.exchange);
     }
     this.#queue.push(waiting);
   }
@@ -293,7 +298,7 @@ export class Http1Reader implements StreamReader {
   #response(half: Half, line: StatusLine): void {
     const { status } = line;
     const headers = half.fields;
-    const waiting = this.#queue[0];
+    const waiting = this.#queue.first;
     tellResponse(this.#teller, waiting, line, headers);
     half.lines?.response(line, waiting?.endPacket ?? 0);
     half.waiting = waiting;
@@ -422,14 +427,12 @@ export class Http1Reader implements StreamReader {
     if (half.message !== undefined) half.message.complete = !half.damaged;
     if (half.damaged) {
       const missing = half.missed > 0 ? `${half.missed} bytes` : 'bytes';
-      this.#teller.warning(
-        'http1',
-        'incomplete-message',
-        `${missing} of the ${sender(half.dir)}'s message are missing`,
-      );
+      const text = `${missing} of the ${sender(half.dir)}'s message are missing`;
+      this.#teller.warning('http1', 'incomplete-message', text);
     }
     this.#tellLines(half);
     half.stage = 'start';
+    forgetHead(half);
     half.message = undefined;
     const { waiting } = half;
     half.waiting = undefined;
@@ -452,6 +455,7 @@ export class Http1Reader implements StreamReader {
   /** The message at hand is not read to its end. */
   #abandon(half: Half): void {
     this.#tellLines(half);
+    forgetHead(half);
     const { waiting } = half;
     half.waiting = undefined;
     half.message = undefined;
@@ -474,15 +478,12 @@ export class Http1Reader implements StreamReader {
     half.passed += at < 0 ? lf + 1 - start : at;
     input.drop(at < 0 ? lf + 1 - start : at);
     if (at < 0) return true;
-    this.#teller.note(
-      'http',
-      'skipped',
-      `${half.passed} bytes of the ${sender(half.dir)} passed over to the next message`,
-    );
+    const text = `${half.passed} bytes of the ${sender(half.dir)} passed over to the next message`;
+    this.#teller.note('http', 'skipped', text);
     half.passed = 0;
     half.stage = 'start';
     // Responses were missed. Hardly anybody pipelines, so that this one answers the newest request.
-    while (half.dir === 'out' && this.#queue.length > 1) this.#exchanges.deliver(this.#queue.shift()!.exchange);
+    while (half.dir === 'out' && this.#queue.length > 1) this.#exchanges.deliver(this.#queue.shift()?.exchange);
     return true;
   }
 

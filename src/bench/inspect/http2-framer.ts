@@ -60,8 +60,15 @@ export class Http2Framer {
     if (passed < bytes.length) this.#input.push(passed === 0 ? bytes : bytes.subarray(passed));
   }
 
+  /** Memory. */
+  get heldBytes(): number {
+    return this.#input.heldBytes;
+  }
+
+  /** The frame at hand is read. */
   settle(): void {
     this.#input.settle();
+    this.bytes = NOTHING;
   }
 
   /** header: of a frame that is too long to be held; its payload is passed over. */

@@ -8,13 +8,17 @@ import type { HeaderList } from '../../core/http2/hpack/decode.js';
 import type { TableEntry } from '../../core/http2/hpack/dynamic-table.js';
 import { payloadFields } from '../../core/http2/tell.js';
 import type { Direction, Field } from '../../core/trace.js';
+import type { Accounts } from './budget.js';
 import type { Exchanges } from './exchanges.js';
 import { type FieldBlock, FieldBlocks } from './http2-blocks.js';
 import { frameFields, prefaceFields } from './http2-fields.js';
 import { Http2Framer, isBlockFrame } from './http2-framer.js';
+import { announcedLength, regular, valueIn } from './http2-list.js';
 import { pushDisabled, responseVerdict, settingVerdict, verdictCodes, wrongState } from './http2-rules.js';
 import { type FrameKind, SeenStream, SeenStreams } from './http2-streams.js';
 import { type StreamReader, sender, type Teller } from './teller.js';
+
+const TABLES_FULL = 'HPACK tables of all connections are more than is kept: no field blocks are decoded any more';
 
 /** One direction. */
 interface Half {
@@ -38,11 +42,11 @@ export class Http2Reader implements StreamReader {
    * `partial`: the beginning is missing, and with it settings and HPACK's tables. `upgraded`: from HTTP/1.1 (RFC 7540 §3.2), and
    * stream 1 is the answer to the request of that.
    */
-  constructor(teller: Teller, exchanges: Exchanges, partial: boolean, upgraded = false) {
+  constructor(teller: Teller, exchanges: Exchanges, accounts: Accounts, partial: boolean, upgraded = false) {
     this.#teller = teller;
     this.#exchanges = exchanges;
-    this.#in = this.#half('in', partial);
-    this.#out = this.#half('out', partial);
+    this.#in = this.#half('in', partial, accounts);
+    this.#out = this.#half('out', partial, accounts);
     this.#streams = new SeenStreams(
       partial,
       (stream, from) => {
@@ -55,16 +59,29 @@ export class Http2Reader implements StreamReader {
     if (upgraded) this.#streams.upgrade();
   }
 
-  #half(dir: Direction, partial: boolean): Half {
-    const blocks = new FieldBlocks(partial, {
-      blame: (verdict, streamId) => this.#blame(dir, verdict, streamId),
-      lost: (why) => {
+  #half(dir: Direction, partial: boolean, accounts: Accounts): Half {
+    const witness = {
+      blame: (verdict: Verdict, streamId: number) => this.#blame(dir, verdict, streamId),
+      lost: (why: string) => {
         const text = `${why}: header fields of the ${sender(dir)} that refer to it are not known`;
         this.#teller.warning('http2', 'hpack-lost', text);
       },
-      note: (code, text) => this.#teller.note('http2', code, text),
-    });
+      gaveUp: () => this.#teller.warning('http2', 'hpack-given-up', `${TABLES_FULL} of the ${sender(dir)}`),
+      note: (code: string, text: string) => this.#teller.note('http2', code, text),
+    };
+    const blocks = new FieldBlocks(partial, witness, accounts);
     return { dir, framer: new Http2Framer(dir === 'in', partial), blocks, settingsSeen: partial };
+  }
+
+  get heldBytes(): number {
+    const halves = this.#in.framer.heldBytes + this.#out.framer.heldBytes;
+    return (
+      halves +
+      this.#in.blocks.heldBytes +
+      this.#out.blocks.heldBytes +
+      this.#streams.heldBytes +
+      this.#exchanges.heldBytes
+    );
   }
 
   push(dir: Direction, bytes: Uint8Array): void {
@@ -107,7 +124,8 @@ export class Http2Reader implements StreamReader {
   }
 
   end(dir: Direction): void {
-    const { framer } = dir === 'in' ? this.#in : this.#out;
+    const { framer, blocks } = dir === 'in' ? this.#in : this.#out;
+    blocks.end();
     if (framer.pending > 0) {
       this.#teller.note('http2', 'cut-off', `the ${sender(dir)}'s bytes end ${framer.pending} bytes into a frame`);
     }
@@ -397,8 +415,7 @@ export class Http2Reader implements StreamReader {
     const head = this.#head;
     // What is not known cannot be judged, and is no request to pass on.
     if (half.blocks.partial) {
-      stream.method = valueIn(list, ':method') ?? '';
-      stream.path = valueIn(list, ':path') ?? '';
+      this.#streams.name(stream, valueIn(list, ':method') ?? '', valueIn(list, ':path') ?? '');
       return;
     }
     const verdict = head.parse(list, endStream);
@@ -408,8 +425,7 @@ export class Http2Reader implements StreamReader {
   }
 
   #request(stream: SeenStream, list: HeaderList, headers: () => readonly Field[]): void {
-    stream.method = valueIn(list, ':method') ?? '';
-    stream.path = valueIn(list, ':path') ?? '';
+    this.#streams.name(stream, valueIn(list, ':method') ?? '', valueIn(list, ':path') ?? '');
     const { packet } = this.#teller;
     stream.exchange = this.#exchanges.request(() => {
       const authority = valueIn(list, ':authority') || (valueIn(list, 'host') ?? '');
@@ -456,14 +472,11 @@ export class Http2Reader implements StreamReader {
     if (status >= 100 && status < 200 && !endStream) return;
     stream.responseSeen = true;
     const { method, path } = stream;
-    if (this.#teller.wantsEvents && method !== '') {
-      const { flow } = this.#teller;
+    const { flow, wantsEvents } = this.#teller;
+    if (wantsEvents && method !== '')
       this.#teller.event({ layer: 'http', kind: 'response', flow, dir: 'out', status, method, path });
-    }
     if (stream.exchange !== undefined) this.#exchanges.response(stream.exchange, status, regular(list));
-    const length = valueIn(list, 'content-length');
-    const compared = method !== 'HEAD' && method !== '' && status !== 304 && length !== undefined;
-    stream.announced.out = compared && /^[0-9]{1,15}$/.test(length) ? Number(length) : -1;
+    stream.announced.out = announcedLength(list, method, status);
   }
 
   #trailers(half: Half, stream: SeenStream, endStream: boolean, list: HeaderList | undefined): void {
@@ -484,13 +497,4 @@ export class Http2Reader implements StreamReader {
     this.#request(stream, list, () => regular(list));
     if (stream.exchange !== undefined) stream.exchange.request.complete = true;
   }
-}
-
-function valueIn(list: HeaderList, name: string): string | undefined {
-  for (const entry of list.entries) if (entry.name === name) return entry.value;
-  return undefined;
-}
-
-function regular(list: HeaderList): Field[] {
-  return list.entries.filter(({ name }) => !name.startsWith(':')).map(({ field }) => field);
 }

@@ -16,6 +16,10 @@ import { streamLimits } from './stream-limits.js';
 
 export type SeenState = StreamState | 'reserved (local)';
 
+/** Memory of one, and of an identifier that is remembered, roughly. */
+const STREAM_BYTES = 560;
+const RESET_BYTES = 40;
+
 export class SeenStream {
   readonly id: number;
   state: SeenState = 'idle';
@@ -60,15 +64,16 @@ export class SeenSettings {
     settings: readonly (readonly [id: number, value: number])[],
     changed: (id: number, from: number) => void,
   ): void {
-    const later: [number, number][] = [];
+    // Of each the last: a frame may name one again and again.
+    const later = new Map<number, number>();
     for (const [id, value] of settings) {
       const from = this.#values.get(id);
       if (from === undefined) continue;
-      if (value < from) later.push([id, value]);
+      if (value < from) later.set(id, value);
       else this.#set(id, value, changed);
     }
     if (this.#pending.length >= streamLimits.pendingSettings) this.acknowledge(changed);
-    this.#pending.push(later);
+    this.#pending.push([...later]);
   }
 
   acknowledge(changed: (id: number, from: number) => void): void {
@@ -107,6 +112,7 @@ export class SeenStreams {
   /** The highest identifier of each side's streams. */
   readonly #highest: Record<Direction, number> = { in: 0, out: 0 };
   readonly #resets = new Set<number>();
+  #nameBytes = 0;
   #forgotten = false;
   /** Frames are missing: what is odd need not be anybody's fault. */
   uncertain: boolean;
@@ -121,6 +127,18 @@ export class SeenStreams {
     this.uncertain = partial;
     this.#changed = changed;
     this.#closed = closed;
+  }
+
+  /** Memory, roughly. */
+  get heldBytes(): number {
+    return this.#streams.size * STREAM_BYTES + this.#nameBytes + this.#resets.size * RESET_BYTES;
+  }
+
+  /** What is asked for on it. */
+  name(stream: SeenStream, method: string, path: string): void {
+    this.#nameBytes += method.length + path.length - stream.method.length - stream.path.length;
+    stream.method = method;
+    stream.path = path;
   }
 
   get(id: number): SeenStream | undefined {
@@ -233,6 +251,7 @@ export class SeenStreams {
 
   #drop(stream: SeenStream): void {
     this.#streams.delete(stream.id);
+    this.#nameBytes -= stream.method.length + stream.path.length;
     this.#closed(stream);
   }
 

@@ -16,6 +16,11 @@ export class Input {
     return this.end - this.start;
   }
 
+  /** Memory. */
+  get heldBytes(): number {
+    return this.#own.length;
+  }
+
   push(chunk: Uint8Array): void {
     if (this.start === this.end) {
       this.bytes = chunk;
@@ -43,8 +48,9 @@ export class Input {
   settle(): void {
     if (this.start === this.end) {
       this.clear();
-      // One large record or frame must not cost a connection its memory for ever.
-      if (this.#own.length > 1 << 16) this.bytes = this.#own = NOTHING;
+      // One large record or frame must not cost a connection its memory for ever: others take it up.
+      giveBack(this.#own);
+      this.bytes = this.#own = NOTHING;
     } else if (this.#borrowed) this.#keep(0);
   }
 
@@ -55,13 +61,31 @@ export class Input {
     if (!this.#borrowed && this.end + more <= this.bytes.length) return;
     let size = Math.max(SMALLEST, this.#own.length);
     while (size < needed) size *= 2;
-    const target = size === this.#own.length ? this.#own : new Uint8Array(size);
+    const target = size === this.#own.length ? this.#own : take(size);
     // `set` moves overlapping memory as if by way of a copy.
     target.set(this.bytes.subarray(this.start, this.end), 0);
+    if (target !== this.#own) giveBack(this.#own);
     this.#own = target;
     this.bytes = target;
     this.start = 0;
     this.end = length;
     this.#borrowed = false;
   }
+}
+
+/** Memory that nobody uses at the moment, by its size: connections take turns. What is in it is written before it is read. */
+const idle = new Map<number, Uint8Array[]>();
+const IDLE_MOST = 16;
+const IDLE_LARGEST = 65_536;
+
+function take(size: number): Uint8Array {
+  return idle.get(size)?.pop() ?? new Uint8Array(size);
+}
+
+function giveBack(bytes: Uint8Array): void {
+  const { length } = bytes;
+  if (length === 0 || length > IDLE_LARGEST) return;
+  const list = idle.get(length) ?? [];
+  if (list.length === 0) idle.set(length, list);
+  if (list.length < IDLE_MOST) list.push(bytes);
 }

@@ -2,13 +2,19 @@
 // would take a hundred times what it holds.
 
 const SMALLEST = 256;
+const NOTHING = new Uint8Array(0);
 
 export class KeptBytes {
-  #bytes: Uint8Array = new Uint8Array(0);
+  #bytes: Uint8Array = NOTHING;
   #length = 0;
 
   get length(): number {
     return this.#length;
+  }
+
+  /** Memory. */
+  get capacity(): number {
+    return this.#bytes.length;
   }
 
   /** Keeps a copy. */
@@ -21,6 +27,14 @@ export class KeptBytes {
     }
     this.#bytes.set(bytes, this.#length);
     this.#length = length;
+  }
+
+  /** All of them, and from here on none. */
+  take(): Uint8Array {
+    const bytes = this.copy();
+    this.#bytes = NOTHING;
+    this.#length = 0;
+    return bytes;
   }
 
   /** All of them, in memory of their own. */

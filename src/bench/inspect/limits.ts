@@ -10,7 +10,7 @@ export const inspectLimits = {
   outOfOrderBytes: 4 * 1024 * 1024,
   /** Pieces of the same: each costs an object. */
   outOfOrderPieces: 4_096,
-  /** The same over all connections. */
+  /** The same over all connections, with what the pieces take. */
   outOfOrderBytesInAll: 64 * 1024 * 1024,
   /** IP datagrams of which fragments wait for the rest; the oldest makes room. */
   fragmentedDatagrams: 256,

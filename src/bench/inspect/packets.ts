@@ -5,6 +5,7 @@ import { ParseError } from '../../core/bytes/reader.js';
 import { emptySegment, type Segment } from '../../core/tcp/segment.js';
 import type { TraceEvent } from '../../core/trace.js';
 import { type CaptureItem, openCapture, type Packet, SECRETS_TLS_KEY_LOG } from '../../io/capture.js';
+import { Budgets } from './budget.js';
 import { decodeCut } from './cut-segment.js';
 import { endsOf, endText, FlowTable } from './flow-table.js';
 import { Fragments } from './fragments.js';
@@ -117,6 +118,7 @@ export class Inspector implements PacketSink {
   readonly #segment = emptySegment();
   readonly #fragments = new Fragments();
   readonly #flows: FlowTable;
+  readonly #budgets = new Budgets();
   /** Of the packet at hand. */
   #layers: InspectedLayer[] = [];
   #events: TraceEvent[] = [];
@@ -369,6 +371,7 @@ export class Inspector implements PacketSink {
       stream: flow.index,
       midstream: flow.midstream,
       keys,
+      budgets: this.#budgets,
       ...(onExchange && { onExchange }),
     });
   }

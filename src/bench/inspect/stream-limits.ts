@@ -33,6 +33,12 @@ export const streamLimits = {
   resets: 4_096,
   /** HTTP/2: a dynamic table, whatever SETTINGS_HEADER_TABLE_SIZE allows. */
   hpackTableBytes: 1_048_576,
+  /** HTTP/2: the tables of all connections of a capture, as reckoned in memory, and what a direction has of it in any case. */
+  hpackBytesInAll: 67_108_864,
+  hpackFreeBytes: 1_024,
+  /** What readers hold of all connections of a capture: lines, records, frames, streams; and a connection in any case. */
+  readerBytesInAll: 67_108_864,
+  readerFreeBytes: 8_192,
   /** HTTP/2: SETTINGS that wait for their acknowledgment. */
   pendingSettings: 64,
   /** Content kept of one message, and of all messages of all conversations that wait for one receiver. */

@@ -116,6 +116,7 @@ export class TcpFlow {
       if (!half.finished && !this.#over) this.reader?.end(dir, sink);
       half.drop();
     }
+    this.reader?.close?.();
   }
 
   /** As Wireshark counts: a stream without a SYN begins at 1. */

@@ -6,9 +6,13 @@ import { seqDiff } from '../../core/tcp/seq.js';
 import { inspectLimits } from './limits.js';
 import { insertPiece, type Piece } from './pieces.js';
 
-/** Out-of-order bytes of all connections together. */
+/** What a piece takes in memory besides its bytes. */
+const PIECE_BYTES = 400;
+
+/** Out-of-order bytes of all connections together, and their pieces. */
 export interface Held {
   bytes: number;
+  pieces: number;
 }
 
 export class TcpHalf {
@@ -147,7 +151,7 @@ export class TcpHalf {
     return (
       this.#pieceBytes > inspectLimits.outOfOrderBytes ||
       this.#pieces.length > inspectLimits.outOfOrderPieces ||
-      (this.#held.bytes > inspectLimits.outOfOrderBytesInAll && this.#pieceBytes > 0)
+      (this.#held.bytes + this.#held.pieces * PIECE_BYTES > inspectLimits.outOfOrderBytesInAll && this.#pieceBytes > 0)
     );
   }
 
@@ -163,13 +167,17 @@ export class TcpHalf {
   }
 
   #hold(ahead: number, bytes: Uint8Array, start: number, end: number): void {
+    const before = this.#pieces.length;
     const added = insertPiece(this.#pieces, this.#delivered + ahead, bytes.subarray(start, end));
     this.#pieceBytes += added;
     this.#held.bytes += added;
+    this.#held.pieces += this.#pieces.length - before;
   }
 
+  /** Of a piece that waits no more. */
   #release(count: number): void {
     this.#pieceBytes -= count;
     this.#held.bytes -= count;
+    this.#held.pieces--;
   }
 }

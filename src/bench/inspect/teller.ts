@@ -94,6 +94,8 @@ export interface StreamReader {
   /** Bytes that are not known; undefined: nor how many. */
   gap(dir: Direction, length: number | undefined): void;
   end(dir: Direction): void;
+  /** Memory that is held of both directions, roughly. */
+  readonly heldBytes: number;
 }
 
 export const sender = (dir: Direction): string => (dir === 'in' ? 'client' : 'server');

@@ -6,12 +6,13 @@ import { Input } from './input.js';
 import { streamLimits } from './stream-limits.js';
 
 const HEARTBEAT = 24;
+const NOTHING = new Uint8Array(0);
 
 export class RecordFramer {
   // The record that `next` found; the fragment is valid until the next push.
   contentType = 0;
   version = 0;
-  fragment: Uint8Array = new Uint8Array(0);
+  fragment: Uint8Array = NOTHING;
   /** Of a record whose fragment is not whole: as its header says. */
   length = 0;
 
@@ -65,8 +66,15 @@ export class RecordFramer {
     this.#input.push(passed === 0 ? bytes : bytes.subarray(passed));
   }
 
+  /** Memory. */
+  get heldBytes(): number {
+    return this.#input.heldBytes;
+  }
+
+  /** The record at hand is read. */
   settle(): void {
     this.#input.settle();
+    this.fragment = NOTHING;
   }
 
   /** Goes to the next whole record. */

@@ -70,3 +70,11 @@ export function seemsClear(contentType: number, fragment: Uint8Array): boolean {
   const length = (fragment[1]! << 16) | (fragment[2]! << 8) | fragment[3]!;
   return fragment[0]! <= 24 && fragment[1] === 0 && length <= streamLimits.recordBytes;
 }
+
+/** How much content a record that was not opened holds, where that can be told. */
+export function contentBytesOf({ ladder }: Half, facts: HandshakeFacts, recordBytes: number): number | undefined {
+  const suite = ladder.suite ?? facts.suite;
+  if (suite === undefined || suite.tagBytes === 0) return undefined;
+  const explicit = suite.version === '1.3' || suite.fixedIvBytes === 12 ? 0 : 8;
+  return Math.max(0, recordBytes - suite.tagBytes - explicit - (suite.version === '1.3' ? 1 : 0));
+}

@@ -84,6 +84,11 @@ export class HandshakeFacts {
   clientCertificate: string | undefined;
   retried = false;
 
+  /** Of what a peer may choose the length. */
+  get heldBytes(): number {
+    return (this.serverName?.length ?? 0) + (this.clientCertificate?.length ?? 0);
+  }
+
   get hashBytes(): number | undefined {
     return this.version !== '1.3' ? undefined : this.suite?.hash === 'sha384' ? 48 : 32;
   }

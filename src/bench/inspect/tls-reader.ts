@@ -10,7 +10,7 @@ import type { Direction, TraceEvent } from '../../core/trace.js';
 import { streamLimits } from './stream-limits.js';
 import { type StreamReader, sender, type Teller } from './teller.js';
 import { alertFields, handshakeFields, recordFields } from './tls-fields.js';
-import { createHalf, type Half, seemsClear } from './tls-half.js';
+import { contentBytesOf, createHalf, type Half, seemsClear } from './tls-half.js';
 import { type AnyMessage, describeMessage, HandshakeFacts, readMessage } from './tls-handshake.js';
 import { type Epoch, secretName } from './tls-ladder.js';
 import type { FieldList } from './tls-walk.js';
@@ -53,6 +53,12 @@ export class TlsReader implements StreamReader {
     };
   }
 
+  get heldBytes(): number {
+    let bytes = this.#application?.heldBytes ?? 0;
+    for (const { framer, messages } of [this.#in, this.#out]) bytes += framer.heldBytes + messages.heldBytes;
+    return bytes + this.#facts.heldBytes;
+  }
+
   push(dir: Direction, bytes: Uint8Array): void {
     const half = this.#half(dir);
     const { framer } = half;
@@ -86,12 +92,14 @@ export class TlsReader implements StreamReader {
       this.#lose(half, undefined);
       return;
     }
-    const { contentType, version } = half.framer;
-    const { length: recordLength } = half.framer;
+    const { contentType, version, length: recordLength } = half.framer;
     this.#tellRecord(half, contentType, version, recordLength, this.#isProtected(half, contentType, undefined));
     this.#teller.warning('tls', 'incomplete-record', `bytes of a ${contentTypeName(contentType)} record are missing`);
     if (half.ladder.epoch !== 'clear') half.ladder.pass();
-    this.#lose(half, contentType === ContentType.applicationData ? this.#contentBytes(half, recordLength) : undefined);
+    this.#lose(
+      half,
+      contentType === ContentType.applicationData ? contentBytesOf(half, this.#facts, recordLength) : undefined,
+    );
   }
 
   end(dir: Direction): void {
@@ -107,14 +115,6 @@ export class TlsReader implements StreamReader {
 
   #half(dir: Direction): Half {
     return dir === 'in' ? this.#in : this.#out;
-  }
-
-  /** How much content a record that was not opened holds, where that can be told. */
-  #contentBytes(half: Half, recordBytes: number): number | undefined {
-    const suite = half.ladder.suite ?? this.#facts.suite;
-    if (suite === undefined || suite.tagBytes === 0) return undefined;
-    const explicit = suite.version === '1.3' || suite.fixedIvBytes === 12 ? 0 : 8;
-    return Math.max(0, recordBytes - suite.tagBytes - explicit - (suite.version === '1.3' ? 1 : 0));
   }
 
   #lose(half: Half, contentBytes: number | undefined): void {
@@ -218,7 +218,7 @@ export class TlsReader implements StreamReader {
     }
     // What is closed in the handshake of 1.3 is taken to be the handshake, until data shows otherwise.
     const isHandshake = this.#facts.version === '1.3' && ladder.epoch === 'handshake' && !ladder.hasKeys;
-    if (isData && !isHandshake) this.#loseContent(half, this.#contentBytes(half, length));
+    if (isData && !isHandshake) this.#loseContent(half, contentBytesOf(half, this.#facts, length));
   }
 
   #tellWhyLocked(): void {

@@ -3,6 +3,7 @@
 // `conversation.ts` reads what is above TCP.
 
 import type { Direction, Field, TraceEvent } from '../../core/trace.js';
+import type { Budgets } from './budget.js';
 
 /**
  * A field under Wireshark's name (`tcp.seq`, `http2.headers.path`). The value is what Wireshark shows: numbers and booleans as
@@ -102,6 +103,8 @@ export interface ConversationReader {
   gap(dir: Direction, length: number, sink: PacketSink): void;
   /** FIN, RST or the end of the capture. */
   end(dir: Direction, sink: PacketSink): void;
+  /** It is forgotten. */
+  close?(): void;
 }
 
 export interface ConversationOptions {
@@ -114,6 +117,8 @@ export interface ConversationOptions {
   readonly stream?: number;
   /** Application data as it comes; valid during the call. */
   readonly onData?: (data: FollowedData) => void;
+  /** What the connections of a capture may hold together; by itself it has one of its own. */
+  readonly budgets?: Budgets;
   /** Content is kept up to a bound only when somebody asks for exchanges. */
   readonly onExchange?: (exchange: RecordedExchange) => void;
 }

@@ -11,7 +11,7 @@ const test = suite('the bytes of one direction');
 /** Numbers wrap soon. */
 const FIRST = 0xffff_fff0;
 
-function halfAt(seq: number, held: Held = { bytes: 0 }): TcpHalf {
+function halfAt(seq: number, held: Held = { bytes: 0, pieces: 0 }): TcpHalf {
   const half = new TcpHalf(held);
   half.begin(seq);
   return half;
@@ -30,7 +30,7 @@ function give(half: TcpHalf, at: number, bytes: Uint8Array): number[] {
 test('however segments overlap, each byte comes once, in order, and is the first that was seen', () => {
   const dice = testRandom(7);
   for (let round = 0; round < 400; round++) {
-    const held: Held = { bytes: 0 };
+    const held: Held = { bytes: 0, pieces: 0 };
     const half = halfAt(FIRST, held);
     const first = new Map<number, number>();
     const got: number[] = [];
@@ -66,7 +66,7 @@ test('a hole is passed over up to what waits behind it', () => {
 });
 
 test('a stream that nothing is known of begins with its first segment', () => {
-  const half = new TcpHalf({ bytes: 0 });
+  const half = new TcpHalf({ bytes: 0, pieces: 0 });
   assert.not.ok(half.begun);
   assert.ok(half.hasReached(5));
   assert.equal(give(half, 1000, Uint8Array.of(1)), [1]);
@@ -82,19 +82,34 @@ test('what waits is bounded in pieces, in bytes, and over all connections', () =
   assert.ok(pieces.overfull);
 
   const size = 1 << 16;
-  const held: Held = { bytes: 0 };
+  const held: Held = { bytes: 0, pieces: 0 };
   const halves: TcpHalf[] = [];
-  while (held.bytes + size <= inspectLimits.outOfOrderBytesInAll) {
+  while (held.bytes + inspectLimits.outOfOrderBytes < inspectLimits.outOfOrderBytesInAll) {
     const half = halfAt(FIRST, held);
     for (let at = 0; at < inspectLimits.outOfOrderBytes; at += size) give(half, 1 + at, new Uint8Array(size));
     assert.not.ok(half.overfull);
     halves.push(half);
   }
   give(halves[0]!, 1 + inspectLimits.outOfOrderBytes, Uint8Array.of(1));
+  assert.not.ok(halves[1]!.overfull);
+  const last = halfAt(FIRST, held);
+  for (let at = 0; at < inspectLimits.outOfOrderBytes; at += size) give(last, 1 + at, new Uint8Array(size));
   assert.ok(halves[0]!.overfull && halves[1]!.overfull, 'too much in all');
   halves[1]!.drop();
   assert.ok(halves[0]!.overfull, 'too much here');
   assert.not.ok(halves[2]!.overfull);
+});
+
+test('pieces of one byte each count for what they take', () => {
+  const held: Held = { bytes: 0, pieces: 0 };
+  const half = halfAt(FIRST, held);
+  give(half, 2, Uint8Array.of(1));
+  let halves = 0;
+  for (; !half.overfull; halves++) {
+    const other = halfAt(FIRST, held);
+    for (let at = 0; at < inspectLimits.outOfOrderPieces; at++) give(other, 2 + 2 * at, Uint8Array.of(1));
+  }
+  assert.ok(halves < 100, `${halves}`);
 });
 
 test.run();

@@ -37,6 +37,11 @@ export class HpackDecoder {
     return this.#table;
   }
 
+  /** Memory of what is kept from block to block, roughly. */
+  get heldBytes(): number {
+    return this.#table.heldBytes + this.#scratch.length;
+  }
+
   /** Decodes one whole field block of `bytes` to `list`. Raises ParseError; the decoder is not to be used after that. */
   decode(bytes: Uint8Array, start: number, end: number, list: HeaderList): void {
     const cursor = this.#cursor;

@@ -30,6 +30,9 @@ export function createEntry(name: string, value: string): TableEntry {
   };
 }
 
+/** What an entry takes in memory besides its octets: objects and strings, roughly. */
+const ENTRY_MEMORY = 160;
+
 export class DynamicTable {
   #ring: (TableEntry | undefined)[] = new Array(16);
   /** Entries ever inserted; the newest has serial `#inserted - 1`. */
@@ -51,6 +54,11 @@ export class DynamicTable {
   /** Octets, by the RFC's reckoning. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Memory, roughly. */
+  get heldBytes(): number {
+    return this.#size + this.#count * ENTRY_MEMORY + this.#ring.length * 8;
   }
 
   get maxSize(): number {
