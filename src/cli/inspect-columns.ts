@@ -8,7 +8,7 @@ import { UsageError } from './values.js';
 
 /** The names of one `-e` or several: lists with commas between them. */
 export function columnNames(texts: readonly string[]): string[] {
-  const { layers, isKnown, advice } = INSPECTED_FIELDS;
+  const { layers, isKnown } = INSPECTED_FIELDS;
   return texts.flatMap((text) =>
     text.split(',').map((word) => {
       const name = word.trim();
@@ -16,7 +16,7 @@ export function columnNames(texts: readonly string[]): string[] {
       const near = name === '' ? undefined : nearestField(name, INSPECTED_FIELDS);
       throw new UsageError(
         `--columns: unknown field ${JSON.stringify(name)}`,
-        near === undefined ? advice : `Did you mean ${near}?`,
+        near === undefined ? 'wirebench inspect --fields lists them.' : `Did you mean ${near}?`,
       );
     }),
   );
