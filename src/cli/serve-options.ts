@@ -1,6 +1,7 @@
 // The options of `wirebench serve`, which `record` and `replay --serve` take too: words in, plain data out.
 
 import type { FaultPlan } from '../core/faults.js';
+import { isProhibitedSuite } from '../core/http2/security.js';
 import { IPV6_MIN_MTU } from '../core/ip/packet6.js';
 import { limits } from '../core/limits.js';
 import type { TcpConfig } from '../core/tcp/config.js';
@@ -131,8 +132,16 @@ export function serveOptions(
       'Choose another --port or --plain-port.',
     );
   }
+  if (onlyProhibited(options.tls)) {
+    notices.push('--ciphers: HTTP/2 refuses these suites (RFC 9113 §9.2.2); --alpn http/1.1 leaves it out');
+  }
   if (inTun) checkTunAddresses(options.localIp, options.remoteIp, options.prefixLength);
   return { options, notices };
+}
+
+/** HTTP/2 is offered, and no suite that it takes. Those of TLS 1.3 are all taken. */
+function onlyProhibited({ alpnProtocols, cipherSuites }: TlsServeOptions): boolean {
+  return alpnProtocols.includes('h2') && cipherSuites.every(isProhibitedSuite);
 }
 
 /** `notices` is undefined where IPv6 on the device means nothing. */

@@ -164,7 +164,7 @@ export class Connection implements HeapEntry, SegmentWriter {
 
     // Second, the RST bit, by the three rules of RFC 5961 §3 (the first was the sequence check).
     if ((flags & RST) !== 0) {
-      if (seq === this.#receiver.nxt) this.#end(nowUs, 'reset by the peer');
+      if (seq === this.#receiver.nxt) this.#resetByPeer(nowUs);
       else this.#challenge(nowUs, segment, 'RST in the window but not at its edge');
       return;
     }
@@ -442,6 +442,12 @@ export class Connection implements HeapEntry, SegmentWriter {
   #end(nowUs: Micros, reason: string): void {
     this.#trace?.(nowUs, { layer: 'tcp', kind: 'abort', severity: 'error', flow: this.config.flow, reason });
     this.#enter(nowUs, 'CLOSED');
+  }
+
+  /** RFC 9293 §3.10.7.4: behind both FINs it is an end like another, and nobody is told of a reset. Clients that are done do so. */
+  #resetByPeer(nowUs: Micros): void {
+    if (this.#state === 'LAST-ACK' || this.#state === 'CLOSING') this.#enter(nowUs, 'CLOSED');
+    else this.#end(nowUs, 'reset by the peer');
   }
 
   #enter(nowUs: Micros, to: TcpState): void {
