@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { createKeyStore, type KeyLog } from '../bench/inspect/keys.js';
 import { FileError } from '../io/errors.js';
 import { readKeyLogFile } from '../io/key-log-file.js';
+import { FollowedKeys } from './followed-keys.js';
 
 const BESIDE = ['keys', 'keylog', 'keylog.txt', 'sslkeylog', 'sslkeylog.txt'];
 
@@ -13,10 +14,12 @@ export function captureKeys(capture: string, keylogs: readonly string[]): KeyLog
   for (const file of keylogs) {
     const before = keys.count;
     keys.add(readKeyLog(file, 'check the path given by --keylog'));
-    if (keys.count === before)
+    // Behind a pipe the client may write it while it is read.
+    if (keys.count === before && capture !== '-')
       process.stderr.write(`wirebench: ${file}: no TLS secrets in it that are not known already\n`);
   }
-  if (keylogs.length > 0 || capture === '-') return keys;
+  if (capture === '-') return keylogs.length === 0 ? keys : new FollowedKeys(keys, keylogs);
+  if (keylogs.length > 0) return keys;
   const stem = capture.replace(/\.gz$/, '').replace(/\.(pcapng|pcap|cap)$/, '');
   for (const file of BESIDE.map((suffix) => `${stem}.${suffix}`)) {
     if (!existsSync(file)) continue;

@@ -88,7 +88,7 @@ export class Pauser {
 
   async #ask(layer: Layer): Promise<Answer> {
     this.#options.onWait?.();
-    const prompt = `--- ${PREFIXES[layer].name} Enter to continue (c: run on, q: quit) --- `;
+    const prompt = `--- ${PREFIXES[layer].name} Enter to continue (c Enter: run on, q Enter: quit) --- `;
     let answer: Answer | undefined;
     while (answer === undefined) {
       this.#options.output(prompt);

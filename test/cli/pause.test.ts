@@ -11,7 +11,7 @@ import { SAMPLES } from './samples.js';
 const ESTABLISHED: TraceEvent = { layer: 'tcp', kind: 'state', flow: FLOW, from: 'SYN-RECEIVED', to: 'ESTABLISHED' };
 const CLOSED: TraceEvent = { layer: 'tcp', kind: 'state', flow: FLOW, from: 'LAST-ACK', to: 'CLOSED' };
 const ICMP: TraceEvent = { layer: 'icmp', kind: 'drop', severity: 'warning', reason: 'x' };
-const PROMPT = '--- [TCP] Enter to continue (c: run on, q: quit) --- ';
+const PROMPT = '--- [TCP] Enter to continue (c Enter: run on, q Enter: quit) --- ';
 
 /** A pauser at a terminal that a test types on. Everything that happens goes into one list, in order. */
 function desk(layers: readonly Layer[], isTTY: boolean | 'absent' = true) {

@@ -8,7 +8,7 @@ import { needCommands, testWith } from '../support/needs.js';
 
 const test = suite('pause');
 const needs = ['root', 'tun', 'namespaces', ...needCommands('tmux', 'curl', 'ip', 'nsenter')] as const;
-const PROMPT = /--- \[(IP|TCP|TLS|H2|HTTP)\] Enter to continue \(c: run on, q: quit\) ---/g;
+const PROMPT = /--- \[(IP|TCP|TLS|H2|HTTP)\] Enter to continue \(c Enter: run on, q Enter: quit\) ---/g;
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
