@@ -1,17 +1,10 @@
 // One capture re-executed, and what came of it as plain data, so that it can come from another thread.
 
+import { compareAnswer, IGNORED_FIELDS } from '../bench/compare-answers.js';
 import { type Expectation, parseExpectation } from '../bench/expectation.js';
+import { digestOf } from '../bench/inspect/content-digest.js';
 import type { RecordedExchange } from '../bench/inspect/types.js';
-import {
-  type Answer,
-  compareAnswer,
-  contentHash,
-  IGNORED_FIELDS,
-  type NotTaken,
-  type Requests,
-  readRequests,
-  reExecute,
-} from '../bench/re-execute.js';
+import { type Answer, drained, type NotTaken, type Requests, readRequests, reExecute } from '../bench/re-execute.js';
 import { frameRecorder, keyLogLine } from '../bench/recorders.js';
 import { RECORDING_FORMAT, RecordingError, RecordingWriter } from '../bench/recording.js';
 import type { RunIdentity } from '../io/assemble.js';
@@ -104,7 +97,7 @@ function without(file: string, status: 'unreadable' | 'crashed', lines: readonly
 
 async function play({ connections, startUnixUs }: Requests, { run, record }: OneReExecution): Promise<Answer[]> {
   const identity = { ...run, startUnixUs };
-  if (record === undefined) return reExecute(connections, { identity });
+  if (record === undefined) return reExecute(drained(connections), { identity });
   const writer = new RecordingWriter(record, {
     format: RECORDING_FORMAT,
     wirebench: version(),
@@ -115,7 +108,7 @@ async function play({ connections, startUnixUs }: Requests, { run, record }: One
   });
   const recorder = frameRecorder(writer);
   try {
-    return await reExecute(connections, {
+    return await reExecute(drained(connections), {
       identity,
       trace(_atUs, event) {
         const line = keyLogLine(event);
@@ -203,10 +196,11 @@ function* reportLines(
 function responseText(exchange: RecordedExchange | undefined): string {
   const response = exchange?.response;
   if (response === undefined) return 'nothing';
-  const { status, contentLength, content, complete } = response;
+  const { status, contentLength, complete } = response;
+  const { sha256, bytes } = digestOf(response);
   if (contentLength === 0) return `${status} (no content)`;
   const cut = complete ? '' : ', incomplete';
-  const hash = content.length === contentLength ? `, ${contentHash(content).slice(0, 8)}` : '';
+  const hash = bytes === contentLength ? `, ${sha256.slice(0, 8)}` : '';
   return `${status} (${grouped(contentLength)} bytes${hash}${cut})`;
 }
 
@@ -247,6 +241,6 @@ function captureJson(
 function responseJson(exchange: RecordedExchange | undefined): unknown {
   const response = exchange?.response;
   if (response === undefined) return null;
-  const { status, contentLength, content, complete, headers, trailers } = response;
-  return { status, contentLength, contentSha256: contentHash(content), complete, headers, trailers };
+  const { status, contentLength, complete, headers, trailers } = response;
+  return { status, contentLength, contentSha256: digestOf(response).sha256, complete, headers, trailers };
 }
