@@ -2,11 +2,11 @@
 // answer, as `http.status == 200` or `http.status == recorded.status`.
 
 import { checkExpectation } from './expectation-check.js';
+import { digestOf } from './inspect/content-digest.js';
 import { parseDisplayFilter } from './inspect/display-filter.js';
 import type { FieldTable } from './inspect/fields.js';
 import type { InspectedField, InspectedPacket, RecordedExchange } from './inspect/types.js';
 import type { Answer } from './re-execute.js';
-import { contentHash } from './re-execute.js';
 
 const OF_A_RESPONSE = ['status', 'content.length', 'content.sha256'];
 const OF_A_REQUEST = ['method', 'path', 'authority', 'version'];
@@ -74,7 +74,7 @@ function responseFields(side: string, exchange: RecordedExchange | undefined): I
   return [
     { name: `${side}.status`, value: response.status },
     { name: `${side}.content.length`, value: response.contentLength },
-    { name: `${side}.content.sha256`, value: contentHash(response.content) },
+    { name: `${side}.content.sha256`, value: digestOf(response).sha256 },
     ...response.headers.map(([name, value]) => ({ name: `${side}.header.${name}`, value })),
   ];
 }

@@ -2,7 +2,7 @@
 // numbers, TLS and framing are done anew, in virtual time over a link that loses nothing. Deterministic: the same capture, config
 // and seed give the same bytes, which may be recorded like those of a live run.
 
-import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { Answer as OutsideAnswer } from '../core/http/message.js';
 import { createRandomSource } from '../core/random.js';
 import { TLS_1_2, TLS_1_3 } from '../core/tls/config.js';
@@ -34,7 +34,7 @@ export interface RecordedConnection {
 }
 
 export interface Requests {
-  readonly connections: readonly RecordedConnection[];
+  readonly connections: RecordedConnection[];
   /** What could not be taken from the capture, as sentences. */
   readonly missing: readonly string[];
   /** Connections without a request that could be taken: how many for which reason. */
@@ -62,6 +62,7 @@ export async function readRequests(file: string, keys: KeyLog, { ignoreChecksums
   const options = {
     keys,
     ignoreChecksums,
+    hashesResponses: true,
     createConversation,
     onExchange(exchange: RecordedExchange) {
       const list = flows.get(exchange.flow) ?? [];
@@ -122,7 +123,7 @@ const MISSING: ReadonlyMap<string, NotTaken> = new Map([
   ['hpack-given-up', 'too much at once'],
 ]);
 
-/** What came of one request. */
+/** What came of one request. Of content there is a digest, of that of the request nothing any more. */
 export interface Answer {
   readonly recorded: RecordedExchange;
   /** Absent: there was none, and \`why\` says why. */
@@ -135,6 +136,8 @@ export interface Answer {
 export interface ReExecuteOptions {
   readonly identity: RunIdentity;
   readonly trace?: Trace;
+  /** Of the new answers, whose content is told by a digest otherwise. */
+  readonly keepsContent?: boolean;
   /** Packets of the new run, in order, and its end: what a recording is made of. */
   readonly onPacket?: (atUs: number, dir: 'in' | 'out', bytes: Uint8Array) => void;
   readonly onEnd?: (atUs: number) => void;
@@ -144,18 +147,32 @@ export interface ReExecuteOptions {
   readonly onAnswer?: (atUs: number, token: string, answer: OutsideAnswer) => void;
 }
 
-/** One connection after the other, in the order of the capture. Closes the desk. */
+/** One connection after the other, in the order of the capture; none is needed any more when it was played. Closes the desk. */
 export async function reExecute(
-  connections: readonly RecordedConnection[],
+  connections: Iterable<RecordedConnection>,
   options: ReExecuteOptions,
 ): Promise<Answer[]> {
   const link = new Link(options);
   const answers: Answer[] = [];
-  for (const [index, connection] of connections.entries()) {
-    for (const answer of await link.play(connection, index)) answers.push(answer);
+  let index = 0;
+  let heardMs = performance.now();
+  for (const connection of connections) {
+    for (const answer of await link.play(connection, index++)) answers.push(answer);
+    // Where nothing has to be waited for, Ctrl-C would not be heard.
+    if (performance.now() - heardMs < HEARD_EVERY_MS) continue;
+    await setImmediate();
+    heardMs = performance.now();
   }
   link.end();
   return answers;
+}
+
+const HEARD_EVERY_MS = 100;
+
+/** Each once: what was played is let go. */
+export function* drained(connections: RecordedConnection[]): Generator<RecordedConnection> {
+  connections.reverse();
+  for (let next = connections.pop(); next !== undefined; next = connections.pop()) yield next;
 }
 
 const NO_RESPONSE = 'the connection was closed without a response';
@@ -205,13 +222,14 @@ class Link {
     const exchanges = places.map((place) => connection.exchanges[place]!);
     const first = exchanges[0]!;
     const notes = attempt === 0 ? [] : ['asked on a further connection: the server had closed the one before'];
-    const { config, seed } = this.#options.identity;
+    const { identity, keepsContent } = this.#options;
+    const { config, seed } = identity;
     const random = createRandomSource(nodeCrypto, seed);
     const flow = attempt === 0 ? client : `${client}.${attempt}`;
     const plan = planOf(connection, places);
     const http: { client: Http1Client | Http2Client | undefined } = { client: undefined };
     const makeHttp = (isHttp2: boolean): ClientSession => {
-      http.client = isHttp2 ? new Http2Client(plan) : new Http1Client(plan);
+      http.client = isHttp2 ? new Http2Client(plan, keepsContent) : new Http1Client(plan, keepsContent);
       return http.client;
     };
     let session: ClientSession;
@@ -235,7 +253,12 @@ class Link {
     return exchanges.map((recorded, at) => {
       const ours = http.client?.plan.answers[at];
       const answered = ours?.response === undefined ? undefined : ours;
-      return { recorded, ours: answered, why: answered === undefined ? (why ?? NO_RESPONSE) : undefined, notes };
+      return {
+        recorded: sent(recorded),
+        ours: answered && sent(answered),
+        why: answered === undefined ? (why ?? NO_RESPONSE) : undefined,
+        notes,
+      };
     });
   }
 
@@ -315,6 +338,15 @@ class Link {
     }
     return any;
   }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Without the content of its request. */
+function sent(exchange: RecordedExchange): RecordedExchange {
+  return exchange.request.content.length === 0
+    ? exchange
+    : { ...exchange, request: { ...exchange.request, content: NOTHING } };
 }
 
 /** What comes from outside, in its order. */
@@ -401,78 +433,6 @@ function offerOf(first: RecordedExchange, notes: string[]) {
     alpn: agreed === undefined ? [] : [agreed],
     serverName: tls?.serverName,
   } as const;
-}
-
-// ---- recorded against ours ----
-
-export interface Comparison {
-  readonly verdict:
-    | 'same'
-    | 'status differs'
-    | 'content differs'
-    | 'fields differ'
-    | 'not answered'
-    | 'was not answered';
-  readonly fields: readonly {
-    readonly name: string;
-    readonly recorded: string | undefined;
-    readonly ours: string | undefined;
-  }[];
-}
-
-/** Fields that say who and when, not what. */
-export const IGNORED_FIELDS: readonly string[] = [
-  ...[
-    'date',
-    'server',
-    'etag',
-    'last-modified',
-    'connection',
-    'keep-alive',
-    'via',
-    'x-powered-by',
-    'accept-ranges',
-    'vary',
-  ],
-];
-
-export function compareAnswer({ recorded, ours }: Answer, ignored: ReadonlySet<string>): Comparison {
-  const before = recorded.response;
-  const now = ours?.response;
-  if (now === undefined) return { verdict: 'not answered', fields: [] };
-  if (before === undefined) return { verdict: 'was not answered', fields: [] };
-  const fields = fieldDifferences(before.headers, now.headers, ignored);
-  if (before.status !== now.status) return { verdict: 'status differs', fields };
-  if (before.contentLength !== now.contentLength || contentHash(before.content) !== contentHash(now.content)) {
-    return { verdict: 'content differs', fields };
-  }
-  return { verdict: fields.length > 0 ? 'fields differ' : 'same', fields };
-}
-
-/** First half of SHA-256 in hex. */
-export function contentHash(content: Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex').slice(0, 32);
-}
-
-function fieldDifferences(
-  before: RecordedExchange['request']['headers'],
-  now: RecordedExchange['request']['headers'],
-  ignored: ReadonlySet<string>,
-): Comparison['fields'] {
-  const of = (fields: typeof before): Map<string, string> => {
-    const values = new Map<string, string>();
-    for (const [name, value] of fields) {
-      if (ignored.has(name)) continue;
-      const others = values.get(name);
-      values.set(name, others === undefined ? value : `${others}, ${value}`);
-    }
-    return values;
-  };
-  const [recorded, ours] = [of(before), of(now)];
-  const names = new Set([...recorded.keys(), ...ours.keys()]);
-  return [...names]
-    .filter((name) => recorded.get(name) !== ours.get(name))
-    .map((name) => ({ name, recorded: recorded.get(name), ours: ours.get(name) }));
 }
 
 export type { Plan };

@@ -1,17 +1,10 @@
 // One capture re-executed, and what came of it as plain data, so that it can come from another thread.
 
+import { compareAnswer, IGNORED_FIELDS } from '../bench/compare-answers.js';
 import { type Expectation, parseExpectation } from '../bench/expectation.js';
+import { digestOf } from '../bench/inspect/content-digest.js';
 import type { RecordedExchange } from '../bench/inspect/types.js';
-import {
-  type Answer,
-  compareAnswer,
-  contentHash,
-  IGNORED_FIELDS,
-  type NotTaken,
-  type Requests,
-  readRequests,
-  reExecute,
-} from '../bench/re-execute.js';
+import { type Answer, drained, type NotTaken, type Requests, readRequests, reExecute } from '../bench/re-execute.js';
 import { frameRecorder, keyLogLine } from '../bench/recorders.js';
 import { RECORDING_FORMAT, RECORDING_FORMAT_ANSWERS, RecordingError, RecordingWriter } from '../bench/recording.js';
 import type { RunIdentity } from '../io/assemble.js';
@@ -111,7 +104,7 @@ async function play({ connections, startUnixUs }: Requests, options: OneReExecut
   // One for each capture: what comes late to one of its requests is nobody else's.
   const desk = await openDesk(options);
   const outside = desk === undefined ? {} : { desk };
-  if (record === undefined) return reExecute(connections, { identity, ...outside });
+  if (record === undefined) return reExecute(drained(connections), { identity, ...outside });
   const writer = new RecordingWriter(record, {
     format: identity.config.outside ? RECORDING_FORMAT_ANSWERS : RECORDING_FORMAT,
     wirebench: version(),
@@ -122,7 +115,7 @@ async function play({ connections, startUnixUs }: Requests, options: OneReExecut
   });
   const recorder = frameRecorder(writer);
   try {
-    return await reExecute(connections, {
+    return await reExecute(drained(connections), {
       identity,
       ...outside,
       trace(_atUs, event) {
@@ -212,10 +205,11 @@ function* reportLines(
 function responseText(exchange: RecordedExchange | undefined): string {
   const response = exchange?.response;
   if (response === undefined) return 'nothing';
-  const { status, contentLength, content, complete } = response;
+  const { status, contentLength, complete } = response;
+  const { sha256, bytes } = digestOf(response);
   if (contentLength === 0) return `${status} (no content)`;
   const cut = complete ? '' : ', incomplete';
-  const hash = content.length === contentLength ? `, ${contentHash(content).slice(0, 8)}` : '';
+  const hash = bytes === contentLength ? `, ${sha256.slice(0, 8)}` : '';
   return `${status} (${grouped(contentLength)} bytes${hash}${cut})`;
 }
 
@@ -256,6 +250,6 @@ function captureJson(
 function responseJson(exchange: RecordedExchange | undefined): unknown {
   const response = exchange?.response;
   if (response === undefined) return null;
-  const { status, contentLength, content, complete, headers, trailers } = response;
-  return { status, contentLength, contentSha256: contentHash(content), complete, headers, trailers };
+  const { status, contentLength, complete, headers, trailers } = response;
+  return { status, contentLength, contentSha256: digestOf(response).sha256, complete, headers, trailers };
 }

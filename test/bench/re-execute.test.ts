@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ClientTcp } from '../../src/bench/client/tcp.js';
+import { compareAnswer } from '../../src/bench/compare-answers.js';
 import { parseExpectation } from '../../src/bench/expectation.js';
+import { contentHash, digestOf } from '../../src/bench/inspect/content-digest.js';
 import { FilterError } from '../../src/bench/inspect/filter-lexer.js';
-import { compareAnswer, planOf, type RecordedConnection, reExecute } from '../../src/bench/re-execute.js';
+import { planOf, type RecordedConnection, reExecute } from '../../src/bench/re-execute.js';
 import { loadRecording } from '../../src/bench/recording.js';
 import type { Field } from '../../src/core/trace.js';
 import { assembleStack } from '../../src/io/assemble.js';
@@ -67,9 +69,13 @@ test('the same capture, config and seed give the same packets', async () => {
 
 test('content that is echoed is the content that was recorded, and compared as such', async () => {
   const { connections } = await requestsOf('node-h1-chunked.pcapng');
+  const { content } = connections[0]!.exchanges[0]!.request;
   const [answer] = await reExecute(connections, { identity: identity() });
   assert.is(answer!.ours!.response!.contentLength, 30_000);
-  assert.equal(answer!.ours!.response!.content, answer!.recorded.request.content);
+  assert.equal(digestOf(answer!.ours!.response!), { sha256: contentHash(content), bytes: 30_000 });
+  // What was sent and what was compared is not kept.
+  assert.is(answer!.recorded.request.content.length, 0);
+  assert.is(answer!.ours!.response!.content.length, 0);
   assert.is(compareAnswer(answer!, new Set()).verdict, 'fields differ');
 });
 

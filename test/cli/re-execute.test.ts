@@ -1,10 +1,13 @@
 // `replay --re-execute` as a command: what is green, and what is not; directories, jobs and reporters.
 
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { createKeyStore } from '../../src/bench/inspect/keys.js';
+import { readRequests } from '../../src/bench/re-execute.js';
 import { ACK, encodeSegment, FIN, PSH, SYN } from '../../src/bench/synthesis-packet.js';
 import { parseArguments, UsageError } from '../../src/cli/arguments.js';
 import { notTakenText } from '../../src/cli/re-execute-one.js';
@@ -151,6 +154,40 @@ test('a capture that was cut by its snap length is told as one that lacks bytes'
     /not in the capture: 10\.0\.0\.1:5000>10\.0\.0\.2:80#0: the capture holds only the beginning/,
   );
   assert.match(lastLine(out), /1 connection not taken: bytes are missing$/);
+});
+
+test('the content of recorded answers is hashed as it comes, whatever its length, and not kept', async () => {
+  const body = Buffer.alloc(12 << 20, 7);
+  const [client, server] = [
+    { address: Uint8Array.of(10, 0, 0, 1), port: 5000 },
+    { address: Uint8Array.of(10, 0, 0, 2), port: 80 },
+  ] as const;
+  const nothing = new Uint8Array(0);
+  const get = Buffer.from('GET /bytes/10 HTTP/1.1\r\nhost: a\r\n\r\n');
+  const head = Buffer.from(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n`);
+  const packets = [
+    encodeSegment(client, server, 0, 1, 0, SYN, nothing),
+    encodeSegment(server, client, 0, 9, 2, SYN | ACK, nothing),
+    encodeSegment(client, server, 0, 2, 10, ACK | PSH, get),
+    encodeSegment(server, client, 0, 10, 2 + get.length, ACK | PSH, head),
+  ];
+  for (let at = 0; at < body.length; at += 60_000) {
+    const piece = body.subarray(at, at + 60_000);
+    packets.push(encodeSegment(server, client, 0, 10 + head.length + at, 2 + get.length, ACK | PSH, piece));
+  }
+  const bytes = pcapFile(
+    packets.map((packet) => [1, 0, packet] as const),
+    { network: 101, snapLength: 262_144 },
+  );
+  const file = place.write('download.pcap', bytes);
+  const { connections } = await readRequests(file, createKeyStore());
+  const [exchange] = connections[0]!.exchanges;
+  assert.is(exchange!.response!.content.length, 0);
+  const sha256 = createHash('sha256').update(body).digest('hex').slice(0, 32);
+  assert.equal(exchange!.response!.digest, { sha256, bytes: body.length });
+  const out = await again(file, '--expect', `recorded.content.sha256 == "${sha256}"`);
+  assert.is(out.code, 0, out.stdout);
+  assert.match(out.stdout, `recorded 200 (12,582,912 bytes, ${sha256.slice(0, 8)}), ours 200 (10 bytes, `);
 });
 
 test('connections that are not taken beside others are counted', async () => {

@@ -13,8 +13,8 @@ export class Http1Client implements ClientSession {
   #output: Uint8Array = NOTHING;
   #ended = false;
 
-  constructor(requests: readonly PlannedRequest[]) {
-    this.plan = new Plan(requests, (_exchange, nth) => nth);
+  constructor(requests: readonly PlannedRequest[], keepsContent = false) {
+    this.plan = new Plan(requests, (_exchange, nth) => nth, keepsContent);
   }
 
   get finished(): boolean {

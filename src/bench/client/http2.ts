@@ -54,8 +54,8 @@ export class Http2Client implements ClientSession {
   readonly #open = new Set<number>();
   #ended = false;
 
-  constructor(requests: readonly PlannedRequest[]) {
-    this.plan = new Plan(requests, ({ streamId = 1 }) => (streamId - 1) / 2);
+  constructor(requests: readonly PlannedRequest[], keepsContent = false) {
+    this.plan = new Plan(requests, ({ streamId = 1 }) => (streamId - 1) / 2, keepsContent);
     this.#put({ type: 'SETTINGS', ack: false, settings: [[SettingId.ENABLE_PUSH, 0]] });
   }
 

@@ -35,8 +35,12 @@ export class Plan {
   readonly #isAnswered: boolean[];
   #sent = 0;
 
-  /** `placeOf`: which request an exchange is about. */
-  constructor(requests: readonly PlannedRequest[], placeOf: (exchange: RecordedExchange, nth: number) => number) {
+  /** `placeOf`: which request an exchange is about. `keepsContent`: of answers; else there is a digest of it. */
+  constructor(
+    requests: readonly PlannedRequest[],
+    placeOf: (exchange: RecordedExchange, nth: number) => number,
+    keepsContent = false,
+  ) {
     this.requests = requests;
     this.answers = requests.map(() => undefined);
     this.#isAnswered = requests.map(() => false);
@@ -45,6 +49,7 @@ export class Plan {
       flow: 'client',
       midstream: false,
       keys: createKeyStore(),
+      hashesResponses: !keepsContent,
       onExchange: (exchange) => {
         const place = placeOf(exchange, nth++);
         if (this.answers[place] === undefined && place < this.answers.length) this.answers[place] = exchange;

@@ -94,7 +94,7 @@ interface Context {
 }
 
 function exchangesOf({ options, secure }: Context): Exchanges {
-  return new Exchanges(options.flow, options.onExchange, () => secure?.secure);
+  return new Exchanges(options, () => secure?.secure);
 }
 
 function readerOf(context: Context, protocol: Protocol, partial: boolean): StreamReader {

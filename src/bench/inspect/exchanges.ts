@@ -2,9 +2,10 @@
 // a bound. Kept only when somebody asks for exchanges.
 
 import type { Field } from '../../core/trace.js';
+import { ContentHasher } from './content-digest.js';
 import { KeptBytes } from './kept-bytes.js';
 import { streamLimits } from './stream-limits.js';
-import type { RecordedExchange, RecordedMessage } from './types.js';
+import type { ConversationOptions, RecordedExchange, RecordedMessage } from './types.js';
 
 /** One side of an exchange, while it comes. */
 export class MessageBuilder {
@@ -13,14 +14,17 @@ export class MessageBuilder {
   complete = false;
   readonly #kept = new KeptBytes();
   readonly #held: Held;
+  readonly #hasher: ContentHasher | undefined;
   #trailers: readonly Field[] = NO_FIELDS;
   #fieldBytes: number;
   #isBuilt = false;
 
-  constructor(headers: readonly Field[], held: Held) {
+  /** `isHashed`: of its content a digest is enough. */
+  constructor(headers: readonly Field[], held: Held, isHashed = false) {
     this.headers = headers;
     this.#held = held;
-    this.#fieldBytes = MESSAGE_BYTES + fieldBytes(headers);
+    this.#hasher = isHashed ? new ContentHasher() : undefined;
+    this.#fieldBytes = MESSAGE_BYTES + (isHashed ? HASHER_BYTES : 0) + fieldBytes(headers);
     held.fieldBytes += this.#fieldBytes;
   }
 
@@ -35,6 +39,10 @@ export class MessageBuilder {
   /** A copy is kept of what fits. */
   content(bytes: Uint8Array): void {
     this.contentLength += bytes.length;
+    if (this.#hasher !== undefined) {
+      if (!this.#isBuilt && this.contentLength - bytes.length === this.#hasher.bytes) this.#hasher.add(bytes);
+      return;
+    }
     const { budget } = this.#held;
     const room = Math.min(streamLimits.contentBytes - this.#kept.length, budget.left, bytes.length);
     // Nothing behind a piece that was left out: what is kept is a prefix. Nothing of one that was delivered before its end.
@@ -56,13 +64,21 @@ export class MessageBuilder {
     this.#fieldBytes = 0;
     this.#isBuilt = true;
     const { headers, contentLength, complete } = this;
-    return { headers, trailers: this.#trailers, content, contentLength, complete };
+    return {
+      headers,
+      trailers: this.#trailers,
+      content,
+      contentLength,
+      complete,
+      ...(this.#hasher && { digest: this.#hasher.finish() }),
+    };
   }
 }
 
 const NO_FIELDS: readonly Field[] = [];
 /** What a message takes besides its fields and content, and a field besides its octets: objects and strings. */
 const MESSAGE_BYTES = 400;
+const HASHER_BYTES = 1_000;
 const FIELD_BYTES = 96;
 
 function fieldBytes(fields: readonly Field[]): number {
@@ -118,18 +134,19 @@ export class ExchangeBuilder {
 export class Exchanges {
   readonly #flow: string;
   readonly #deliver: ((exchange: RecordedExchange) => void) | undefined;
+  readonly #hashesResponses: boolean;
   readonly #secure: () => RecordedExchange['tls'] | undefined;
   readonly #held: Held;
 
   constructor(
-    flow: string,
-    deliver: ((exchange: RecordedExchange) => void) | undefined,
+    { flow, onExchange, hashesResponses = false }: Pick<ConversationOptions, 'flow' | 'onExchange' | 'hashesResponses'>,
     secure: () => RecordedExchange['tls'] | undefined,
   ) {
     this.#flow = flow;
-    this.#deliver = deliver;
+    this.#deliver = onExchange;
+    this.#hashesResponses = hashesResponses;
     this.#secure = secure;
-    this.#held = { fieldBytes: 0, budget: budgetOf(deliver) };
+    this.#held = { fieldBytes: 0, budget: budgetOf(onExchange) };
   }
 
   /** Memory of fields, roughly; content has a budget of its own. */
@@ -150,7 +167,7 @@ export class Exchanges {
   response(exchange: ExchangeBuilder | undefined, status: number, headers: readonly Field[]): void {
     if (exchange === undefined || exchange.response !== undefined) return;
     exchange.status = status;
-    exchange.response = new MessageBuilder(headers, this.#held);
+    exchange.response = new MessageBuilder(headers, this.#held, this.#hashesResponses);
   }
 
   deliver(exchange: ExchangeBuilder | undefined): void {

@@ -48,6 +48,8 @@ export interface InspectOptions {
   /** Segments with a wrong TCP checksum are read as if it were right: addresses were replaced, say. */
   readonly ignoreChecksums?: boolean;
   readonly onExchange?: (exchange: RecordedExchange) => void;
+  /** Of the content of responses a digest is enough. */
+  readonly hashesResponses?: boolean;
   readonly createConversation: (options: ConversationOptions) => ConversationReader;
 }
 
@@ -365,14 +367,14 @@ export class Inspector implements PacketSink {
   }
 
   #converse(flow: TcpFlow): ConversationReader {
-    const { keys, onExchange, createConversation } = this.#options;
+    const { keys, onExchange, hashesResponses = false, createConversation } = this.#options;
     return createConversation({
       flow: flow.names.flow,
       stream: flow.index,
       midstream: flow.midstream,
       keys,
       budgets: this.#budgets,
-      ...(onExchange && { onExchange }),
+      ...(onExchange && { onExchange, hashesResponses }),
     });
   }
 

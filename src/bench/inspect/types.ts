@@ -4,6 +4,7 @@
 
 import type { Direction, Field, TraceEvent } from '../../core/trace.js';
 import type { Budgets } from './budget.js';
+import type { ContentDigest } from './content-digest.js';
 
 /**
  * A field under Wireshark's name (`tcp.seq`, `http2.headers.path`). The value is what Wireshark shows: numbers and booleans as
@@ -121,6 +122,8 @@ export interface ConversationOptions {
   readonly budgets?: Budgets;
   /** Content is kept up to a bound only when somebody asks for exchanges. */
   readonly onExchange?: (exchange: RecordedExchange) => void;
+  /** Of the content of responses a digest is enough. */
+  readonly hashesResponses?: boolean;
 }
 
 /**
@@ -178,8 +181,10 @@ export interface RecordedMessage {
   /** Without pseudo-header fields; names in lower case, in the order in which they came. */
   readonly headers: readonly Field[];
   readonly trailers: readonly Field[];
-  /** Content without transfer coding; at most `streamLimits.contentBytes` of it is kept. */
+  /** Content without transfer coding; at most `streamLimits.contentBytes` of it is kept. Empty where there is a digest. */
   readonly content: Uint8Array;
+  /** Of responses, where only this is wanted of their content. */
+  readonly digest?: ContentDigest;
   /** All of the content, kept or not. */
   readonly contentLength: number;
   /** The end of the message is in the capture. */
