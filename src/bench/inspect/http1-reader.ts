@@ -82,12 +82,12 @@ export class Http1Reader implements StreamReader {
     half.missed += length ?? 0;
     half.searched = 0;
     if (half.stage === 'until close') {
-      if (length !== undefined) this.#count(half, length, undefined);
+      if (length !== undefined) half.message?.miss(length);
       return;
     }
     if (isContent && length !== undefined && length <= half.left) {
       half.left -= length;
-      this.#count(half, length, undefined);
+      half.message?.miss(length);
       if (half.left === 0) this.#contentDone(half);
       return;
     }
@@ -365,18 +365,16 @@ export class Http1Reader implements StreamReader {
     const untilClose = half.stage === 'until close';
     const count = untilClose ? input.length : Math.min(half.left, input.length);
     if (!untilClose) half.left -= count;
-    this.#count(half, count, input.bytes.subarray(input.start, input.start + count));
+    this.#count(half, input.bytes.subarray(input.start, input.start + count));
     input.drop(count);
     if (!untilClose && half.left === 0) this.#contentDone(half);
     return true;
   }
 
-  /** `bytes` undefined: they are missing. */
-  #count(half: Half, length: number, bytes: Uint8Array | undefined): void {
-    half.received += length;
-    if (bytes === undefined) half.message?.miss(length);
-    else half.message?.content(bytes);
-    if (bytes !== undefined) half.lines?.content(bytes);
+  #count(half: Half, bytes: Uint8Array): void {
+    half.received += bytes.length;
+    half.message?.content(bytes);
+    half.lines?.content(bytes);
     tellBody(this.#teller, half, false);
   }
 
