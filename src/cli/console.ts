@@ -36,6 +36,8 @@ export interface ConsoleOptions {
   /** Adds everything else, and folds nothing. */
   readonly debug: boolean;
   readonly write: (text: string) => void;
+  /** Columns of the terminal: longer lines of detail go on below, indented. Absent: no line is broken. */
+  readonly width?: number | undefined;
   /** When given, the time column shows Unix time instead of the time since the run began. */
   readonly startUnixUs?: number | undefined;
   /** When given, the time column shows this. */
@@ -68,6 +70,28 @@ export const PREFIXES: Readonly<Record<Layer, { readonly name: string; readonly 
   http2: { name: '[H2]', depth: 3 },
   http: { name: '[HTTP]', depth: 3 },
 };
+
+/** What the second and further lines of a detail are indented by. */
+const HANGING = '  ';
+/** Less room than this is none: the terminal breaks lines as it likes. */
+const LEAST_ROOM = 20;
+
+/** Broken behind commas and blanks; a word that is longer than `room` stays whole. */
+export function wrapped(text: string, room: number): string[] {
+  if (text.length <= room || room < LEAST_ROOM) return [text];
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.match(/[^ ,]*[ ,]*/g) ?? []) {
+    const most = lines.length === 0 ? room : room - HANGING.length;
+    if (line !== '' && line.length + word.trimEnd().length > most) {
+      lines.push(line.trimEnd());
+      line = '';
+    }
+    line += word;
+  }
+  if (line !== '') lines.push(line.trimEnd());
+  return lines;
+}
 
 type IpPacket = Extract<TraceEvent, { layer: 'ip'; kind: 'packet' }>;
 
@@ -148,7 +172,12 @@ class ConsoleLog {
     this.#write(atUs, event.layer, line.text + this.#flowText(event), paint, label);
     if (this.#level === NORMAL) return;
     const indent = ' '.repeat(this.#timeText(atUs).length + 2 * PREFIXES[event.layer].depth + 4);
-    for (const detail of line.details) this.#options.write(`${indent}${paint(detail)}\n`);
+    const { width } = this.#options;
+    for (const detail of line.details) {
+      const parts = width === undefined ? [detail] : wrapped(detail, width - indent.length);
+      for (const [at, part] of parts.entries())
+        this.#options.write(`${indent}${at > 0 ? HANGING : ''}${paint(part)}\n`);
+    }
   }
 
   #write(atUs: Micros, layer: Layer, text: string, paint: (text: string) => string, label?: Label): void {

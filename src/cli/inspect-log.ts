@@ -8,6 +8,7 @@ import { type ConsoleRenderer, createConsoleRenderer, PREFIXES } from './console
 import { hexDump } from './hex-dump.js';
 import type { InspectOptions } from './inspect-options.js';
 import { packetTime, type TimeStyle } from './packet-time.js';
+import { terminalWidth } from './show.js';
 
 const MARKS: Readonly<Record<Verdict['severity'], string>> = { note: 'NOTE', warning: 'WARN', error: 'ERROR' };
 
@@ -36,6 +37,7 @@ export class InspectLog {
       verbose,
       debug,
       namesFlows: true,
+      width: terminalWidth(),
       ...(isUnix && { timeText: (atUs) => this.#unixTime(atUs, time) }),
       write: (text) => this.#write(text),
     });

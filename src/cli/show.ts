@@ -38,9 +38,14 @@ export function createRenderer(
   if (options.log === 'pretty') {
     const { verbose, debug, layers } = options;
     const color = resolveColor(options.color, process.env, process.stdout.isTTY === true);
-    return createConsoleRenderer({ color, layers, verbose, debug, write });
+    return createConsoleRenderer({ color, layers, verbose, debug, write, width: terminalWidth() });
   }
   return undefined;
+}
+
+/** Columns; undefined where the output is no terminal. */
+export function terminalWidth(): number | undefined {
+  return process.stdout.isTTY === true ? process.stdout.columns : undefined;
 }
 
 const SILENT: Renderer = Object.assign(() => {}, { end: () => {} });

@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type ConsoleOptions, createConsoleRenderer } from '../../src/cli/console.js';
+import { type ConsoleOptions, createConsoleRenderer, wrapped } from '../../src/cli/console.js';
 import type { Layer, TraceEvent } from '../../src/core/trace.js';
 import { FLOW, ipPacket, SYN, segment } from './events.js';
 import { SAMPLES } from './samples.js';
@@ -265,6 +265,26 @@ test('a secret is never printed, at no level', () => {
     secret: '5ec7e7',
   };
   assert.not.match(render([secret], { debug: true }).join(), /5ec7e7/);
+});
+
+test('long detail goes on below, indented, where the terminal ends', () => {
+  assert.equal(wrapped('groups: x25519, secp256r1, x448, secp521r1', 24), [
+    'groups: x25519,',
+    'secp256r1, x448,',
+    'secp521r1',
+  ]);
+  assert.equal(wrapped('short', 80), ['short']);
+  assert.equal(wrapped(`random: ${'a'.repeat(64)}`, 40), ['random:', 'a'.repeat(64)]);
+  assert.equal(wrapped('a, b, c, d, e, f', 10), ['a, b, c, d, e, f']);
+  const text = 'cipherSuites: TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256, TLS_AES_128_GCM_SHA256,x,y, z';
+  for (const room of [20, 33, 80, 200]) {
+    const lines = wrapped(text, room);
+    assert.is(lines.join('').replaceAll(' ', ''), text.replaceAll(' ', ''));
+    assert.ok(
+      lines.every((line) => line.length <= room || !/[ ,]./.test(line)),
+      `${room}`,
+    );
+  }
 });
 
 test.run();
