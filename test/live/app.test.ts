@@ -117,6 +117,8 @@ test('a module that is no application ends the command before anything listens',
       ['missing.mjs', undefined, /missing\.mjs: cannot be loaded: Cannot find module/],
       ['broken.mjs', 'export default (', /broken\.mjs: cannot be loaded: Unexpected end of input/],
       ['throws.mjs', 'throw new Error("at load")', /throws\.mjs: cannot be loaded: at load/],
+      ['waits.mjs', 'await new Promise(() => {})', /waits\.mjs: cannot be loaded: its top-level await does not settle/],
+      ['runs.mjs', 'setInterval(() => {}, 1000)', /runs\.mjs: exports no function/],
       ['empty.mjs', 'export const x = 1', /empty\.mjs: exports no function/],
     ];
     for (const [name, source, pattern] of cases) {
