@@ -189,7 +189,7 @@ async function record(fixture) {
   const tun = fixture.mode !== 'tcp';
   const more = (fixture.serve ?? []).map((word) => word.replace('$CERTS', CERTS));
   const seed = fixture.seed ?? `fixture ${fixture.name}`;
-  const serve = [main, 'serve', '--log', 'none', '--seed', seed, '--record', file, ...more];
+  const serve = [main, 'serve', '--log', 'none', '--seed', seed, '--record', file, '--force', ...more];
   const argv = tun
     ? ['unshare', '--net', process.execPath, ...serve, '--dev', DEVICE, '--no-offload']
     : [process.execPath, ...serve, '--mode', 'tcp', '--port', '18843'];

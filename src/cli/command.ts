@@ -117,4 +117,6 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   process.exitCode = complain(error);
+  // It was loaded all the same, and what it has begun would keep the process.
+  if (isNamed<AppError>(error, 'AppError')) process.exit();
 }

@@ -196,6 +196,7 @@ const SERVE_OPTIONS: readonly OptionSpec[] = [
     description:
       'write config, seed and start time, with the private key: `replay` needs them for captures that others take of the run',
   },
+  { name: 'force', description: 'replace the recording or manifest of an earlier run' },
   {
     name: 'keylog',
     value: 'FILE',
@@ -219,7 +220,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       'wirebench --mode tcp --port 8443        then: curl -k https://127.0.0.1:8443/',
       'wirebench --mode tcp --record run.pcapng --seed lecture-3',
       'wirebench --mode tcp --pause tls,http2',
-      'wirebench --mode tcp --app ./app.mjs --record run.pcapng',
+      'wirebench --mode tcp --app ./app.mjs --record app.pcapng',
       'sudo wirebench --fault drop=3%,delay=10ms,both --seed lecture-4 --record lossy.pcapng',
     ],
   },

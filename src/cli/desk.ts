@@ -4,6 +4,7 @@ import { createSite } from '../core/http/site.js';
 import { loadApp } from '../io/app.js';
 import { directoryFiles } from '../io/files.js';
 import { Desk } from '../io/outside.js';
+import { isOurs } from './blame.js';
 import { say } from './output.js';
 
 export interface Answerers {
@@ -14,10 +15,16 @@ export interface Answerers {
 }
 
 let listens = false;
+let listensForApp = false;
 
 /** Undefined: the site alone. Rejects with AppError or FileError. */
 export async function openDesk({ app, root }: Answerers): Promise<Desk | undefined> {
   if (app === undefined && root === undefined) return undefined;
+  if (app !== undefined && !listensForApp) {
+    listensForApp = true;
+    // Before it is loaded: what it leaves running may throw at any time.
+    tellUncaught();
+  }
   // The application first: it may have reasons to answer for a file.
   const answerers = [
     ...(app === undefined ? [] : [await loadApp(app)]),
@@ -32,6 +39,23 @@ export async function openDesk({ app, root }: Answerers): Promise<Desk | undefin
     answerers,
     otherwise: createSite(),
     onError: (error, { method, path }) => say(`the application failed at ${method} ${path}: ${stackOf(error)}`),
+  });
+}
+
+/**
+ * An exception in a callback of the application ends no request, and must not end the server. One of our own goes where it went
+ * without an application.
+ */
+function tellUncaught(): void {
+  const others = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', (error, origin) => {
+    if (!isOurs(error)) {
+      say(`the application threw outside of a request: ${stackOf(error)}`);
+      return;
+    }
+    if (others.length === 0) throw error;
+    for (const listener of others) listener(error, origin);
   });
 }
 

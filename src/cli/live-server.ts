@@ -2,7 +2,7 @@
 // that decides what the run does (config, seed, start time) is settled before the first packet and goes into the recording.
 
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, type Stats, statSync, writeFileSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { frameRecorder, keyLogLine, streamRecorder } from '../bench/recorders.js';
 import {
@@ -62,6 +62,23 @@ export interface LiveServer {
   readonly done: Promise<void>;
   /** What the bad wire did, a line for each direction that has one. */
   faultLines(): string[];
+}
+
+/**
+ * A run is made once: the next one must not cost its recording because somebody repeats a command. Devices, pipes and empty
+ * files lose nothing. Raises FileError.
+ */
+export function refuseToReplace({ force }: ServeOptions, ...files: readonly (string | undefined)[]): void {
+  for (const file of files) {
+    if (file === undefined || force) continue;
+    let there: Stats | undefined;
+    try {
+      there = statSync(file, { throwIfNoEntry: false });
+    } catch {
+      // Writing it tells why.
+    }
+    if (there?.isFile() && there.size > 0) throw new FileError(file, 'is there already', '--force replaces it');
+  }
 }
 
 /** `output` gets the log. From here on the server is in charge of the place's input; who opened the place closes it. */

@@ -45,7 +45,7 @@ export const recordLimits = {
 const DEFAULT_OUT = 'r.pcapng';
 
 /** `--record` is `--out` here, and a pause would ask on the standard input, which is the command's. */
-const NOT_OF_RECORD = new Set(['mode', 'record', 'pause', 'log']);
+const NOT_OF_RECORD = new Set(['mode', 'record', 'force', 'pause', 'log']);
 
 export function recordSpec(serveOptions: readonly OptionSpec[]): CommandSpec {
   return {

@@ -5,7 +5,14 @@ import { resolve } from 'node:path';
 import { describeMismatch } from '../bench/compare.js';
 import { RecordingError } from '../bench/recording.js';
 import { DeviceError, EXIT } from '../io/errors.js';
-import { type LiveServer, openPlace, readMaterials, startServer, TEST_CERTIFICATE } from './live-server.js';
+import {
+  type LiveServer,
+  openPlace,
+  readMaterials,
+  refuseToReplace,
+  startServer,
+  TEST_CERTIFICATE,
+} from './live-server.js';
 import { createOutput, say } from './output.js';
 import {
   type ClientEnd,
@@ -60,6 +67,7 @@ async function recordHere(
   files: RecordFiles,
   how: string,
 ): Promise<number> {
+  refuseToReplace(serve, serve.manifest);
   const materials = await readMaterials(serve);
   const place = await openPlace(serve);
   let end: ClientEnd;

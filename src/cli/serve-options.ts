@@ -55,6 +55,8 @@ export interface ServeOptions extends DisplayOptions {
   readonly record: string | undefined;
   /** Where config, seed and start time are written, for captures that others take of the run. */
   readonly manifest: string | undefined;
+  /** Files of these names may be replaced. */
+  readonly force: boolean;
   readonly keylog: string | undefined;
   readonly tls: TlsServeOptions;
 }
@@ -75,6 +77,7 @@ const TUN_ONLY = [
 ];
 const NOT_IN_STD = [
   'manifest',
+  'force',
   'seed',
   'keylog',
   'strict-sni',
@@ -122,6 +125,7 @@ export function serveOptions(
     app: given.value('app', fileName),
     record: given.value('record', fileName),
     manifest: given.value('manifest', fileName),
+    force: given.on('force'),
     keylog: given.value('keylog', fileName) ?? (env.SSLKEYLOGFILE || undefined),
     tls: tlsServeOptions(given),
     ...displayOptions(given, env, 'pretty'),

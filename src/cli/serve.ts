@@ -8,6 +8,7 @@ import {
   openPlace,
   type Place,
   readMaterials,
+  refuseToReplace,
   sayTestCertificate,
   spokenTls,
   startServer,
@@ -34,6 +35,7 @@ async function serveAt(
   materials: Materials,
   outputLost: Promise<number>,
 ): Promise<number> {
+  refuseToReplace(options, options.record, options.manifest);
   const server = startServer(place, options, materials, createOutput(process.stdout));
   if (options.record !== undefined) {
     say(`recording to ${options.record}: it will hold the private key and the secrets of every connection`);

@@ -4,6 +4,9 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { AppFunction } from './outside-types.js';
 
+/** Far more than a module takes that connects to something first. */
+const LOAD_MS = 30_000;
+
 /** A module that is no application: the message says what is wrong, `advice` what to do. */
 export class AppError extends Error {
   override readonly name = 'AppError';
@@ -19,7 +22,7 @@ export class AppError extends Error {
 export async function loadApp(file: string): Promise<AppFunction> {
   let loaded: unknown;
   try {
-    loaded = await import(pathToFileURL(resolve(file)).href);
+    loaded = await settled(import(pathToFileURL(resolve(file)).href));
   } catch (error) {
     throw new AppError(file, `cannot be loaded: ${reason(error)}`);
   }
@@ -30,6 +33,25 @@ export async function loadApp(file: string): Promise<AppFunction> {
   const method = (exported as { readonly handle?: unknown } | null | undefined)?.handle;
   if (typeof method === 'function') return (request) => (method as AppFunction).call(exported, request);
   throw new AppError(file, 'exports no function');
+}
+
+/**
+ * Rejects when nothing is left that the module may wait for, or after LOAD_MS. Node would end the process, without a word and
+ * with an exit code of its own.
+ */
+async function settled(loading: Promise<unknown>): Promise<unknown> {
+  let giveUp = (): void => {};
+  const never = new Promise<never>((_, reject) => {
+    giveUp = () => reject(new Error('its top-level await does not settle'));
+  });
+  process.once('beforeExit', giveUp);
+  const timer = setTimeout(giveUp, LOAD_MS).unref();
+  try {
+    return await Promise.race([loading, never]);
+  } finally {
+    clearTimeout(timer);
+    process.off('beforeExit', giveUp);
+  }
 }
 
 /** Where a syntax error is stands in front of its stack, and nowhere else. */

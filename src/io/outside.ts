@@ -13,8 +13,8 @@ import {
   type SyncHandler,
 } from '../core/http/message.js';
 import { limits } from '../core/limits.js';
-import { fieldsOf, responseFields } from './outside-fields.js';
 import { OutsideRequest, RequestContent } from './outside-request.js';
+import { checkedResponse, isChunk, isStatus, toBytes, trailersOf } from './outside-response.js';
 import type { AppFunction, AppResponse, AppResult, Chunk } from './outside-types.js';
 
 export const outsideLimits = {
@@ -34,6 +34,9 @@ export interface DeskOptions {
   /** Told what an answerer threw; the client gets a 500, and the run goes on. */
   readonly onError: (error: unknown, request: Request) => void;
 }
+
+/** A body is not as long as was told. */
+class LengthError extends RangeError {}
 
 /** Stands between the core and those who answer. */
 export class Desk {
@@ -86,6 +89,10 @@ class Exchange implements Deferred {
   #answered = false;
   #wake: (() => void) | undefined;
   #over = false;
+  /** The client has all that it was promised. */
+  #sent = false;
+  /** It was told why. */
+  #failedItself = false;
 
   constructor(request: Request, options: DeskOptions, respond: Respond) {
     this.#request = request;
@@ -110,11 +117,15 @@ class Exchange implements Deferred {
   ended(how: DeferralEnd): void {
     if (this.#over) return;
     this.#over = true;
+    this.#sent = how === 'sent';
     this.#content.fail(how);
     this.#wakeUp();
     if (how === 'sent' || how === 'passed') return;
     this.#aborted = true;
     this.#aborter?.abort();
+    if (how === 'failed' && !this.#failedItself) {
+      this.#options.onError(new Error('what the application gave cannot be sent'), this.#request);
+    }
   }
 
   #signal(): AbortSignal {
@@ -153,31 +164,27 @@ class Exchange implements Deferred {
 
   #failed(error: unknown): void {
     // Who was told to stop may well end in an error.
-    if (this.#over) return;
+    if (this.#over && !(error instanceof LengthError)) return;
     const status = error instanceof Error ? (error as { status?: unknown }).status : undefined;
-    if (!this.#answered && typeof status === 'number' && status >= 400 && status < 500) {
-      const content = new TextEncoder().encode(`${status}: ${(error as Error).message}\n`);
+    if (!this.#answered && isStatus(status, 400) && status < 500) {
+      const content = new TextEncoder().encode(`${status}: ${String((error as Error).message)}\n`);
       const headers: Field[] = [['content-type', 'text/plain; charset=utf-8']];
       this.#give({ kind: 'response', status, headers, content: content.subarray(0, limits.http.answerPieceBytes) });
       return;
     }
+    this.#failedItself = true;
     this.#give({ kind: 'fail' });
     this.#options.onError(error, this.#request);
   }
 
   async #send(result: Exclude<AppResult, undefined>): Promise<void> {
-    const response: AppResponse = isChunk(result) ? { body: result } : result;
-    if (typeof response !== 'object' || response === null) {
-      throw new TypeError(`the application gave ${response === null ? 'null' : typeof response}, not a response`);
-    }
-    const { status = 200, body, trailers } = response;
-    const headers = responseFields(response);
+    const { status, headers, body, length, trailers } = checkedResponse(result);
     if (body === undefined) {
       this.#give({ kind: 'response', status, headers });
       return;
     }
     if (isChunk(body)) await this.#sendWhole(status, headers, toBytes(body), trailers);
-    else await this.#sendPieces(status, headers, body, response);
+    else await this.#sendPieces(status, headers, body, length, trailers);
   }
 
   async #sendWhole(
@@ -202,14 +209,22 @@ class Exchange implements Deferred {
     status: number,
     headers: readonly Field[],
     body: Iterable<Chunk> | AsyncIterable<Chunk>,
-    { length, trailers }: AppResponse,
+    length: number | undefined,
+    trailers: AppResponse['trailers'],
   ): Promise<void> {
     const head = { kind: 'response', status, headers, content: 'follows' } as const;
     this.#give(length === undefined ? head : { ...head, length });
+    let sent = 0;
     for await (const chunk of body) {
-      await this.#piece(toBytes(chunk));
-      // Leaving the loop tells the iterable that nobody reads on.
-      if (this.#over) return;
+      const bytes = toBytes(chunk);
+      sent += bytes.length;
+      if (length !== undefined && sent > length) throw new LengthError(`the body is longer than its length, ${length}`);
+      await this.#piece(bytes);
+      // Leaving the loop tells the iterable that nobody reads on. What is behind a body that was sent in full is told.
+      if (this.#over && !(this.#sent && sent === length)) return;
+    }
+    if (length !== undefined && sent < length && !this.#over) {
+      throw new LengthError(`the body ends after ${sent} bytes, its length was to be ${length}`);
     }
     this.#end(trailers);
   }
@@ -245,20 +260,6 @@ class Exchange implements Deferred {
     this.#wake = undefined;
     wake?.();
   }
-}
-
-function trailersOf(trailers: AppResponse['trailers']): readonly Field[] | undefined {
-  return trailers === undefined ? undefined : fieldsOf(typeof trailers === 'function' ? trailers() : trailers);
-}
-
-function isChunk(value: unknown): value is Chunk {
-  return typeof value === 'string' || value instanceof Uint8Array;
-}
-
-function toBytes(chunk: Chunk): Uint8Array {
-  if (typeof chunk === 'string') return new TextEncoder().encode(chunk);
-  if (chunk instanceof Uint8Array) return chunk;
-  throw new TypeError(`a body holds ${chunk === null ? 'null' : typeof chunk}, not text or bytes`);
 }
 
 const NOTHING = new Uint8Array(0);

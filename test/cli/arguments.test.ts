@@ -74,6 +74,7 @@ const DEFAULTS: ServeOptions = {
   app: undefined,
   record: undefined,
   manifest: undefined,
+  force: false,
   keylog: undefined,
   tls: TLS_DEFAULTS,
   log: 'pretty',
@@ -140,6 +141,7 @@ const ACCEPTED: readonly [line: string, expected: ServeOptions][] = [
   // Files. A name that looks like a number, or like two, stays what it is.
   ['--record 007', { ...DEFAULTS, record: '007' }],
   ['--record 1e3 --keylog 0x10', { ...DEFAULTS, record: '1e3', keylog: '0x10' }],
+  ['--record r --force', { ...DEFAULTS, record: 'r', force: true }],
   ['--record=a=b', { ...DEFAULTS, record: 'a=b' }],
   ['--record -', { ...DEFAULTS, record: '-' }],
   ['--record=-x', { ...DEFAULTS, record: '-x' }],

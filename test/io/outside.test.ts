@@ -2,11 +2,12 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { decodeAnswer, encodeAnswer } from '../../src/bench/recording-answer.js';
 import { createSite } from '../../src/core/http/site.js';
 import type { Micros } from '../../src/core/types.js';
 import { assembleStreams } from '../../src/io/assemble.js';
 import { Desk, outsideLimits } from '../../src/io/outside.js';
-import { type AppFunction, type AppRequest, HttpError } from '../../src/io/outside-types.js';
+import { type AppFunction, type AppRequest, type AppResult, HttpError } from '../../src/io/outside-types.js';
 import { ascii, concat, text } from '../support/bytes.js';
 import { type Parsed, parseResponse } from '../support/http1.js';
 import { siteIdentity } from '../support/site-run.js';
@@ -44,6 +45,8 @@ function serve(...answerers: AppFunction[]): Client {
     }
   };
   desk.connect((token, answer) => {
+    const recorded = decodeAnswer(encodeAnswer({ atUs: nowUs, token, answer }));
+    if (typeof recorded === 'string') assert.unreachable(`no recording could hold it: ${recorded}`);
     streams.respond(nowUs, token, answer);
     drain();
   });
@@ -206,6 +209,31 @@ test('undefined is for the next one, and at last for the site', async () => {
   assert.is(parseResponse(await client.settle()).status, 418);
 });
 
+function wrongResponses(): [string, AppFunction, RegExp][] {
+  const wrong: [string, unknown, RegExp][] = [
+    ['a status that is a text', { status: 'abc', body: 'x' }, /the status "abc" is no number from 200 to 599/],
+    ['the status 999', { status: 999 }, /the status 999 is no/],
+    ['the status 200.5', { status: 200.5 }, /the status 200\.5 is no/],
+    ['a name with a space', { headers: { 'x y': 'z' } }, /"x y" is no name of a header field \(RFC 9110 §5\.6\.2\)/],
+    ['a name without characters', { headers: [['', 'z']] }, /"" is no name/],
+    ['a pseudo-header field', { headers: { ':status': '200' } }, /":status" is no name/],
+    ['a value with CR LF', { headers: { a: 'b\r\nc: d' } }, /header field a cannot have the value "b\\r\\nc: d" \(RFC/],
+    ['a value beyond an octet', { headers: { a: '\u20ac' } }, /header field a cannot have the value "€"/],
+    ['a list of texts for headers', { headers: ['a', 'b'] }, /holds pairs of texts/],
+    ['too many header fields', { headers: { a: new Array(9_000).fill('x') } }, /header section is too large/],
+    ['more than HTTP/1.1 sends', { headers: { a: 'x'.repeat(250_000) } }, /what the application gave cannot be sent/],
+    ['a length that is a text', { body: ['abc'], length: '3' }, /the length "3" is no number of bytes/],
+    ['a length below zero', { body: ['abc'], length: -1 }, /the length -1 is no/],
+    ['an object for content', { body: { a: 1 } }, /the body is object, not text, bytes, or an iterable/],
+    ['null for content', { body: null }, /the body is null/],
+    ['a list', ['abc'], /gave a list, not a response/],
+    ['unknown names', { sttus: 201, bdy: 'x' }, /an object with "sttus", "bdy", but none of status, headers, body/],
+    ['a trailer that frames', { body: 'x', trailers: { 'content-length': '1' } }, /content-length is no trailer/],
+    ['trailers with LF', { body: 'x', trailers: { a: '\n' } }, /header field a cannot/],
+  ];
+  return wrong.map(([name, given, pattern]) => [`gives ${name}`, () => given as AppResult, pattern]);
+}
+
 const failures: readonly (readonly [string, AppFunction, RegExp])[] = [
   [
     'throws',
@@ -219,6 +247,7 @@ const failures: readonly (readonly [string, AppFunction, RegExp])[] = [
   ['gives a number', (() => 5) as unknown as AppFunction, /gave number/],
   ['gives null', (() => null) as unknown as AppFunction, /gave null/],
   ['gives headers of numbers', (() => ({ headers: { a: {} } })) as unknown as AppFunction, /header field a/],
+  ...wrongResponses(),
   ['gives a body of numbers', (() => ({ body: [1] })) as unknown as AppFunction, /body holds number/],
   [
     'passes on after it has read',
@@ -235,12 +264,56 @@ for (const [name, app, pattern] of failures) {
     const client = serve(app);
     client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     const answer = await client.settle();
-    if (!name.includes('body')) assert.is(parseResponse(answer).status, 500);
+    if (!name.includes('body of')) assert.is(parseResponse(answer).status, 500);
     assert.is(client.errors.length, 1);
     assert.match(client.errors[0]!, pattern);
     assert.is(client.desk.open, 0);
   });
 }
+
+const lengths: readonly (readonly [string, readonly string[], number, RegExp | undefined, string])[] = [
+  ['more in one piece', ['abcd'], 3, /longer than its length, 3/, ''],
+  ['more in a second piece', ['abc', 'd'], 3, /longer than its length, 3/, 'abc'],
+  ['anything at all', ['', 'a'], 0, /longer than its length, 0/, ''],
+  ['less', ['ab'], 3, /ends after 2 bytes, its length was to be 3/, 'ab'],
+  ['nothing', [], 3, /ends after 0 bytes/, ''],
+  ['just that, and empty pieces', ['abc', '', ''], 3, undefined, 'abc'],
+];
+
+for (const [name, body, length, pattern, sent] of lengths) {
+  test(`a body with a length that holds ${name}`, async () => {
+    const client = serve(() => ({ body, length }));
+    client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    const all = await client.settle();
+    assert.is(all.slice(all.indexOf('\r\n\r\n') + 4), sent);
+    assert.is(client.errors.length, pattern === undefined ? 0 : 1);
+    if (pattern !== undefined) assert.match(client.errors[0]!, pattern);
+    assert.is(client.desk.open, 0);
+  });
+}
+
+test('a body that ends early because nobody waits, or because only its length was asked for, is no mistake', async () => {
+  const client = serve(({ method, signal }) => ({
+    length: 5,
+    body: (async function* () {
+      if (method === 'HEAD') return;
+      yield 'a';
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    })(),
+  }));
+  client.send('HEAD / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  assert.match(await client.settle(), /content-length: 5\r\n/);
+  client.reset();
+  await client.settle();
+  assert.equal([client.errors, client.desk.open], [[], 0]);
+});
+
+test('space around a value is no part of it, and a class with getters is a response', async () => {
+  assert.is((await get(() => ({ headers: { a: ' \tb c\t ' }, body: '' }))).headers.get('a'), 'b c');
+  const made = await get(() => new Response('made', { status: 201, headers: { a: 'b' } }) as unknown as AppResult);
+  assert.equal([made.status, made.headers.get('a'), made.body], [201, 'b', 'made']);
+  assert.is((await get(() => ({}))).status, 200);
+});
 
 test('aheadBytes: a fast application waits for a slow client', async () => {
   let made = 0;

@@ -117,6 +117,8 @@ test('a module that is no application ends the command before anything listens',
       ['missing.mjs', undefined, /missing\.mjs: cannot be loaded: Cannot find module/],
       ['broken.mjs', 'export default (', /broken\.mjs: cannot be loaded: Unexpected end of input/],
       ['throws.mjs', 'throw new Error("at load")', /throws\.mjs: cannot be loaded: at load/],
+      ['waits.mjs', 'await new Promise(() => {})', /waits\.mjs: cannot be loaded: its top-level await does not settle/],
+      ['runs.mjs', 'setInterval(() => {}, 1000)', /runs\.mjs: exports no function/],
       ['empty.mjs', 'export const x = 1', /empty\.mjs: exports no function/],
     ];
     for (const [name, source, pattern] of cases) {
@@ -146,6 +148,41 @@ testWith(test, needCommands('curl'), 'an object with a method, and a promise tha
     const end = await server.stop();
     assert.is(end.code, 130);
     assert.match(end.stderr, /the application left a rejected promise: Error: forgotten/);
+  });
+});
+
+testWith(test, needCommands('curl'), 'what it throws from a callback, and a wrong status, end nothing', async () => {
+  await withFolder(async (folder) => {
+    const app = join(folder, 'throws.mjs');
+    writeFileSync(
+      app,
+      `export default ({ path }) => {
+         if (path === '/wrong') return { status: 'abc', body: 'x' };
+         setTimeout(() => { throw path === '/text' ? 'a text' : new Error('too late'); });
+         return new Promise((resolve) => setTimeout(() => resolve('fine'), 50));
+       };`,
+    );
+    const file = join(folder, 'throws.pcapng');
+    const args = ['--mode', 'tcp', '--port', '0', '--app', app, '--record', file, '--log', 'none'];
+    const end = await withServer(args, {}, async (server) => {
+      const url = `https://localhost:${server.tlsPort}`;
+      const quick = ['-sS', '--max-time', '10', '--cacert', certificateFile, '-w', ' %{http_code}'];
+      assert.is((await server.client('curl', [...quick, `${url}/`])).stdout, 'fine 200');
+      assert.is((await server.client('curl', [...quick, `${url}/text`])).stdout, 'fine 200');
+      assert.match((await server.client('curl', [...quick, `${url}/wrong`])).stdout, / 500$/);
+    });
+    assert.is(end.code, 130, end.stderr);
+    assert.match(end.stderr, /the application threw outside of a request: Error: too late\n +at .*throws\.mjs/);
+    assert.match(end.stderr, /the application threw outside of a request: a text\n/);
+    assert.match(end.stderr, /the application failed at GET \/wrong: TypeError: the status "abc" is no number/);
+    await replays(file);
+
+    const recorded = join(folder, 'recorded.pcapng');
+    const words = ['--', 'curl', '-sS', '--cacert', '{cacert}', '{url}'];
+    const out = await wirebench(['record', '--mode', 'tcp', '--app', app, '--out', recorded, ...words]);
+    assert.is(out.code, 0, out.stderr);
+    assert.match(out.stderr, /outside of a request: Error: too late/);
+    await replays(recorded);
   });
 });
 

@@ -209,4 +209,52 @@ testWith(test, [], 'a recording that cannot be written stops the run before it b
   assert.match(out.stderr, /\/nonexistent\/r\.pcapng/);
 });
 
+testWith(
+  test,
+  [],
+  'a recording, a manifest, or any other file that is there is replaced with --force only',
+  async () => {
+    await withFolder(async (folder) => {
+      const [recording, manifest] = [join(folder, 'r.pcapng'), join(folder, 'r.manifest.json')];
+      const once = async (...args: string[]): Promise<void> => {
+        const end = await withServer(['--mode', 'tcp', '--port', '0', '--log', 'none', ...args], {}, async () => {});
+        assert.is(end.code, 130, end.stderr);
+      };
+      // As mktemp leaves it.
+      writeFileSync(recording, '');
+      await once('--record', recording, '--manifest', manifest);
+      const other = join(folder, 'notes.txt');
+      writeFileSync(other, 'mine');
+      for (const [option, file] of [
+        ['--record', recording],
+        ['--manifest', manifest],
+        ['--record', other],
+      ] as const) {
+        const before = readFileSync(file);
+        const out = await wirebench(['serve', '--mode', 'tcp', '--port', '0', option, file]);
+        assert.is(out.code, 3, out.stderr);
+        assert.match(out.stderr, `${file}: is there already\nwirebench: --force replaces it\n`);
+        assert.equal(readFileSync(file), before);
+        await once(option, file, '--force');
+        assert.not.equal(readFileSync(file), before);
+      }
+      await once('--record', '/dev/null');
+      const command = [
+        'record',
+        '--mode',
+        'tcp',
+        '--out',
+        join(folder, 'new.pcapng'),
+        '--manifest',
+        manifest,
+        '--',
+        'true',
+      ];
+      const out = await wirebench(command);
+      assert.is(out.code, 3, out.stderr);
+      assert.match(out.stderr, `${manifest}: is there already`);
+    });
+  },
+);
+
 test.run();
