@@ -20,7 +20,11 @@ export const EXIT_CODES: Readonly<Record<CommandName, readonly ExitCode[]>> = {
   ],
   replay: [
     ['0', 'all identical; with --re-execute all answered and as expected'],
-    ['1', 'something differs or a golden log is missing; with --re-execute: not all of that, or nothing was tested'],
+    [
+      '1',
+      'something differs, a golden log is missing, a recording holds no packet, or with CI set was cut off; ' +
+        'with --re-execute: not all of that, or nothing was tested',
+    ],
     WRONG_USAGE,
     ['3', 'a capture or a file is unreadable, corrupt or cannot be written, or no capture is left'],
     INTERNAL,
@@ -35,7 +39,7 @@ export const EXIT_CODES: Readonly<Record<CommandName, readonly ExitCode[]>> = {
   ],
   record: [
     ['0', 'the command succeeded and the replay is identical'],
-    ['1', 'the replay differs'],
+    ['1', 'the replay differs, or nobody connected (--allow-failure: 0)'],
     WRONG_USAGE,
     UNREADABLE,
     DEVICE,

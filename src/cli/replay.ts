@@ -39,10 +39,13 @@ export async function replay(options: ReplayOptions, outputLost: Promise<number>
     unreadable: 0,
     goldenDifferent: 0,
     goldenMissing: 0,
+    withoutPackets: 0,
+    cutOff: 0,
     crashed: 0,
     updated: 0,
     notRun: 0,
   };
+  let quit = false;
   const stopped = stopper(options, outputLost);
   try {
     for await (const outcome of outcomes(files, options, jobs, output)) {
@@ -51,13 +54,14 @@ export async function replay(options: ReplayOptions, outputLost: Promise<number>
       // What was complained about and what is printed stay in their order.
       if (outcome.status === 'unreadable' || outcome.status === 'crashed') output.flush();
       reports.outcome(outcome);
+      quit = outcome.quit;
       if (outcome.quit || stopped() !== undefined || (options.bail && hasFailed(outcome))) break;
       progress.show(totals);
     }
     progress.clear();
     const notRun = files.slice(totals.captures).map((file) => (file instanceof CaptureError ? file.file : file));
     totals.notRun = notRun.length;
-    const text = summaryText(totals, nothing?.why);
+    const text = summaryText(totals, nothing?.why, quit);
     const summary: Summary = { totals, notRun, cost: costSince(startedMs, jobs), text, nothing: nothing?.why };
     reports.end(summary);
     output.flush();
@@ -73,7 +77,8 @@ export async function replay(options: ReplayOptions, outputLost: Promise<number>
   if (stoppedBy !== undefined) return stoppedBy;
   if (totals.crashed > 0) return EXIT.internal;
   if (totals.unreadable > 0 || nothing?.isFailure === true) return EXIT.unreadable;
-  return totals.different + totals.goldenDifferent + totals.goldenMissing > 0 ? EXIT.different : EXIT.ok;
+  const { different, goldenDifferent, goldenMissing, withoutPackets, cutOff } = totals;
+  return different + goldenDifferent + goldenMissing + withoutPackets + cutOff > 0 ? EXIT.different : EXIT.ok;
 }
 
 /**
@@ -114,8 +119,11 @@ async function* outcomes(
   output: Output,
 ): AsyncGenerator<Outcome, void, undefined> {
   const wantsSequence = options.reporters.some(({ name }) => name === 'github');
-  const { update, golden, log, layers, verbose, debug, color, pause, server } = options;
-  const one: OneOptions = { update, golden, log, layers, verbose, debug, color, pause, server, wantsSequence };
+  const { update, golden, requiresEnd, log, layers, verbose, debug, color, pause, server } = options;
+  const one: OneOptions = {
+    ...{ update, golden, requiresEnd, log, layers, verbose, debug, color, pause, server },
+    wantsSequence,
+  };
   const names = files.filter((file) => typeof file === 'string');
   const module = new URL('./replay-worker.js', import.meta.url);
   const lost = (file: string, stack: string): Outcome => outcomeWithout(file, 'crashed', crashLines(file, stack));
@@ -152,6 +160,12 @@ function count(totals: Totals, { packets, status, updated }: Outcome): void {
       return;
     case 'no-golden':
       totals.goldenMissing++;
+      return;
+    case 'no-packets':
+      totals.withoutPackets++;
+      return;
+    case 'cut-off':
+      totals.cutOff++;
       return;
     case 'unreadable':
       totals.unreadable++;

@@ -9,6 +9,9 @@ export interface Totals {
   unreadable: number;
   goldenDifferent: number;
   goldenMissing: number;
+  withoutPackets: number;
+  /** Under CI, where it is a failure. */
+  cutOff: number;
   crashed: number;
   updated: number;
   /** Ended on request, or at the first failure, with so many captures left. */
