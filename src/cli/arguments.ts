@@ -80,6 +80,14 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
   }
 }
 
+/** The first word that names a command, if only to say whose help has more. */
+export function commandNamed(argv: readonly string[]): CommandName | undefined {
+  const end = argv.indexOf('--');
+  const words = end < 0 ? argv : argv.slice(0, end);
+  const names = COMMANDS.map(({ name }) => name);
+  return words.map((word) => names.find((name) => name === word)).find((name) => name !== undefined);
+}
+
 /** `wirebench help replay` is `wirebench replay --help`, and `wirebench version` is `wirebench --version`. */
 function about(word: 'help' | 'version', [name, ...more]: readonly string[]): Arguments {
   const unwanted = word === 'help' ? more[0] : name;

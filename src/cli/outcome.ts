@@ -13,6 +13,8 @@ export type Status =
   /** All that is there is the same, but the run was cut off, and under CI a beginning is not enough. */
   | 'cut-off'
   | 'unreadable'
+  /** Its golden logs cannot be written. */
+  | 'unwritable'
   /** A bug of ours. */
   | 'crashed';
 

@@ -60,7 +60,9 @@ export async function replayOne(file: string, options: OneOptions, output?: Outp
     }
     if (error instanceof CaptureError) return outcome('unreadable', [error.message], { packets: error.packetsRead });
     // A golden log, which cannot be read or written.
-    if (error instanceof FileError) return outcome('unreadable', [`${error.message}. ${error.advice}`]);
+    if (error instanceof FileError) {
+      return outcome(error.isOutput ? 'unwritable' : 'unreadable', [`${error.message}. ${error.advice}`]);
+    }
     return outcome('crashed', crashLines(file, stackOf(error)));
   }
 }

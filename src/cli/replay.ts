@@ -10,7 +10,7 @@ import { jobsFor, type ReplayOptions } from './replay-options.js';
 import { runPool } from './replay-pool.js';
 import { Progress } from './replay-progress.js';
 import { costText, summaryText } from './reporters/pretty.js';
-import { hasFailed, type Summary, type Totals } from './reporters/reporter.js';
+import { hasFailed, isError, type Summary, type Totals } from './reporters/reporter.js';
 import { openReports } from './reporters/reports.js';
 
 /** From here on, and with several jobs, what it took is worth a line. */
@@ -37,6 +37,7 @@ export async function replay(options: ReplayOptions, outputLost: Promise<number>
     packets: 0,
     different: 0,
     unreadable: 0,
+    unwritable: 0,
     goldenDifferent: 0,
     goldenMissing: 0,
     withoutPackets: 0,
@@ -52,7 +53,7 @@ export async function replay(options: ReplayOptions, outputLost: Promise<number>
       count(totals, outcome);
       progress.clear();
       // What was complained about and what is printed stay in their order.
-      if (outcome.status === 'unreadable' || outcome.status === 'crashed') output.flush();
+      if (isError(outcome)) output.flush();
       reports.outcome(outcome);
       quit = outcome.quit;
       if (outcome.quit || stopped() !== undefined || (options.bail && hasFailed(outcome))) break;
@@ -76,7 +77,7 @@ export async function replay(options: ReplayOptions, outputLost: Promise<number>
   const stoppedBy = stopped();
   if (stoppedBy !== undefined) return stoppedBy;
   if (totals.crashed > 0) return EXIT.internal;
-  if (totals.unreadable > 0 || nothing?.isFailure === true) return EXIT.unreadable;
+  if (totals.unreadable + totals.unwritable > 0 || nothing?.isFailure === true) return EXIT.unreadable;
   const { different, goldenDifferent, goldenMissing, withoutPackets, cutOff } = totals;
   return different + goldenDifferent + goldenMissing + withoutPackets + cutOff > 0 ? EXIT.different : EXIT.ok;
 }
@@ -169,6 +170,9 @@ function count(totals: Totals, { packets, status, updated }: Outcome): void {
       return;
     case 'unreadable':
       totals.unreadable++;
+      return;
+    case 'unwritable':
+      totals.unwritable++;
       return;
     case 'crashed':
       totals.crashed++;

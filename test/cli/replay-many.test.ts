@@ -164,6 +164,17 @@ test('with CI=true a capture without golden logs fails, unless they are not want
   assert.match(again.stdout, /h2\.log from line \d+:\n {2}- .*ServantHello.*\n {2}\+ .*ClientHello/);
 });
 
+test('golden logs that cannot be written: the sum says so, and not that a capture is unreadable', async () => {
+  const apart = place.path('unwritable');
+  mkdirSync(apart, { recursive: true });
+  // With the ending of the file that is written beside the log the name is too long, whoever asks.
+  copyFileSync(join(bundled, 'h2.pcapng'), join(apart, `${'a'.repeat(245)}.pcapng`));
+  const out = await replay(apart, '--update');
+  assert.is(out.code, 3);
+  assert.match(out.stderr, /the golden log cannot be written \(ENAMETOOLONG\)/);
+  assert.match(lastLine(out), /^1 capture, .*, 1 whose golden logs cannot be written$/);
+});
+
 test('threads that write the same golden logs do not take them from each other', async () => {
   const both = place.path('both');
   mkdirSync(both, { recursive: true });

@@ -20,6 +20,7 @@ const TOTALS: Totals = {
   packets: 1_234,
   different: 1,
   unreadable: 1,
+  unwritable: 0,
   goldenDifferent: 0,
   goldenMissing: 1,
   withoutPackets: 0,

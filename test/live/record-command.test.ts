@@ -175,7 +175,7 @@ testWith(test, [], 'files that are there are not replaced unasked, whichever of 
       assert.is(readFileSync(join(folder, name), 'utf8'), 'mine');
       const forced = await record(folder, ['--mode', 'tcp', '--force', '--allow-failure', '--', 'true']);
       assert.is(forced.code, 0, forced.stderr);
-      assert.not.is(readFileSync(join(folder, name), 'utf8'), 'mine');
+      assert.is.not(readFileSync(join(folder, name), 'utf8'), 'mine');
       for (const made of ['r.pcapng', 'r.jsonl', 'r.log', 'r.lineage.json']) rmSync(join(folder, made));
     }
     const nowhere = await record(folder, ['--mode', 'tcp', '--out', 'no/r.pcapng', '--', 'true']);

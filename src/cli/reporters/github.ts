@@ -61,6 +61,7 @@ const WHAT: Readonly<Record<Exclude<Outcome['status'], 'different'>, string>> = 
   'no-packets': 'no packets',
   'cut-off': 'cut off',
   unreadable: 'unreadable',
+  unwritable: 'golden logs cannot be written',
   crashed: 'internal error',
 };
 

@@ -49,7 +49,7 @@ export function paintedSum(text: string, { ok, error }: Palette): string {
 
 const WELL = /\ball (?:identical|answered|as expected)\b/g;
 const NOT_WELL =
-  /(?<=, )[0-9,]+ (?:different|with another log|without golden logs|without any packet|cut off|unreadable|internal errors?|not answered|not as expected|without any request)(?=, |$)/g;
+  /(?<=, )[0-9,]+ (?:different|with another log|without golden logs|without any packet|cut off|whose golden logs cannot be written|unreadable|internal errors?|not answered|not as expected|without any request)(?=, |$)/g;
 
 /** `quit`: somebody ended it, so that not all was compared. */
 export function summaryText(totals: Totals, nothing?: string, quit = false): string {
@@ -61,11 +61,13 @@ export function summaryText(totals: Totals, nothing?: string, quit = false): str
   if (totals.withoutPackets > 0) parts.push(`${totals.withoutPackets} without any packet`);
   if (totals.cutOff > 0) parts.push(`${totals.cutOff} cut off`);
   if (totals.unreadable > 0) parts.push(`${totals.unreadable} unreadable`);
+  if (totals.unwritable > 0) parts.push(`${totals.unwritable} whose golden logs cannot be written`);
   if (totals.crashed > 0) parts.push(`${counted(totals.crashed, 'internal error')}`);
   if (totals.updated > 0) parts.push(`${totals.updated} golden logs written`);
   if (totals.notRun > 0) parts.push(`${grouped(totals.notRun)} not run`);
-  const { different, goldenDifferent, goldenMissing, withoutPackets, cutOff, unreadable, crashed } = totals;
-  const failed = different + goldenDifferent + goldenMissing + withoutPackets + cutOff + unreadable + crashed;
+  const { different, goldenDifferent, goldenMissing, withoutPackets, cutOff, unreadable, unwritable, crashed } = totals;
+  const compared = different + goldenDifferent + goldenMissing + withoutPackets + cutOff;
+  const failed = compared + unreadable + unwritable + crashed;
   if (quit) parts.push(failed === 0 ? 'identical until ended on request' : 'ended on request');
   else if (failed === 0) parts.push('all identical');
   return parts.join(', ');
