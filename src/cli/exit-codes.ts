@@ -28,8 +28,9 @@ export const EXIT_CODES: Readonly<Record<CommandName, readonly ExitCode[]>> = {
     WRONG_USAGE,
     ['3', 'a capture or a file is unreadable, corrupt or cannot be written, or no capture is left'],
     INTERNAL,
+    ['130', 'interrupted; with --update the golden logs at hand are written whole first'],
   ],
-  inspect: [['0', 'ok'], WRONG_USAGE, UNREADABLE, INTERNAL],
+  inspect: [['0', 'ok'], WRONG_USAGE, UNREADABLE, INTERNAL, ['130', 'Ctrl-C ended reading; what was read is shown']],
   diff: [
     ['0', 'all was compared and nothing differs'],
     ['1', 'something differs, or not all could be compared'],

@@ -443,6 +443,13 @@ test('the help of a command lists its options with their defaults and the origin
   }
 });
 
+test('help lists the exit code of an interruption where there is one', () => {
+  for (const command of ['serve', 'replay', 'inspect', 'record']) {
+    const { text } = parseArguments([command, '--help'], {}) as Extract<Arguments, { command: 'help' }>;
+    assert.match(text, /^ {2}130 /m, command);
+  }
+});
+
 test('what is wrong with a command points to the help of the command', () => {
   const named = [
     ['replay', '--bogus'],
