@@ -24,6 +24,7 @@ async function main(argv: readonly string[]): Promise<number> {
       return serve(parsed.options, outputLost);
     }
     case 'replay': {
+      for (const notice of parsed.notices) process.stderr.write(`wirebench: ${notice}\n`);
       const { replay } = await import('./replay.js');
       return replay(parsed.options, outputLost);
     }

@@ -149,6 +149,14 @@ export function replayOptions(given: Given, display: DisplayOptions, env: Env): 
   };
 }
 
+/** Options that are not heeded as they are written. */
+export function replayNotices(given: Given, { jobs, log, pause }: ReplayOptions): string[] {
+  const wanted = captureChoice(given).jobs ?? 1;
+  if (jobs !== 1 || wanted === 1) return [];
+  const why = log !== 'none' ? `--log ${log}` : pause.size > 0 ? '--pause' : '--update with --bail';
+  return [`--jobs ${wanted}: it is one job, as ${why} takes the captures one after the other`];
+}
+
 /** Which captures, how many at a time, and who reports: the same for replay and re-execution. */
 export function captureChoice(
   given: Given,

@@ -17,7 +17,8 @@ import { openReports } from './reporters/reports.js';
 const MANY_CAPTURES = 100;
 
 /** `outputLost`: nobody reads on, with the exit code for it. */
-export async function replay(options: ReplayOptions, outputLost: Promise<number>): Promise<number> {
+export async function replay(given: ReplayOptions, outputLost: Promise<number>): Promise<number> {
+  const options = pausable(given);
   const startedMs = performance.now();
   const output = createOutput(process.stdout);
   const { files, notices, nothing } = captureFiles(options);
@@ -80,6 +81,13 @@ export async function replay(options: ReplayOptions, outputLost: Promise<number>
   if (totals.unreadable + totals.unwritable > 0 || nothing?.isFailure === true) return EXIT.unreadable;
   const { different, goldenDifferent, goldenMissing, withoutPackets, cutOff } = totals;
   return different + goldenDifferent + goldenMissing + withoutPackets + cutOff > 0 ? EXIT.different : EXIT.ok;
+}
+
+/** Where nobody can be asked nothing pauses; said once, not of every capture. */
+function pausable(options: ReplayOptions): ReplayOptions {
+  if (options.pause.size === 0 || process.stdin.isTTY === true) return options;
+  process.stderr.write('wirebench: --pause: the input is no terminal, so nothing pauses\n');
+  return { ...options, pause: new Set() };
 }
 
 /**

@@ -118,6 +118,20 @@ test('patterns choose by path', async () => {
   assert.is(none.stdout, '0 captures: --filter nothing leaves none of 8 captures\n');
 });
 
+test('what is not heeded is said once: a pause without a terminal, and jobs beside a log', async () => {
+  const good = ['--filter', 'h1-*', folder];
+  const paused = await replay(...good, '--pause', 'tls');
+  assert.is(paused.code, 0);
+  assert.is(paused.stderr, 'wirebench: --pause: the input is no terminal, so nothing pauses\n');
+  const logged = await replay(...good, '--log', 'pretty', '--jobs', '2');
+  assert.is(logged.code, 0);
+  assert.is(
+    logged.stderr,
+    'wirebench: --jobs 2: it is one job, as --log pretty takes the captures one after the other\n',
+  );
+  assert.is((await replay(...good, '--log', 'pretty')).stderr, '');
+});
+
 test('--bail ends at the first failure and says what was not run', async () => {
   const out = await replay(folder, '--bail');
   assert.is(out.code, 1);
