@@ -1,6 +1,8 @@
 // The programs in examples/ run as they are written.
 
 import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { projectRoot, run } from './support/live.js';
@@ -24,6 +26,22 @@ test('tests of one’s own under uvu', async () => {
   const out = await node('my-app.uvu.test.mjs');
   assert.is(out.code, 0, out.stdout + out.stderr);
   assert.match(out.stdout, /Passed: +3\n/);
+});
+
+test('what the examples read is in the package too', () => {
+  const { files } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { files: string[] };
+  const named = readdirSync(join(projectRoot, 'examples')).flatMap((name) => {
+    const text = readFileSync(join(projectRoot, 'examples', name), 'utf8');
+    return [...text.matchAll(/['}]([^'`}]*\.(?:pcapng|pem))[`']/g)].map(([, file]) => file!.split('/').at(-1)!);
+  });
+  assert.ok(named.includes('h2.pcapng') && named.includes('server.cert.pem'), named.join(' '));
+  for (const file of named.filter((name) => name.endsWith('.pcapng'))) {
+    // Under CI a capture without golden logs is a failure.
+    for (const ending of ['pcapng', 'jsonl', 'log']) {
+      assert.ok(files.includes(`fixtures/captures/${file.replace(/pcapng$/, ending)}`), `${file}: ${ending}`);
+    }
+  }
+  assert.ok(files.includes('fixtures/keys'));
 });
 
 test('tests of one’s own under node:test', async () => {

@@ -321,6 +321,6 @@ function attempt<Value>(file: string, what: 'read' | 'written', action: () => Va
     const { code, message } = error as NodeJS.ErrnoException;
     const advice =
       what === 'read' ? 'Check what it is and its permissions' : 'Make room for it, or check the permissions';
-    throw new FileError(file, `the golden log cannot be ${what} (${code ?? message})`, advice);
+    throw new FileError(file, `the golden log cannot be ${what} (${code ?? message})`, advice, what === 'written');
   }
 }

@@ -13,7 +13,7 @@ import { type InspectOptions, inspectOptions } from './inspect-options.js';
 import type { CommandName, CommandSpec, OptionSpec } from './option-spec.js';
 import { type ReExecuteOptions, reExecuteOptions } from './re-execute-options.js';
 import { type RecordOptions, recordOptions } from './record-options.js';
-import { type ReplayOptions, replayOptions } from './replay-options.js';
+import { type ReplayOptions, replayNotices, replayOptions } from './replay-options.js';
 import { type ServeOptions, serveOptions } from './serve-options.js';
 import { nearest, quoted, UsageError } from './values.js';
 
@@ -58,7 +58,7 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
       const options = replayOptions(given, displayOptions(given, env, 'none'), env);
       // Before anything is read: what is wrong in it is wrong usage.
       if (options.server.serve !== undefined) parseArguments(['serve', ...options.server.serve], {});
-      return { command: 'replay', options, notices: [] };
+      return { command: 'replay', options, notices: replayNotices(given, options) };
     }
     case 'inspect':
       return { command: 'inspect', options: inspectOptions(given, displayOptions(given, env, 'pretty')), notices: [] };
@@ -78,6 +78,14 @@ export function parseArguments(argv: readonly string[], env: Env): Arguments {
     default:
       return spec.name satisfies never;
   }
+}
+
+/** The first word that names a command, if only to say whose help has more. */
+export function commandNamed(argv: readonly string[]): CommandName | undefined {
+  const end = argv.indexOf('--');
+  const words = end < 0 ? argv : argv.slice(0, end);
+  const names = COMMANDS.map(({ name }) => name);
+  return words.map((word) => names.find((name) => name === word)).find((name) => name !== undefined);
 }
 
 /** `wirebench help replay` is `wirebench replay --help`, and `wirebench version` is `wirebench --version`. */

@@ -5,7 +5,7 @@ import type { RecordingError } from '../bench/recording.js';
 import type { AppError } from '../io/app.js';
 import { CaptureError } from '../io/capture-types.js';
 import { DeviceError, EXIT, FileError } from '../io/errors.js';
-import { parseArguments, UsageError } from './arguments.js';
+import { commandNamed, parseArguments, UsageError } from './arguments.js';
 import { version } from './version.js';
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -24,6 +24,7 @@ async function main(argv: readonly string[]): Promise<number> {
       return serve(parsed.options, outputLost);
     }
     case 'replay': {
+      for (const notice of parsed.notices) process.stderr.write(`wirebench: ${notice}\n`);
       const { replay } = await import('./replay.js');
       return replay(parsed.options, outputLost);
     }
@@ -72,7 +73,11 @@ function isNamed<Kind extends Error>(error: unknown, name: Kind['name']): error 
 /** What to print for an error, and the exit code. */
 function explain(error: unknown): { lines: readonly string[]; code: number } {
   if (error instanceof UsageError) {
-    const help = 'wirebench --help lists the commands and options';
+    const command = commandNamed(process.argv.slice(2));
+    const help =
+      command === undefined
+        ? 'wirebench --help lists the commands and options'
+        : `wirebench ${command} --help lists its options`;
     return { lines: [error.message, error.suggestion ?? help], code: EXIT.usage };
   }
   if (isNamed<AppError>(error, 'AppError')) return { lines: [error.message, error.advice], code: EXIT.usage };

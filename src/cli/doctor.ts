@@ -6,6 +6,7 @@ import { createECDH, createPrivateKey, getCiphers } from 'node:crypto';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { EXIT } from '../io/errors.js';
+import { DEVICE_RIGHTS_ADVICE } from '../io/tun.js';
 import { createPalette, resolveColor } from './colors.js';
 import type { DoctorOptions } from './doctor-options.js';
 import { printable } from './text.js';
@@ -147,8 +148,7 @@ function tunDevice(machine: Machine): Finding {
     return { name, health: 'missing', found: 'not there', advice, essential: false };
   }
   if (machine.mayOpen(name)) return { name, health: 'ok', found: 'may be opened', essential: false };
-  const advice = 'as root: chmod 0666 /dev/net/tun, as most distributions have it';
-  return { name, health: 'missing', found: 'may not be opened', advice, essential: false };
+  return { name, health: 'missing', found: 'may not be opened', advice: DEVICE_RIGHTS_ADVICE, essential: false };
 }
 
 const CAP_NET_ADMIN = 12n;

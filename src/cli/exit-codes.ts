@@ -20,12 +20,17 @@ export const EXIT_CODES: Readonly<Record<CommandName, readonly ExitCode[]>> = {
   ],
   replay: [
     ['0', 'all identical; with --re-execute all answered and as expected'],
-    ['1', 'something differs or a golden log is missing; with --re-execute: not all of that, or nothing was tested'],
+    [
+      '1',
+      'something differs, a golden log is missing, a recording holds no packet, or with CI set was cut off; ' +
+        'with --re-execute: not all of that, or nothing was tested',
+    ],
     WRONG_USAGE,
     ['3', 'a capture or a file is unreadable, corrupt or cannot be written, or no capture is left'],
     INTERNAL,
+    ['130', 'interrupted; with --update the golden logs at hand are written whole first'],
   ],
-  inspect: [['0', 'ok'], WRONG_USAGE, UNREADABLE, INTERNAL],
+  inspect: [['0', 'ok'], WRONG_USAGE, UNREADABLE, INTERNAL, ['130', 'Ctrl-C ended reading; what was read is shown']],
   diff: [
     ['0', 'all was compared and nothing differs'],
     ['1', 'something differs, or not all could be compared'],
@@ -35,7 +40,7 @@ export const EXIT_CODES: Readonly<Record<CommandName, readonly ExitCode[]>> = {
   ],
   record: [
     ['0', 'the command succeeded and the replay is identical'],
-    ['1', 'the replay differs'],
+    ['1', 'the replay differs, or nobody connected (--allow-failure: 0)'],
     WRONG_USAGE,
     UNREADABLE,
     DEVICE,

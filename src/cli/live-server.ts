@@ -147,7 +147,10 @@ export async function openPlace(options: ServeOptions): Promise<Place> {
     return { mode: 'tun', device, close: () => device.close() };
   }
   const { plainPort, tlsPort } = options;
-  const listeners = await listenOn(options.host, plainPort === undefined ? [tlsPort] : [tlsPort, plainPort]);
+  const listeners = await listenOn(options.host, plainPort === undefined ? [tlsPort] : [tlsPort, plainPort], [
+    '--port',
+    '--plain-port',
+  ]);
   return { mode: 'tcp', listeners, close: () => listeners.close() };
 }
 

@@ -8,7 +8,13 @@ export type Status =
   | 'golden'
   /** The packets are the same, and there is no golden log where there has to be one. */
   | 'no-golden'
+  /** A recording without any packet: nothing was compared. */
+  | 'no-packets'
+  /** All that is there is the same, but the run was cut off, and under CI a beginning is not enough. */
+  | 'cut-off'
   | 'unreadable'
+  /** Its golden logs cannot be written. */
+  | 'unwritable'
   /** A bug of ours. */
   | 'crashed';
 

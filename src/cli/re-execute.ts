@@ -86,8 +86,8 @@ export async function reExecuteCaptures(options: ReExecuteOptions): Promise<numb
 
 /** What replays of recordings come to, of which there are none here. */
 const NO_REPLAY: Totals = {
-  ...{ captures: 0, packets: 0, different: 0, unreadable: 0, goldenDifferent: 0, goldenMissing: 0 },
-  ...{ crashed: 0, updated: 0, notRun: 0 },
+  ...{ captures: 0, packets: 0, different: 0, unreadable: 0, unwritable: 0, goldenDifferent: 0, goldenMissing: 0 },
+  ...{ withoutPackets: 0, cutOff: 0, crashed: 0, updated: 0, notRun: 0 },
 };
 
 /** Raises UsageError. */

@@ -126,6 +126,8 @@ export interface Contents {
   readonly result: ReplayResult;
   readonly connections: number;
   readonly requests: number;
+  /** The server sent something, if only an answer to a ping. */
+  readonly answered: boolean;
   /** In the order in which they were seen: `TLS1.3`, `HTTP/2`. */
   readonly protocols: readonly string[];
 }
@@ -169,6 +171,7 @@ class ContentCounter {
   readonly #connections = new Set<string>();
   readonly #protocols = new Set<string>();
   #requests = 0;
+  #answered = false;
 
   event(event: TraceEvent): void {
     if (event.layer === 'tls' && event.kind === 'established') this.#protocols.add(event.version);
@@ -180,6 +183,7 @@ class ContentCounter {
 
   /** In both modes a connection that was taken has a SYN-ACK; one that is sent again has the same number. */
   sent(bytes: Uint8Array): void {
+    this.#answered = true;
     if (bytes.length > LONGEST_SYN_ACK_BYTES || this.#connections.size >= recordLimits.connections) return;
     const { tcp, destination } = dissectPacket(bytes);
     if (tcp === undefined || (tcp.flags & SYN) === 0) return;
@@ -191,6 +195,7 @@ class ContentCounter {
       result,
       connections: this.#connections.size,
       requests: this.#requests,
+      answered: this.#answered,
       protocols: [...this.#protocols],
     };
   }

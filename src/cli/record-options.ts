@@ -65,7 +65,10 @@ export function recordSpec(serveOptions: readonly OptionSpec[]): CommandSpec {
         defaultText: 'auto',
       },
       { name: 'force', description: 'replace the files of an earlier recording' },
-      { name: 'allow-failure', description: 'a command that fails is what is to be recorded: exit 0 all the same' },
+      {
+        name: 'allow-failure',
+        description: 'a command that fails, or does not connect, is what is to be recorded: exit 0 all the same',
+      },
       { name: 'timeout', value: 'SECONDS', description: 'end the command after this time', defaultText: 'none' },
       {
         name: 'cacert',

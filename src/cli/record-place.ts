@@ -7,6 +7,7 @@ import { accessSync, constants, readlinkSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { DeviceError } from '../io/errors.js';
+import { DEVICE_RIGHTS_ADVICE } from '../io/tun.js';
 
 /** Tells the program inside which namespace is outside; it is no part of the command's environment. */
 const OUTSIDE = 'WIREBENCH_OUTSIDE_NAMESPACE';
@@ -71,7 +72,7 @@ function whyDeviceIsClosed(): Namespace | undefined {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT'
       ? { missing: 'there is no /dev/net/tun', advice: `modprobe tun, or give it to the container; ${TCP_ADVICE}` }
-      : { missing: '/dev/net/tun is not open to this user', advice: `run as root, or chmod 666 it; ${TCP_ADVICE}` };
+      : { missing: '/dev/net/tun is not open to this user', advice: `${DEVICE_RIGHTS_ADVICE}; ${TCP_ADVICE}` };
   }
 }
 

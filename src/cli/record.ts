@@ -203,7 +203,7 @@ async function report(
   { paths }: RecordFiles,
   filled: number,
 ): Promise<number> {
-  const { result, connections, requests, protocols } = contents;
+  const { result, connections, requests, answered, protocols } = contents;
   const seen = protocols.length === 0 ? '' : ` (${protocols.join(', ')})`;
   const parts = [
     counted(result.packets, 'packet'),
@@ -225,13 +225,17 @@ async function report(
     return EXIT.different;
   }
   say(`golden logs ${paths.jsonl}, ${paths.log}; lineage ${paths.lineage}; the recording holds keys and secrets`);
-  say(`run it again: wirebench replay ${paths.recording}`);
+  if (result.packets > 0) say(`run it again: wirebench replay ${paths.recording}`);
   if (end.why === 'interrupted') {
     say('interrupted: what was recorded until then is kept');
     return EXIT.interrupted;
   }
-  if (end.code === 0) return EXIT.ok;
   const asMeant = options.allowFailure;
+  if (end.code === 0) {
+    if (answered || asMeant) return EXIT.ok;
+    say('nothing was tested; --allow-failure if that is meant, --force to record again');
+    return EXIT.different;
+  }
   say(
     `the command failed: ${end.told}${asMeant ? ', as --allow-failure allows' : '; --allow-failure if that is meant'}`,
   );

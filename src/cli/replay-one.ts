@@ -15,7 +15,7 @@ import { printable } from './text.js';
 /** What of the options goes to a worker. */
 export type OneOptions = Pick<
   ReplayOptions,
-  'update' | 'golden' | 'log' | 'layers' | 'verbose' | 'debug' | 'color' | 'pause'
+  'update' | 'golden' | 'requiresEnd' | 'log' | 'layers' | 'verbose' | 'debug' | 'color' | 'pause'
 > & {
   /** A failed exchange is wanted as a diagram. */
   readonly wantsSequence: boolean;
@@ -44,7 +44,9 @@ export async function replayOne(file: string, options: OneOptions, output?: Outp
       return outcome('different', lines, { ...facts, sequence });
     }
     if (golden.length > 0) return outcome('golden', golden.flatMap(goldenLines), facts);
+    if (packets === 0 && !quit) return outcome('no-packets', [NO_PACKETS], facts);
     if (missing.length > 0) return outcome('no-golden', missing.map(missingLine), facts);
+    if (options.requiresEnd && !complete && !quit) return outcome('cut-off', [CUT_OFF], facts);
     return outcome('identical', [], facts);
   } catch (error) {
     if (error instanceof CaptureError && error.kind === 'not-a-recording') {
@@ -58,10 +60,16 @@ export async function replayOne(file: string, options: OneOptions, output?: Outp
     }
     if (error instanceof CaptureError) return outcome('unreadable', [error.message], { packets: error.packetsRead });
     // A golden log, which cannot be read or written.
-    if (error instanceof FileError) return outcome('unreadable', [`${error.message}. ${error.advice}`]);
+    if (error instanceof FileError) {
+      return outcome(error.isOutput ? 'unwritable' : 'unreadable', [`${error.message}. ${error.advice}`]);
+    }
     return outcome('crashed', crashLines(file, stackOf(error)));
   }
 }
+
+const NO_PACKETS = 'nothing was tested: it holds no packet, as nobody connected while it was recorded';
+const CUT_OFF =
+  'its run was cut off, so that it holds a beginning only; with CI set that is a failure: record it again';
 
 const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
 

@@ -32,6 +32,8 @@ export interface ReplayOptions extends DisplayOptions {
   readonly reporters: readonly ReporterChoice[];
   /** compare: those that are there. require: a capture without is a failure. off: none is looked at. */
   readonly golden: 'compare' | 'require' | 'off';
+  /** A recording whose run was cut off is a failure. */
+  readonly requiresEnd: boolean;
   readonly server: CapturedServer;
 }
 
@@ -62,7 +64,9 @@ export function replaySpec(displayOptions: readonly OptionSpec[]): CommandSpec {
       { name: 'update', description: 'rewrite the golden logs from what is seen now, and show what changed' },
       {
         name: 'golden',
-        description: 'compare golden logs too; with CI set a capture without is a failure. --no-golden: look at none',
+        description:
+          'compare golden logs too; with CI set a capture without is a failure, as is one that was cut off. ' +
+          '--no-golden: look at none',
         defaultText: 'on',
       },
       {
@@ -141,7 +145,16 @@ export function replayOptions(given: Given, display: DisplayOptions, env: Env): 
       serve: given.value('serve', (_option, text) => text.split(/\s+/).filter((word) => word !== '')) ?? [],
     },
     golden: off ? 'off' : isCi(env) && !update ? 'require' : 'compare',
+    requiresEnd: isCi(env),
   };
+}
+
+/** Options that are not heeded as they are written. */
+export function replayNotices(given: Given, { jobs, log, pause }: ReplayOptions): string[] {
+  const wanted = captureChoice(given).jobs ?? 1;
+  if (jobs !== 1 || wanted === 1) return [];
+  const why = log !== 'none' ? `--log ${log}` : pause.size > 0 ? '--pause' : '--update with --bail';
+  return [`--jobs ${wanted}: it is one job, as ${why} takes the captures one after the other`];
 }
 
 /** Which captures, how many at a time, and who reports: the same for replay and re-execution. */

@@ -10,14 +10,15 @@ import { jobsFor, type ReplayOptions } from './replay-options.js';
 import { runPool } from './replay-pool.js';
 import { Progress } from './replay-progress.js';
 import { costText, summaryText } from './reporters/pretty.js';
-import { hasFailed, type Summary, type Totals } from './reporters/reporter.js';
+import { hasFailed, isError, type Summary, type Totals } from './reporters/reporter.js';
 import { openReports } from './reporters/reports.js';
 
 /** From here on, and with several jobs, what it took is worth a line. */
 const MANY_CAPTURES = 100;
 
 /** `outputLost`: nobody reads on, with the exit code for it. */
-export async function replay(options: ReplayOptions, outputLost: Promise<number>): Promise<number> {
+export async function replay(given: ReplayOptions, outputLost: Promise<number>): Promise<number> {
+  const options = pausable(given);
   const startedMs = performance.now();
   const output = createOutput(process.stdout);
   const { files, notices, nothing } = captureFiles(options);
@@ -37,27 +38,32 @@ export async function replay(options: ReplayOptions, outputLost: Promise<number>
     packets: 0,
     different: 0,
     unreadable: 0,
+    unwritable: 0,
     goldenDifferent: 0,
     goldenMissing: 0,
+    withoutPackets: 0,
+    cutOff: 0,
     crashed: 0,
     updated: 0,
     notRun: 0,
   };
+  let quit = false;
   const stopped = stopper(options, outputLost);
   try {
     for await (const outcome of outcomes(files, options, jobs, output)) {
       count(totals, outcome);
       progress.clear();
       // What was complained about and what is printed stay in their order.
-      if (outcome.status === 'unreadable' || outcome.status === 'crashed') output.flush();
+      if (isError(outcome)) output.flush();
       reports.outcome(outcome);
+      quit = outcome.quit;
       if (outcome.quit || stopped() !== undefined || (options.bail && hasFailed(outcome))) break;
       progress.show(totals);
     }
     progress.clear();
     const notRun = files.slice(totals.captures).map((file) => (file instanceof CaptureError ? file.file : file));
     totals.notRun = notRun.length;
-    const text = summaryText(totals, nothing?.why);
+    const text = summaryText(totals, nothing?.why, quit);
     const summary: Summary = { totals, notRun, cost: costSince(startedMs, jobs), text, nothing: nothing?.why };
     reports.end(summary);
     output.flush();
@@ -72,8 +78,16 @@ export async function replay(options: ReplayOptions, outputLost: Promise<number>
   const stoppedBy = stopped();
   if (stoppedBy !== undefined) return stoppedBy;
   if (totals.crashed > 0) return EXIT.internal;
-  if (totals.unreadable > 0 || nothing?.isFailure === true) return EXIT.unreadable;
-  return totals.different + totals.goldenDifferent + totals.goldenMissing > 0 ? EXIT.different : EXIT.ok;
+  if (totals.unreadable + totals.unwritable > 0 || nothing?.isFailure === true) return EXIT.unreadable;
+  const { different, goldenDifferent, goldenMissing, withoutPackets, cutOff } = totals;
+  return different + goldenDifferent + goldenMissing + withoutPackets + cutOff > 0 ? EXIT.different : EXIT.ok;
+}
+
+/** Where nobody can be asked nothing pauses; said once, not of every capture. */
+function pausable(options: ReplayOptions): ReplayOptions {
+  if (options.pause.size === 0 || process.stdin.isTTY === true) return options;
+  process.stderr.write('wirebench: --pause: the input is no terminal, so nothing pauses\n');
+  return { ...options, pause: new Set() };
 }
 
 /**
@@ -114,8 +128,11 @@ async function* outcomes(
   output: Output,
 ): AsyncGenerator<Outcome, void, undefined> {
   const wantsSequence = options.reporters.some(({ name }) => name === 'github');
-  const { update, golden, log, layers, verbose, debug, color, pause, server } = options;
-  const one: OneOptions = { update, golden, log, layers, verbose, debug, color, pause, server, wantsSequence };
+  const { update, golden, requiresEnd, log, layers, verbose, debug, color, pause, server } = options;
+  const one: OneOptions = {
+    ...{ update, golden, requiresEnd, log, layers, verbose, debug, color, pause, server },
+    wantsSequence,
+  };
   const names = files.filter((file) => typeof file === 'string');
   const module = new URL('./replay-worker.js', import.meta.url);
   const lost = (file: string, stack: string): Outcome => outcomeWithout(file, 'crashed', crashLines(file, stack));
@@ -153,8 +170,17 @@ function count(totals: Totals, { packets, status, updated }: Outcome): void {
     case 'no-golden':
       totals.goldenMissing++;
       return;
+    case 'no-packets':
+      totals.withoutPackets++;
+      return;
+    case 'cut-off':
+      totals.cutOff++;
+      return;
     case 'unreadable':
       totals.unreadable++;
+      return;
+    case 'unwritable':
+      totals.unwritable++;
       return;
     case 'crashed':
       totals.crashed++;

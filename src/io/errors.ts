@@ -27,9 +27,12 @@ export class DeviceError extends Error {
 export class FileError extends Error {
   override readonly name = 'FileError';
   readonly advice: string;
+  /** It was to be written. */
+  readonly isOutput: boolean;
 
-  constructor(file: string, what: string, advice: string) {
+  constructor(file: string, what: string, advice: string, isOutput = false) {
     super(`${file}: ${what}`);
     this.advice = advice;
+    this.isOutput = isOutput;
   }
 }

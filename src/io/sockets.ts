@@ -44,13 +44,19 @@ interface Connection {
   readonly onWritten: (error?: Error | null) => void;
 }
 
-/** Rejects with a DeviceError when a port cannot be had; none is kept then. */
-export async function listenOn(host: string, ports: readonly number[]): Promise<Listeners> {
+/** Rejects with a DeviceError when a port cannot be had; none is kept then. `options`: what its advice calls the ports. */
+export async function listenOn(
+  host: string,
+  ports: readonly number[],
+  options: readonly string[] = [],
+): Promise<Listeners> {
   const servers = ports.map(() => createServer({ allowHalfOpen: true, noDelay: true }));
   const close = (): void => {
     for (const server of servers) server.close();
   };
-  const results = await Promise.allSettled(servers.map((server, index) => listening(server, host, ports[index]!)));
+  const results = await Promise.allSettled(
+    servers.map((server, index) => listening(server, host, ports[index]!, options[index])),
+  );
   for (const result of results) {
     if (result.status === 'fulfilled') continue;
     close();
@@ -59,10 +65,10 @@ export async function listenOn(host: string, ports: readonly number[]): Promise<
   return { ports: servers.map((server) => (server.address() as AddressInfo).port), servers, close };
 }
 
-function listening(server: Server, host: string, port: number): Promise<void> {
+function listening(server: Server, host: string, port: number, option: string | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     server.on('connection', refuse);
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port, option)));
     server.listen({ host, port }, () => {
       server.removeAllListeners('error');
       resolve();
@@ -296,21 +302,24 @@ class SocketRun {
 }
 
 /** Why a port cannot be had, as an error that says what to do. */
-export function listenError(error: NodeJS.ErrnoException, host: string, port: number): DeviceError {
+export function listenError(error: NodeJS.ErrnoException, host: string, port: number, option = '--port'): DeviceError {
   if (error.code === 'EADDRINUSE') {
     return new DeviceError(
       `port ${port} on ${host} is in use`,
-      'end the process that has it, or pass another `--port N`',
+      `end the process that has it, or pass another \`${option} N\``,
     );
   }
   if (error.code === 'EACCES') {
-    return new DeviceError(`no permission to listen on port ${port}`, 'pass a port above 1023: `--port 8443`');
+    return new DeviceError(
+      `no permission to listen on port ${port}`,
+      `pass a port above 1023: \`${option} ${option === '--port' ? 8443 : 8080}\``,
+    );
   }
   if (error.code === 'EADDRNOTAVAIL') {
     return new DeviceError(`${host} is no address of this machine`, 'pass one that is: `--host 127.0.0.1`');
   }
   return new DeviceError(
     `cannot listen on ${host} port ${port}: ${error.message}`,
-    'pass another `--host` or `--port`',
+    `pass another \`--host\` or \`${option}\``,
   );
 }

@@ -48,9 +48,9 @@ export async function runStd(options: StdOptions): Promise<StdServer> {
   const listener = (request: NodeRequest, response: NodeResponse): void =>
     answer(options.handler, outside, request, response);
   const servers: Server[] = [];
-  const start = async (server: Server, port: number): Promise<number> => {
+  const start = async (server: Server, port: number, option: string): Promise<number> => {
     await new Promise<void>((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, options.host, port)));
+      server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, options.host, port, option)));
       server.listen({ host: options.host, port }, resolve);
     });
     servers.push(server);
@@ -79,9 +79,10 @@ export async function runStd(options: StdOptions): Promise<StdServer> {
     const secure = createSecureServer({ ...secureOptions(options), allowHTTP1: true }, listener);
     secure.on('sessionError', () => {});
     stapleOcsp(secure, options);
-    const tlsPort = await start(tracked(secure as unknown as Server), options.tlsPort);
+    const tlsPort = await start(tracked(secure as unknown as Server), options.tlsPort, '--port');
     const wanted = options.plainPort;
-    const plainPort = wanted === undefined ? wanted : await start(tracked(createHttpServer(listener)), wanted);
+    const plain = (port: number): Promise<number> => start(tracked(createHttpServer(listener)), port, '--plain-port');
+    const plainPort = wanted === undefined ? wanted : await plain(wanted);
     return { tlsPort, plainPort, respond: (token, given) => outside.respond(token, given), stop };
   } catch (error) {
     await stop();

@@ -66,10 +66,18 @@ const EACCES = 13;
 const EBUSY = 16;
 const EINVAL = 22;
 
-const ROOTLESS_ADVICE =
-  'run as root, or without root: `unshare -rn` first (everything inside it), or have an administrator run ' +
-  '`ip tuntap add mode tun name wb0 user YOU; ip address add 10.0.0.1/24 dev wb0; ip link set wb0 up` beforehand. ' +
-  '`wirebench serve --mode tcp` and `wirebench replay` need no privilege at all';
+/** What `doctor`, `record` and `serve` say where the device may not be opened. */
+export const DEVICE_RIGHTS_ADVICE = 'run as root, or as root: chmod 0666 /dev/net/tun, as most distributions have it';
+
+/** How to do without root, for the device that was asked for. README has it too. */
+export function rootlessAdvice({ name, hostAddress, prefixLength, mtu }: TunOptions): string {
+  return (
+    'run as root, or without root: `unshare -rn` first (everything inside it), or have an administrator run ' +
+    `\`ip tuntap add mode tun name ${name} user YOU; ip address add ${hostAddress}/${prefixLength} dev ${name}; ` +
+    `ip link set dev ${name} mtu ${mtu} txqueuelen ${TRANSMIT_QUEUE_PACKETS} up\` beforehand. ` +
+    '`wirebench serve --mode tcp` and `wirebench replay` need no privilege at all'
+  );
+}
 
 type Koffi = typeof import('koffi');
 
@@ -96,9 +104,9 @@ export async function openTun(options: TunOptions): Promise<TunDevice> {
   const koffi = await loadKoffi();
   const libc = bindLibc(koffi);
   const fd = libc.open('/dev/net/tun', constants.O_RDWR | constants.O_NONBLOCK);
-  if (fd < 0) throw openError(koffi.errno());
+  if (fd < 0) throw openError(koffi.errno(), options);
   try {
-    const name = attach(koffi, libc, fd, options.name, options.offload);
+    const name = attach(koffi, libc, fd, options);
     await configure(name, options);
     const ip6 = await configure6(name, options);
     return makeDevice(koffi, libc, fd, name, options, ip6);
@@ -133,20 +141,23 @@ function bindLibc(koffi: Koffi): Libc {
   } as unknown as Libc;
 }
 
-function openError(errno: number): DeviceError {
+function openError(errno: number, options: TunOptions): DeviceError {
   if (errno === ENOENT) {
     return new DeviceError(
       'there is no /dev/net/tun',
       'load the module (`modprobe tun`), or in a container pass `--device /dev/net/tun`; `--mode tcp` needs no device',
     );
   }
-  if (errno === EACCES || errno === EPERM)
-    return new DeviceError('no permission to open /dev/net/tun', ROOTLESS_ADVICE);
-  return new DeviceError(`/dev/net/tun cannot be opened (errno ${errno})`, ROOTLESS_ADVICE);
+  if (errno === EACCES || errno === EPERM) {
+    const advice = `${DEVICE_RIGHTS_ADVICE}; \`--mode tcp\` needs no device`;
+    return new DeviceError('no permission to open /dev/net/tun', advice);
+  }
+  return new DeviceError(`/dev/net/tun cannot be opened (errno ${errno})`, rootlessAdvice(options));
 }
 
 /** Gives the kernel's name of the device. Every Linux since 2.6.27 knows of virtio-net headers. */
-function attach(koffi: Koffi, libc: Libc, fd: number, name: string, offload: boolean): string {
+function attach(koffi: Koffi, libc: Libc, fd: number, options: TunOptions): string {
+  const { name, offload } = options;
   const request = new Uint8Array(40);
   if (name.length >= INTERFACE_NAME_BYTES || !/^[A-Za-z0-9_.%-]+$/.test(name)) {
     throw new DeviceError(`"${name}" is no interface name`, 'use at most 15 letters, digits, `-`, `_` or `.`');
@@ -160,7 +171,7 @@ function attach(koffi: Koffi, libc: Libc, fd: number, name: string, offload: boo
   if (libc.ioctl(fd, TUNSETIFF, request) < 0) {
     const errno = koffi.errno();
     if (errno === EPERM || errno === EACCES) {
-      throw new DeviceError(`no privilege (CAP_NET_ADMIN) to create the TUN device ${name}`, ROOTLESS_ADVICE);
+      throw new DeviceError(`no privilege (CAP_NET_ADMIN) to create the TUN device ${name}`, rootlessAdvice(options));
     }
     if (errno === EBUSY) {
       throw new DeviceError(
@@ -174,7 +185,7 @@ function attach(koffi: Koffi, libc: Libc, fd: number, name: string, offload: boo
         'is it an interface of another kind? Pass another `--dev NAME`',
       );
     }
-    throw new DeviceError(`TUNSETIFF failed for ${name} (errno ${errno})`, ROOTLESS_ADVICE);
+    throw new DeviceError(`TUNSETIFF failed for ${name} (errno ${errno})`, rootlessAdvice(options));
   }
   const headerBytes = new Uint8Array(4);
   headerBytes[0] = VNET_HEADER_BYTES;
@@ -189,14 +200,17 @@ function attach(koffi: Koffi, libc: Libc, fd: number, name: string, offload: boo
 /** Address, MTU, queue and link through ip(8). What is already so (a device made beforehand for a user) is left alone. */
 async function configure(name: string, options: TunOptions): Promise<void> {
   const address = `${options.hostAddress}/${options.prefixLength}`;
-  const present = await ip(['-o', 'address', 'show', 'dev', name]);
-  if (!present.includes(` ${address} `)) await ip(['address', 'add', address, 'dev', name]);
-  const link = await ip(['-o', 'link', 'show', 'dev', name]);
+  const present = await ip(['-o', 'address', 'show', 'dev', name], options);
+  if (!present.includes(` ${address} `)) await ip(['address', 'add', address, 'dev', name], options);
+  const link = await ip(['-o', 'link', 'show', 'dev', name], options);
   const ready = link.includes(` mtu ${options.mtu} `) && /<[^>]*\bUP\b/.test(link);
   if (!ready) {
     // No link-local IPv6 address of the kernel's own: its router solicitations would be noise in every recording.
-    await ip(['link', 'set', 'dev', name, 'addrgenmode', 'none']);
-    await ip(['link', 'set', 'dev', name, 'mtu', `${options.mtu}`, 'txqueuelen', `${TRANSMIT_QUEUE_PACKETS}`, 'up']);
+    await ip(['link', 'set', 'dev', name, 'addrgenmode', 'none'], options);
+    await ip(
+      ['link', 'set', 'dev', name, 'mtu', `${options.mtu}`, 'txqueuelen', `${TRANSMIT_QUEUE_PACKETS}`, 'up'],
+      options,
+    );
   }
 }
 
@@ -204,11 +218,11 @@ async function configure(name: string, options: TunOptions): Promise<void> {
 async function configure6(name: string, options: TunOptions): Promise<boolean> {
   if (options.hostAddress6 === undefined) return false;
   const address = `${options.hostAddress6}/64`;
-  const present = await ip(['-o', 'address', 'show', 'dev', name]);
+  const present = await ip(['-o', 'address', 'show', 'dev', name], options);
   if (present.includes(` ${address} `)) return true;
   try {
     // Nobody else is on the device, so that looking for duplicates would only delay its first use.
-    await ip(['-6', 'address', 'add', address, 'dev', name, 'nodad']);
+    await ip(['-6', 'address', 'add', address, 'dev', name, 'nodad'], options);
     return true;
   } catch (error) {
     if (options.requireIp6) throw error;
@@ -216,7 +230,7 @@ async function configure6(name: string, options: TunOptions): Promise<boolean> {
   }
 }
 
-async function ip(args: readonly string[]): Promise<string> {
+async function ip(args: readonly string[], options: TunOptions): Promise<string> {
   try {
     return (await promisify(execFile)('ip', args)).stdout;
   } catch (error) {
@@ -225,7 +239,7 @@ async function ip(args: readonly string[]): Promise<string> {
       throw new DeviceError('the command ip(8) is missing', 'install it (Debian, Ubuntu: `apt-get install iproute2`)');
     }
     const why = (stderr ?? '').trim() || String(error);
-    throw new DeviceError(`\`ip ${args.join(' ')}\` failed: ${why}`, ROOTLESS_ADVICE);
+    throw new DeviceError(`\`ip ${args.join(' ')}\` failed: ${why}`, rootlessAdvice(options));
   }
 }
 

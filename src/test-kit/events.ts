@@ -3,8 +3,10 @@
 import { AssertionError } from 'node:assert';
 import { isDeepStrictEqual } from 'node:util';
 import { printable } from '../cli/text.js';
+import { LAYERS } from '../cli/values.js';
 import type { TraceEvent } from '../core/trace.js';
 import type { Micros } from '../core/types.js';
+import { checkChoice } from './checks.js';
 
 /** An event and its logical time. */
 export type TimedEvent = TraceEvent & { readonly atUs: Micros };
@@ -24,9 +26,15 @@ const SHOWN_EVENTS = 20;
 
 /**
  * Passes when each pattern matches an event, in this order; other events may stand between. Gives the events that matched.
- * Raises AssertionError that names the first pattern without one, and the events that it was looked for in.
+ * Raises TypeError for a layer that is none, else AssertionError that names the first pattern without one, and the events that it was looked for in.
  */
 export function expectEvents(events: Iterable<TimedEvent>, expected: readonly EventPattern[]): TimedEvent[] {
+  for (const { layer } of expected) {
+    // Plain JavaScript may give a RegExp here too.
+    if (layer !== undefined && !((layer as unknown) instanceof RegExp)) {
+      checkChoice('expectEvents: layer', layer, LAYERS);
+    }
+  }
   const all = [...events];
   const found: TimedEvent[] = [];
   let at = 0;

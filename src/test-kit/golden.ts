@@ -1,7 +1,7 @@
 // Golden texts: a file beside the test that a person has read once. WIREBENCH_UPDATE=1 writes it anew.
 
 import { AssertionError } from 'node:assert';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { compareGolden, type GoldenDifference, updateGolden } from '../bench/golden.js';
 import { isCi } from '../cli/ci.js';
 import { printable } from '../cli/text.js';
@@ -33,7 +33,8 @@ export function expectGolden(file: string, text: string): void {
     message: (difference === undefined || isMissing ? [`${file} is missing`, MAKE] : goldenLines(difference)).join(
       '\n',
     ),
-    actual: text,
+    // One without the other would be shown as a difference from nothing.
+    ...(!isMissing && { actual: text, expected: readFileSync(file, 'utf8') }),
     operator: 'expectGolden',
     stackStartFn: expectGolden,
   });

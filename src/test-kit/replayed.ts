@@ -7,6 +7,7 @@ import { type GoldenDifference, goldenFiles } from '../bench/golden.js';
 import { replayRecording } from '../bench/replay.js';
 import { GoldenLogs, manifestFields } from '../cli/golden-logs.js';
 import type { Trace } from '../core/trace.js';
+import { checkChoice, checkOptions } from './checks.js';
 import { goldenLines, isContinuousIntegration, isUpdating } from './golden.js';
 
 export interface ReplayFileOptions {
@@ -41,7 +42,9 @@ export interface Replayed {
 
 /** Replays a recording. Raises CaptureError where the file cannot be read or is no recording; a difference is a result. */
 export async function replayFile(file: string, options: ReplayFileOptions = {}): Promise<Replayed> {
+  checkOptions('replayFile', options, { golden: true, trace: true });
   const { golden: mode = 'auto', trace } = options;
+  checkChoice('replayFile: golden', mode, ['auto', 'none']);
   const files = goldenFiles(file);
   const missing = [files.jsonl, files.log].filter((name) => !existsSync(name));
   const isWanted = mode === 'auto' && (isUpdating() || missing.length === 0);

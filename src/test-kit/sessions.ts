@@ -18,6 +18,7 @@ import type { Micros, Session, SessionState, Stack } from '../core/types.js';
 import { assembleStack, type RunConfig } from '../io/assemble.js';
 import { nodeCrypto } from '../io/node-crypto.js';
 import { tlsConfigOf } from '../io/tls-config.js';
+import { checkBytes, checkChoice, checkOptions, kindOf } from './checks.js';
 import type { TimedEvent } from './events.js';
 
 /** A test that goes beyond them has gone wrong: RangeError. */
@@ -104,12 +105,20 @@ export interface TestPacket {
 
 const EXAMPLE_START_UNIX_US = 784_111_777_000_000;
 const FLOW = 'test#0';
+const TLS_OPTIONS = {
+  ...({ credentials: true, minVersion: true, maxVersion: true, cipherSuites: true, groups: true } as const),
+  ...({ alpnProtocols: true, resumption: true, strictServerName: true } as const),
+  ...({ clientCa: true, clientAuthRequired: true } as const),
+} as const;
+const SERVER_OPTIONS = { handler: true, seed: true, startUnixUs: true, tls: true } as const;
 const TAKE_BYTES = 65_536;
 /** Of the client's bytes at a time, so that the server's room is looked at in between. */
 const PIECE_BYTES = 16_384;
 
 /** A connection to a server that exists for this test only, at logical time 0. Raises what a wrong option raises. */
 export function openSession(options: SessionOptions = {}): TestSession {
+  checkOptions('openSession', options, { ...SERVER_OPTIONS, over: true });
+  if (options.over !== undefined) checkChoice('openSession: over', options.over, ['plain', 'tls']);
   const events = new Events();
   const startUnixUs = options.startUnixUs ?? EXAMPLE_START_UNIX_US;
   const shared = { flow: FLOW, handler: options.handler ?? createSite(), startUnixUs, trace: events.trace };
@@ -122,6 +131,10 @@ export function openSession(options: SessionOptions = {}): TestSession {
 
 /** A host that exists for this test only, at logical time 0. Raises what a wrong option raises. */
 export function openStack(options: StackOptions = {}): TestStack {
+  checkOptions('openStack', options, {
+    ...SERVER_OPTIONS,
+    ...({ address: true, address6: true, mtu: true, plainPorts: true, tlsPorts: true, tcp: true } as const),
+  });
   const events = new Events();
   const config: RunConfig = {
     mode: 'tun',
@@ -146,6 +159,7 @@ function seedOf({ seed = 'test' }: ServerOptions): Uint8Array {
 function tlsTexts({ tls }: ServerOptions): TlsTexts {
   const parsed = parseArguments(['serve'], {});
   if (parsed.command !== 'serve') throw new Error('no defaults of serve');
+  if (tls !== undefined) checkOptions('tls', tls, TLS_OPTIONS);
   return readTls({ ...parsed.options.tls, ...tls }, TEST_CREDENTIAL);
 }
 
@@ -208,6 +222,9 @@ class MemorySession implements TestSession {
 
   send(bytes: Uint8Array | string): void {
     if (this.#endIsWanted) throw new Error('send: the client has ended');
+    if (typeof bytes !== 'string' && !(bytes instanceof Uint8Array)) {
+      throw new TypeError(`send: a text or a Uint8Array is wanted, not ${kindOf(bytes)}`);
+    }
     const copy = Uint8Array.from(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
     this.#waiting.push(copy);
     this.#waitingBytes = bounded(this.#waitingBytes + copy.length);
@@ -330,6 +347,7 @@ class MemoryStack implements TestStack {
   }
 
   send(packet: Uint8Array): void {
+    checkBytes('send', packet);
     this.#stack.receive(this.#nowUs, packet);
     this.#drain();
   }

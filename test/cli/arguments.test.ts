@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Arguments, parseArguments, UsageError } from '../../src/cli/arguments.js';
+import { type Arguments, commandNamed, parseArguments, UsageError } from '../../src/cli/arguments.js';
 import { COMMANDS } from '../../src/cli/commands.js';
 import { ALL_EXIT_CODES, EXIT_CODES } from '../../src/cli/exit-codes.js';
 import type { Env } from '../../src/cli/given.js';
@@ -323,6 +323,7 @@ test('replay takes captures, in order and as they are written', () => {
       exclude: [],
       reporters: [{ name: 'pretty', file: undefined }],
       golden: 'compare',
+      requiresEnd: false,
       log: 'none',
       layers: undefined,
       verbose: true,
@@ -442,6 +443,24 @@ test('the help of a command lists its options with their defaults and the origin
   for (const usage of ['[serve] [options]', 'replay CAPTURE|DIR... [options]']) {
     assert.ok(general.includes(`  ${usage} `), usage);
   }
+});
+
+test('help lists the exit code of an interruption where there is one', () => {
+  for (const command of ['serve', 'replay', 'inspect', 'record']) {
+    const { text } = parseArguments([command, '--help'], {}) as Extract<Arguments, { command: 'help' }>;
+    assert.match(text, /^ {2}130 /m, command);
+  }
+});
+
+test('what is wrong with a command points to the help of the command', () => {
+  const named = [
+    ['replay', '--bogus'],
+    ['--seed', 'x', 'inspect'],
+    ['--bogus'],
+    ['record', '--', 'replay'],
+    ['--', 'cert'],
+  ];
+  assert.equal(named.map(commandNamed), ['replay', 'inspect', undefined, 'record', undefined]);
 });
 
 test('parsing writes nothing and leaves its input alone', () => {

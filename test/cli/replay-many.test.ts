@@ -118,6 +118,20 @@ test('patterns choose by path', async () => {
   assert.is(none.stdout, '0 captures: --filter nothing leaves none of 8 captures\n');
 });
 
+test('what is not heeded is said once: a pause without a terminal, and jobs beside a log', async () => {
+  const good = ['--filter', 'h1-*', folder];
+  const paused = await replay(...good, '--pause', 'tls');
+  assert.is(paused.code, 0);
+  assert.is(paused.stderr, 'wirebench: --pause: the input is no terminal, so nothing pauses\n');
+  const logged = await replay(...good, '--log', 'pretty', '--jobs', '2');
+  assert.is(logged.code, 0);
+  assert.is(
+    logged.stderr,
+    'wirebench: --jobs 2: it is one job, as --log pretty takes the captures one after the other\n',
+  );
+  assert.is((await replay(...good, '--log', 'pretty')).stderr, '');
+});
+
 test('--bail ends at the first failure and says what was not run', async () => {
   const out = await replay(folder, '--bail');
   assert.is(out.code, 1);
@@ -162,6 +176,17 @@ test('with CI=true a capture without golden logs fails, unless they are not want
   writeFileSync(log, readFileSync(log, 'utf8').replace('ClientHello', 'ServantHello'));
   const again = await inCi('--update');
   assert.match(again.stdout, /h2\.log from line \d+:\n {2}- .*ServantHello.*\n {2}\+ .*ClientHello/);
+});
+
+test('golden logs that cannot be written: the sum says so, and not that a capture is unreadable', async () => {
+  const apart = place.path('unwritable');
+  mkdirSync(apart, { recursive: true });
+  // With the ending of the file that is written beside the log the name is too long, whoever asks.
+  copyFileSync(join(bundled, 'h2.pcapng'), join(apart, `${'a'.repeat(245)}.pcapng`));
+  const out = await replay(apart, '--update');
+  assert.is(out.code, 3);
+  assert.match(out.stderr, /the golden log cannot be written \(ENAMETOOLONG\)/);
+  assert.match(lastLine(out), /^1 capture, .*, 1 whose golden logs cannot be written$/);
 });
 
 test('threads that write the same golden logs do not take them from each other', async () => {

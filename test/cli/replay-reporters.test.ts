@@ -20,8 +20,11 @@ const TOTALS: Totals = {
   packets: 1_234,
   different: 1,
   unreadable: 1,
+  unwritable: 0,
   goldenDifferent: 0,
   goldenMissing: 1,
+  withoutPackets: 0,
+  cutOff: 0,
   crashed: 0,
   updated: 0,
   notRun: 1,
@@ -121,6 +124,16 @@ test('pretty: the words that say how it went are in colour where that is wanted'
     text: '1 capture, all identical',
   });
   assert.is(good, `1 capture, ${green('all identical')}\n`);
+});
+
+test('the sum of a replay that was ended on request does not say that all is identical', () => {
+  const good = { ...TOTALS, different: 0, unreadable: 0, goldenMissing: 0 };
+  assert.is(summaryText({ ...good, captures: 1, packets: 4, notRun: 0 }), '1 capture, 4 packets, all identical');
+  assert.is(
+    summaryText({ ...good, captures: 1, packets: 4 }, undefined, true),
+    '1 capture, 4 packets, 1 not run, identical until ended on request',
+  );
+  assert.match(summaryText(TOTALS, undefined, true), /1 not run, ended on request$/);
 });
 
 test('github: files are named from the workspace on, where they are below it', () => {

@@ -84,7 +84,9 @@ testWith(
     await withFolder(async (folder) => {
       // Without unshare(1) there is none, whoever asks.
       const env = { PATH: folder };
-      const out = await record(folder, ['--fault', 'drop=1%', '--', process.execPath, '-e', '0'], { env });
+      const out = await record(folder, ['--allow-failure', '--fault', 'drop=1%', '--', process.execPath, '-e', '0'], {
+        env,
+      });
       assert.is(out.code, 0, out.stderr);
       assert.match(
         out.stderr,
@@ -108,6 +110,18 @@ testWith(test, tunNeeds, 'faults are the server’s: a lossy run is recorded and
   });
 });
 
+testWith(test, [], 'a command that does not connect is a failure, unless that is meant', async () => {
+  await withFolder(async (folder) => {
+    const out = await record(folder, ['--mode', 'tcp', '--', 'true']);
+    assert.is(out.code, 1);
+    assert.match(out.stderr, /nobody connected/);
+    assert.match(out.stderr, /nothing was tested; --allow-failure if that is meant, --force to record again\n$/);
+    assert.not.match(out.stderr, /run it again/);
+    const meant = await record(folder, ['--mode', 'tcp', '--force', '--allow-failure', '--', 'true']);
+    assert.is(meant.code, 0, meant.stderr);
+  });
+});
+
 testWith(test, [], 'a failing command: its code is passed on, its recording kept', async () => {
   await withFolder(async (folder) => {
     const out = await record(folder, ['--mode', 'tcp', '--', 'sh', '-c', 'echo data; echo said >&2; exit 7']);
@@ -116,7 +130,9 @@ testWith(test, [], 'a failing command: its code is passed on, its recording kept
     assert.match(out.stderr, /\nsaid\n/);
     assert.match(out.stderr, /the command failed: exit code 7; --allow-failure if that is meant\n$/);
     assert.match(out.stderr, /nobody connected: the command has no placeholder such as \{url\}/);
-    await replays(join(folder, 'r.pcapng'));
+    const replay = await wirebench(['replay', 'r.pcapng'], { cwd: folder });
+    assert.is(replay.code, 1, 'nothing was tested');
+    assert.match(replay.stdout, /NO PACKETS\n {2}nothing was tested.*\n1 capture, 0 packets, 1 without any packet\n$/);
 
     const meant = await record(folder, ['--mode', 'tcp', '--force', '--allow-failure', '--', 'sh', '-c', 'exit 7']);
     assert.is(meant.code, 0, meant.stderr);
@@ -157,9 +173,9 @@ testWith(test, [], 'files that are there are not replaced unasked, whichever of 
       assert.is(out.stdout, '', 'the command did not run');
       assert.match(out.stderr, new RegExp(`^wirebench: ${name}: is there already\nwirebench: --force replaces it`));
       assert.is(readFileSync(join(folder, name), 'utf8'), 'mine');
-      const forced = await record(folder, ['--mode', 'tcp', '--force', '--', 'true']);
+      const forced = await record(folder, ['--mode', 'tcp', '--force', '--allow-failure', '--', 'true']);
       assert.is(forced.code, 0, forced.stderr);
-      await replays(join(folder, 'r.pcapng'));
+      assert.is.not(readFileSync(join(folder, name), 'utf8'), 'mine');
       for (const made of ['r.pcapng', 'r.jsonl', 'r.log', 'r.lineage.json']) rmSync(join(folder, made));
     }
     const nowhere = await record(folder, ['--mode', 'tcp', '--out', 'no/r.pcapng', '--', 'true']);
@@ -173,7 +189,7 @@ testWith(test, [], 'a time limit ends the command', async () => {
     const out = await record(folder, ['--mode', 'tcp', '--timeout', '1', '--', 'sleep', '60']);
     assert.is(out.code, 124);
     assert.match(out.stderr, /the command failed: not done after 1 s/);
-    await replays(join(folder, 'r.pcapng'));
+    assert.ok(readdirSync(folder).includes('r.pcapng'));
   });
 });
 

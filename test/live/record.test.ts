@@ -200,6 +200,9 @@ testWith(test, needCommands('curl'), 'a run that was killed leaves a recording t
     const replay = await wirebench(['replay', file]);
     assert.is(replay.code, 0, replay.stdout + replay.stderr);
     assert.match(replay.stdout, /1\d packets, \d+\.\d+ s, identical, NO END: the run was cut off/);
+    const inCi = await wirebench(['replay', file, '--no-golden'], { env: { CI: 'true' } });
+    assert.is(inCi.code, 1, 'where nobody reads it, it is a failure');
+    assert.match(inCi.stdout, /NO END: the run was cut off\n {2}its run was cut off.*\n1 capture, .* 1 cut off\n$/);
   });
 });
 

@@ -24,6 +24,7 @@ const foreign = join(projectRoot, 'fixtures/foreign');
 const OPTIONS = {
   update: false,
   golden: 'off',
+  requiresEnd: false,
   log: 'none',
   layers: undefined,
   verbose: false,

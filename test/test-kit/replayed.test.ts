@@ -112,6 +112,39 @@ test('golden logs: missing passes, but not under CI; an update writes them; anot
   });
 });
 
+test('a failure has both sides or neither, and options that are not there are named', async () => {
+  const raised = async (body: () => unknown): Promise<AssertionError> => {
+    try {
+      await body();
+    } catch (error) {
+      return error as AssertionError;
+    }
+    throw new Error('nothing was raised');
+  };
+  await withFolder(async (folder) => {
+    const file = join(folder, 'a.txt');
+    writeFileSync(file, 'a\n');
+    await withEnvironment({ CI: 'true' }, async () => {
+      const other = await raised(() => expectGolden(file, 'b\n'));
+      assert.equal([other.actual, other.expected], ['b\n', 'a\n']);
+      const missing = await raised(() => expectGolden(join(folder, 'none.txt'), 'b\n'));
+      assert.equal([missing.actual, missing.expected], [undefined, undefined]);
+      const changed = await changedCopy(folder);
+      const different = await raised(() => expectIdentical(changed));
+      assert.equal([different.actual, different.expected], [undefined, undefined]);
+    });
+  });
+  const capture = join(captures, 'h2.pcapng');
+  for (const [options, message] of [
+    [{ goldn: 'none' }, 'replayFile: no option "goldn"; there are golden, trace. Did you mean golden?'],
+    [{ golden: 'off' }, 'replayFile: golden: "off"; there are auto, none'],
+  ] as const) {
+    const error = await raised(() => replayFile(capture, options as object));
+    assert.instance(error, TypeError);
+    assert.is(error.message, message);
+  }
+});
+
 test('a file that is no recording is an error of its own', async () => {
   try {
     await replayFile(join(captures, 'README.md'));

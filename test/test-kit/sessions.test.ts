@@ -32,6 +32,32 @@ test('a request gets its answer, and received takes it once', () => {
   assert.throws(() => session.send(GET), /the client has ended/);
 });
 
+test('what means nothing is a TypeError that names what there is', () => {
+  for (const [body, message] of [
+    [() => openSession({ over: 'tsl' as 'tls' }), 'openSession: over: "tsl"; there are plain, tls. Did you mean tls?'],
+    [
+      () => openSession({ sed: 'x' } as object),
+      'openSession: no option "sed"; there are handler, seed, startUnixUs, tls, over. Did you mean seed?',
+    ],
+    [
+      () => openStack({ over: 'tls' } as object),
+      'openStack: no option "over"; there are handler, seed, startUnixUs, tls, address, address6, mtu, plainPorts, tlsPorts, tcp',
+    ],
+    [() => openSession().send(5 as unknown as string), 'send: a text or a Uint8Array is wanted, not the number 5'],
+    [() => openStack().send('x' as unknown as Uint8Array), 'send: a Uint8Array is wanted, not the string x'],
+    [
+      () => expectEvents([], [{ layer: 'htp' as 'http' }]),
+      'expectEvents: layer: "htp"; there are ip, icmp, tcp, tls, http1, http2, http. Did you mean http?',
+    ],
+  ] as const) {
+    assert.throws(body, (error: unknown) => error instanceof TypeError && error.message === message, message);
+  }
+  assert.throws(
+    () => openSession({ over: 'tls', tls: { maxVersoin: '1.2' } as object }),
+    /^tls: no option "maxVersoin"; there are .*maxVersion/,
+  );
+});
+
 test('the cut of the bytes changes nothing', () => {
   const whole = openSession({ seed: 'cut' });
   whole.send(GET + GET);

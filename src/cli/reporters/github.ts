@@ -58,7 +58,10 @@ const WHAT: Readonly<Record<Exclude<Outcome['status'], 'different'>, string>> = 
   identical: 'identical',
   golden: 'golden log differs',
   'no-golden': 'no golden log',
+  'no-packets': 'no packets',
+  'cut-off': 'cut off',
   unreadable: 'unreadable',
+  unwritable: 'golden logs cannot be written',
   crashed: 'internal error',
 };
 

@@ -30,11 +30,14 @@ function resultText(outcome: Outcome, { ok, error, warning }: Palette): string {
   const { packets, durationUs, status, quit, complete, updated } = outcome;
   const parts = [counted(packets, 'packet'), `${secondsText(durationUs)} s`];
   if (status === 'different') parts.push(error('DIFFERENT'));
+  else if (status === 'no-packets') parts.push(error('NO PACKETS'));
   else if (quit) parts.push(ok('identical so far'));
   else parts.push(ok('identical'));
   if (status === 'golden') parts.push(error('LOG DIFFERENT'));
   if (status === 'no-golden') parts.push(error('NO GOLDEN LOG'));
-  if (!complete && !quit && status !== 'different') parts.push(warning('NO END: the run was cut off'));
+  if (!complete && !quit && status !== 'different') {
+    parts.push((status === 'cut-off' ? error : warning)('NO END: the run was cut off'));
+  }
   if (updated) parts.push('golden logs written');
   return parts.join(', ');
 }
@@ -46,20 +49,27 @@ export function paintedSum(text: string, { ok, error }: Palette): string {
 
 const WELL = /\ball (?:identical|answered|as expected)\b/g;
 const NOT_WELL =
-  /(?<=, )[0-9,]+ (?:different|with another log|without golden logs|unreadable|internal errors?|not answered|not as expected|without any request)(?=, |$)/g;
+  /(?<=, )[0-9,]+ (?:different|with another log|without golden logs|without any packet|cut off|whose golden logs cannot be written|unreadable|internal errors?|not answered|not as expected|without any request)(?=, |$)/g;
 
-export function summaryText(totals: Totals, nothing?: string): string {
+/** `quit`: somebody ended it, so that not all was compared. */
+export function summaryText(totals: Totals, nothing?: string, quit = false): string {
   if (nothing !== undefined) return `0 captures: ${nothing}`;
   const parts = [counted(totals.captures, 'capture'), `${grouped(totals.packets)} packets`];
   if (totals.different > 0) parts.push(`${totals.different} different`);
   if (totals.goldenDifferent > 0) parts.push(`${totals.goldenDifferent} with another log`);
   if (totals.goldenMissing > 0) parts.push(`${totals.goldenMissing} without golden logs`);
+  if (totals.withoutPackets > 0) parts.push(`${totals.withoutPackets} without any packet`);
+  if (totals.cutOff > 0) parts.push(`${totals.cutOff} cut off`);
   if (totals.unreadable > 0) parts.push(`${totals.unreadable} unreadable`);
+  if (totals.unwritable > 0) parts.push(`${totals.unwritable} whose golden logs cannot be written`);
   if (totals.crashed > 0) parts.push(`${counted(totals.crashed, 'internal error')}`);
   if (totals.updated > 0) parts.push(`${totals.updated} golden logs written`);
   if (totals.notRun > 0) parts.push(`${grouped(totals.notRun)} not run`);
-  const { different, goldenDifferent, goldenMissing, unreadable, crashed } = totals;
-  if (different + goldenDifferent + goldenMissing + unreadable + crashed === 0) parts.push('all identical');
+  const { different, goldenDifferent, goldenMissing, withoutPackets, cutOff, unreadable, unwritable, crashed } = totals;
+  const compared = different + goldenDifferent + goldenMissing + withoutPackets + cutOff;
+  const failed = compared + unreadable + unwritable + crashed;
+  if (quit) parts.push(failed === 0 ? 'identical until ended on request' : 'ended on request');
+  else if (failed === 0) parts.push('all identical');
   return parts.join(', ');
 }
 

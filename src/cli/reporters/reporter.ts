@@ -7,8 +7,13 @@ export interface Totals {
   packets: number;
   different: number;
   unreadable: number;
+  /** Golden logs could not be written. */
+  unwritable: number;
   goldenDifferent: number;
   goldenMissing: number;
+  withoutPackets: number;
+  /** Under CI, where it is a failure. */
+  cutOff: number;
   crashed: number;
   updated: number;
   /** Ended on request, or at the first failure, with so many captures left. */
@@ -52,4 +57,5 @@ export function headline(outcome: Outcome): string {
 export const hasFailed = ({ status }: Outcome): boolean => status !== 'identical';
 
 /** Not a matter of what was compared: it could not be compared. */
-export const isError = ({ status }: Outcome): boolean => status === 'unreadable' || status === 'crashed';
+export const isError = ({ status }: Outcome): boolean =>
+  status === 'unreadable' || status === 'unwritable' || status === 'crashed';
