@@ -58,6 +58,11 @@ export function outcomeWithout(file: string, status: Status, lines: readonly str
   };
 }
 
+/** Why a recording is a failure of which all that is there is the same. */
+export const NO_PACKETS = 'nothing was tested: it holds no packet, as nobody connected while it was recorded';
+export const CUT_OFF =
+  'its run was cut off, so that it holds a beginning only; with CI set that is a failure: record it again';
+
 export function crashLines(file: string, stack: string): string[] {
   return [`internal error: ${stack}`, `this is a bug. To repeat it: wirebench replay ${file}`];
 }

@@ -6,7 +6,7 @@ import type { Trace } from '../core/trace.js';
 import { CaptureError } from '../io/capture-types.js';
 import { FileError } from '../io/errors.js';
 import { GoldenLogs, manifestFields } from './golden-logs.js';
-import { crashLines, type Outcome, outcomeWithout, type Status } from './outcome.js';
+import { CUT_OFF, crashLines, NO_PACKETS, type Outcome, outcomeWithout, type Status } from './outcome.js';
 import type { Output } from './output.js';
 import type { CapturedServer, ReplayOptions } from './replay-options.js';
 import { createShown, type Shown } from './show.js';
@@ -66,10 +66,6 @@ export async function replayOne(file: string, options: OneOptions, output?: Outp
     return outcome('crashed', crashLines(file, stackOf(error)));
   }
 }
-
-const NO_PACKETS = 'nothing was tested: it holds no packet, as nobody connected while it was recorded';
-const CUT_OFF =
-  'its run was cut off, so that it holds a beginning only; with CI set that is a failure: record it again';
 
 const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
 

@@ -6,6 +6,7 @@ import { describeMismatch } from '../bench/compare.js';
 import { type GoldenDifference, goldenFiles } from '../bench/golden.js';
 import { replayRecording } from '../bench/replay.js';
 import { GoldenLogs, manifestFields } from '../cli/golden-logs.js';
+import { CUT_OFF, NO_PACKETS } from '../cli/outcome.js';
 import type { Trace } from '../core/trace.js';
 import { checkChoice, checkOptions } from './checks.js';
 import { goldenLines, isContinuousIntegration, isUpdating } from './golden.js';
@@ -23,7 +24,10 @@ export interface ReplayFileOptions {
 /** How a replay went. */
 export interface Replayed {
   readonly file: string;
-  /** Every outbound packet is the same, and its time, and so are the golden logs. */
+  /**
+   * Every outbound packet is the same, and its time, and so are the golden logs. False without any packet, and under CI when
+   * the recording was cut off.
+   */
   readonly identical: boolean;
   /** Packets of the recording that were read, both directions. */
   readonly packets: number;
@@ -63,6 +67,8 @@ export async function replayFile(file: string, options: ReplayFileOptions = {}):
     });
     const { difference: mismatch, packets, durationUs, complete } = result;
     const lines = mismatch === undefined ? [] : await describeMismatch(file, mismatch);
+    if (packets === 0) lines.push(NO_PACKETS);
+    else if (!complete && mismatch === undefined && isContinuousIntegration()) lines.push(CUT_OFF);
     let golden: readonly GoldenDifference[] = [];
     // Where the bytes part, the replay ends: its log then lacks the rest, which says nothing more.
     if (logs !== undefined && mismatch === undefined) golden = logs.end().differences;

@@ -145,6 +145,27 @@ test('a failure has both sides or neither, and options that are not there are na
   }
 });
 
+test('a recording without packets is not identical, nor under CI one that was cut off', async () => {
+  const h2 = readFileSync(join(captures, 'h2.pcapng'));
+  await withFolder(async (folder) => {
+    const ends: number[] = [];
+    for (let at = 0; at < h2.length; at += h2.readUInt32LE(at + 4)) ends.push(at);
+    const types = ends.map((at) => h2.readUInt32LE(at));
+    const firstPacket = ends[types.indexOf(6)]!;
+    const cut = join(folder, 'cut.pcapng');
+    writeFileSync(cut, h2.subarray(0, firstPacket));
+    await withEnvironment({}, async () => {
+      assert.match(await failure(expectIdentical(cut)), /nothing was tested: it holds no packet/);
+    });
+    // The last block says where the run ended.
+    writeFileSync(cut, h2.subarray(0, ends.at(-1)!));
+    await withEnvironment({}, async () => assert.is((await expectIdentical(cut)).complete, false));
+    await withEnvironment({ CI: 'true' }, async () => {
+      assert.match(await failure(expectIdentical(cut, { golden: 'none' })), /its run was cut off/);
+    });
+  });
+});
+
 test('a file that is no recording is an error of its own', async () => {
   try {
     await replayFile(join(captures, 'README.md'));
