@@ -470,20 +470,8 @@ test('parsing writes nothing and leaves its input alone', () => {
 
 test('no command line raises anything but UsageError', () => {
   const parts = [
-    '-',
-    '--',
-    '-mode',
-    '--seed',
-    '=',
-    '',
-    '0',
-    'tcp',
-    '--no-color',
-    '--no-',
-    '-v=',
-    '--=x',
-    'replay',
-    '-h=2',
+    ...['-', '--', '-mode', '--seed', '=', '', '0', 'tcp'],
+    ...['--no-color', '--no-', '-v=', '--=x', 'replay', '-h=2'],
   ];
   for (const a of parts) {
     for (const b of parts) {
