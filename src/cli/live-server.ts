@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, type Stats, statSync, writeFileSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { frameRecorder, keyLogLine, streamRecorder } from '../bench/recorders.js';
 import {
   RECORDING_FORMAT,
@@ -81,8 +82,15 @@ export function refuseToReplace({ force }: ServeOptions, ...files: readonly (str
   }
 }
 
+/**
+ * What is sealed and sent is garbage of a few milliseconds outside of the small heap, and V8 looks through all of that heap for each eight
+ * megabytes of it. Measured: with room to grow a download takes 0.6 times as long, and no more memory.
+ */
+const HEAP_GROWTH = '--heap-growing-percent=400';
+
 /** `output` gets the log. From here on the server is in charge of the place's input; who opened the place closes it. */
 export function startServer(place: Place, options: ServeOptions, materials: Materials, output: Output): LiveServer {
+  setFlagsFromString(HEAP_GROWTH);
   const { texts, desk } = materials;
   const clock = createClock();
   const config = configOf(place, options, texts);

@@ -33,10 +33,18 @@ export interface SocketRunOptions {
   readonly presenter?: Presenter;
 }
 
+/**
+ * A chunk of the core's or so. Measured: with a megabyte in one call each byte has left the cache twice before it is sent, and a download
+ * takes half as long again.
+ */
+const CORKED_BYTES = 32_768;
+
 interface Connection {
   readonly stream: number;
   readonly socket: Socket;
   writtenBytes: number;
+  /** Held together since the socket was corked last. */
+  corkedBytes: number;
   acknowledgedBytes: number;
   acknowledgeScheduled: boolean;
   inputEnded: boolean;
@@ -132,6 +140,7 @@ class SocketRun {
       stream,
       socket,
       writtenBytes: 0,
+      corkedBytes: 0,
       acknowledgedBytes: 0,
       acknowledgeScheduled: false,
       inputEnded: false,
@@ -244,7 +253,7 @@ class SocketRun {
 
   #flush(): void {
     const { streams, recorder } = this.#options;
-    // What goes to one socket in one turn leaves in one call of the system.
+    // What goes to one socket in one turn leaves in one call of the system, as far as it is little.
     const corked: Socket[] = [];
     for (let output = streams.poll(); output !== undefined; output = streams.poll()) {
       recorder?.output(output);
@@ -257,8 +266,11 @@ class SocketRun {
           if (socket.writableCorked === 0) {
             socket.cork();
             corked.push(socket);
+            connection.corkedBytes = 0;
           }
+          connection.corkedBytes += output.bytes.length;
           socket.write(output.bytes, connection.onWritten);
+          if (connection.corkedBytes >= CORKED_BYTES) socket.uncork();
           // A timer's output may make room for what waits in the socket, and no event of the socket would say so.
           this.#regulate(connection);
           break;
