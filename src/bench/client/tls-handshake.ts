@@ -83,3 +83,13 @@ export function alpnOf(extensions: readonly Extension[] | undefined): string | u
   }
   return undefined;
 }
+
+type Typed = { readonly type: string };
+
+/** Takes the message that is due, and raises a ClientError by `rule` for another. */
+export function expecting<Message extends Typed>(rule: string) {
+  return <Type extends Message['type']>(message: Message, type: Type): Extract<Message, { type: Type }> => {
+    if (message.type === type) return message as Extract<Message, { type: Type }>;
+    throw new ClientError('TLS', `${message.type} in place of ${type}`, rule);
+  };
+}

@@ -21,6 +21,7 @@ import {
   alpnOf,
   certificateKey,
   checkSignature,
+  expecting,
   groupOf,
   type Handshake,
   type HandshakeTools,
@@ -94,10 +95,4 @@ function encoded(message: HandshakeMessage): Uint8Array {
   return writer.finish();
 }
 
-function expect<Type extends HandshakeMessage['type']>(
-  message: HandshakeMessage,
-  type: Type,
-): Extract<HandshakeMessage, { type: Type }> {
-  if (message.type === type) return message as Extract<HandshakeMessage, { type: Type }>;
-  throw new ClientError('TLS', `${message.type} in place of ${type}`, 'RFC 5246 §7.3');
-}
+const expect = expecting<HandshakeMessage>('RFC 5246 §7.3');

@@ -32,6 +32,7 @@ import {
   alpnOf,
   certificateKey,
   checkSignature,
+  expecting,
   groupOf,
   type Handshake,
   type HandshakeTools,
@@ -142,10 +143,4 @@ function encoded(message: HandshakeMessage13): Uint8Array {
   return writer.finish();
 }
 
-function expect<Type extends HandshakeMessage13['type']>(
-  message: HandshakeMessage13,
-  type: Type,
-): Extract<HandshakeMessage13, { type: Type }> {
-  if (message.type === type) return message as Extract<HandshakeMessage13, { type: Type }>;
-  throw new ClientError('TLS', `${message.type} in place of ${type}`, 'RFC 8446 §2');
-}
+const expect = expecting<HandshakeMessage13>('RFC 8446 §2');

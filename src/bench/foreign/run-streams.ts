@@ -7,7 +7,7 @@ import { ACK, RST, SYN } from '../../core/tcp/segment.js';
 import { assembleStreams, type RunIdentity } from '../../io/assemble.js';
 import { keyLogLine } from '../recorders.js';
 import type { ForeignCapture, ForeignFlow, ForeignPacket } from './load.js';
-import type { Run } from './run.js';
+import { newRun, type Run } from './run.js';
 import { StreamImage } from './stream-image.js';
 import type { InputTimes } from './times.js';
 
@@ -46,16 +46,7 @@ export function runStreams(
   times: InputTimes,
   variant: StreamVariant,
 ): Run {
-  const run: Run = {
-    images: new Map(),
-    others: [],
-    sent: [],
-    keyLog: [],
-    established: new Map(),
-    wrongMs: [],
-    rightMs: 0,
-    madeUp: 0,
-  };
+  const run = newRun();
   const events = eventsOf(capture, inputs, variant);
   const flows: ForeignFlow[] = [];
   const outstanding = new Map<number, number>();

@@ -13,7 +13,7 @@ import { keyLogLine } from '../recorders.js';
 import { acknowledgment } from './acknowledgment.js';
 import { foreignLimits } from './limits.js';
 import { type ForeignCapture, type ForeignFlow, factsOf, type TcpFacts } from './load.js';
-import type { Run, RunEnd } from './run.js';
+import { newRun, type Run, type RunEnd } from './run.js';
 import { StreamImage } from './stream-image.js';
 import { type InputTimes, SentTimes } from './times.js';
 
@@ -56,16 +56,7 @@ class TunRun {
     this.#inputs = inputs;
     this.#identity = identity;
     this.#times = times;
-    this.#run = {
-      images: new Map(),
-      others: [],
-      sent: [],
-      keyLog: [],
-      established: new Map(),
-      wrongMs: [],
-      rightMs: 0,
-      madeUp: 0,
-    };
+    this.#run = newRun();
     for (const { flow, tcp, dir } of capture.packets) {
       if (flow === undefined || tcp === undefined || dir !== 'out' || flow.serverIsn < 0) continue;
       let sent = this.#sent.get(flow);

@@ -22,6 +22,20 @@ export interface Run {
   madeUp: number;
 }
 
+/** One that has not begun. */
+export function newRun(): Run {
+  return {
+    images: new Map(),
+    others: [],
+    sent: [],
+    keyLog: [],
+    established: new Map(),
+    wrongMs: [],
+    rightMs: 0,
+    madeUp: 0,
+  };
+}
+
 export interface SentPacket {
   readonly before: number;
   readonly atUs: number;

@@ -14,6 +14,7 @@ import {
 import { HASH_BYTES } from '../../core/crypto.js';
 import { prf } from '../../core/tls/schedule.js';
 import { hkdfExpandLabel } from '../../core/tls/schedule13.js';
+import { writeSequence, writeXorNonce } from '../../core/tls/sequence.js';
 import { nodeCrypto } from '../../io/node-crypto.js';
 import type { InspectorSuite } from './tls-suites.js';
 
@@ -112,7 +113,7 @@ class AeadOpener12 extends RecordOpener {
     if (length < 0) return undefined;
     writeMacHeader(this.#additionalData, sequence, contentType, version, length);
     const nonce = this.#nonce;
-    if (explicitBytes === 0) writeXorNonce(nonce, this.#iv, sequence);
+    if (explicitBytes === 0) writeXorNonce(nonce, this.#iv, highOf(sequence), sequence >>> 0);
     else {
       nonce.set(this.#iv, 0);
       for (let i = 0; i < EXPLICIT_NONCE_BYTES; i++) nonce[4 + i] = fragment[i]!;
@@ -196,7 +197,7 @@ class AeadOpener13 extends RecordOpener {
     header[2] = version;
     header[3] = fragment.length >>> 8;
     header[4] = fragment.length;
-    writeXorNonce(this.#nonce, this.#iv, sequence);
+    writeXorNonce(this.#nonce, this.#iv, highOf(sequence), sequence >>> 0);
     const inner = this.decrypt(this.#nonce, header, fragment);
     if (inner === undefined) return undefined;
     let end = inner.length - 1;
@@ -254,7 +255,7 @@ export function opener13(suite: InspectorSuite, trafficSecret: Uint8Array): Reco
 }
 
 function writeMacHeader(target: Uint8Array, sequence: number, type: number, version: number, length: number): void {
-  writeSequence(target, 0, sequence);
+  writeSequence(target, 0, highOf(sequence), sequence >>> 0);
   target[8] = type;
   target[9] = version >>> 8;
   target[10] = version;
@@ -262,22 +263,5 @@ function writeMacHeader(target: Uint8Array, sequence: number, type: number, vers
   target[12] = length;
 }
 
-function writeXorNonce(nonce: Uint8Array, iv: Uint8Array, sequence: number): void {
-  nonce.fill(0, 0, 4);
-  writeSequence(nonce, 4, sequence);
-  for (let i = 0; i < 12; i++) nonce[i]! ^= iv[i]!;
-}
-
 /** A safe integer; nobody records 2^53 records. */
-function writeSequence(target: Uint8Array, at: number, sequence: number): void {
-  const high = Math.floor(sequence / 0x1_0000_0000);
-  const low = sequence >>> 0;
-  target[at] = high >>> 24;
-  target[at + 1] = high >>> 16;
-  target[at + 2] = high >>> 8;
-  target[at + 3] = high;
-  target[at + 4] = low >>> 24;
-  target[at + 5] = low >>> 16;
-  target[at + 6] = low >>> 8;
-  target[at + 7] = low;
-}
+const highOf = (sequence: number): number => Math.floor(sequence / 0x1_0000_0000);

@@ -31,23 +31,11 @@ export class SequenceNumber {
 
   /** Writes the 8 bytes at `at`. */
   write(target: Uint8Array, at: number): void {
-    const high = this.#high;
-    const low = this.#low;
-    target[at] = high >>> 24;
-    target[at + 1] = high >>> 16;
-    target[at + 2] = high >>> 8;
-    target[at + 3] = high;
-    target[at + 4] = low >>> 24;
-    target[at + 5] = low >>> 16;
-    target[at + 6] = low >>> 8;
-    target[at + 7] = low;
+    writeSequence(target, at, this.#high, this.#low);
   }
 
-  /** RFC 7905 §2, RFC 8446 §5.3: the nonce of 12 bytes is the number, padded with zeros on the left, xor `iv`. */
   writeNonce(iv: Uint8Array, nonce: Uint8Array): void {
-    this.write(nonce, 4);
-    for (let i = 0; i < 4; i++) nonce[i] = iv[i]!;
-    for (let i = 4; i < 12; i++) nonce[i]! ^= iv[i]!;
+    writeXorNonce(nonce, iv, this.#high, this.#low);
   }
 
   advance(): void {
@@ -56,4 +44,23 @@ export class SequenceNumber {
     this.#high = (this.#high + 1) >>> 0;
     if (this.#high === 0) this.#exhausted = true;
   }
+}
+
+/** A number as two u32 in network byte order. */
+export function writeSequence(target: Uint8Array, at: number, high: number, low: number): void {
+  target[at] = high >>> 24;
+  target[at + 1] = high >>> 16;
+  target[at + 2] = high >>> 8;
+  target[at + 3] = high;
+  target[at + 4] = low >>> 24;
+  target[at + 5] = low >>> 16;
+  target[at + 6] = low >>> 8;
+  target[at + 7] = low;
+}
+
+/** RFC 7905 §2, RFC 8446 §5.3: the nonce of 12 bytes is the number, padded with zeros on the left, xor `iv`. */
+export function writeXorNonce(nonce: Uint8Array, iv: Uint8Array, high: number, low: number): void {
+  writeSequence(nonce, 4, high, low);
+  for (let i = 0; i < 4; i++) nonce[i] = iv[i]!;
+  for (let i = 4; i < 12; i++) nonce[i]! ^= iv[i]!;
 }
