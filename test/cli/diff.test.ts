@@ -4,7 +4,8 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseArguments, UsageError } from '../../src/cli/arguments.js';
+import { parseArguments } from '../../src/cli/arguments.js';
+import { refusal } from '../support/command-line.js';
 import { projectRoot, wirebench, withFolder } from '../support/live.js';
 
 const test = suite('diff, the command');
@@ -16,15 +17,7 @@ function parsed(...words: string[]) {
   return found.options;
 }
 
-function refused(...words: string[]): string {
-  try {
-    parsed(...words);
-  } catch (error) {
-    assert.instance(error, UsageError);
-    return (error as UsageError).message;
-  }
-  return 'nothing';
-}
+const refused = (...words: string[]): string => refusal('diff', ...words).message;
 
 test('options', () => {
   assert.equal(parsed('a', 'b'), {

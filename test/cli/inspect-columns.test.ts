@@ -7,9 +7,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { INSPECTED_FIELDS } from '../../src/bench/inspect/fields.js';
 import type { InspectedPacket } from '../../src/bench/inspect/types.js';
-import { parseArguments, UsageError } from '../../src/cli/arguments.js';
 import { Columns, columnNames } from '../../src/cli/inspect-columns.js';
 import { defaultCaptures, PREFERENCES } from '../support/against-tshark.js';
+import { refusal } from '../support/command-line.js';
 import { projectRoot, run, wirebench } from '../support/live.js';
 import { needCommands, testWith } from '../support/needs.js';
 
@@ -113,15 +113,7 @@ test('times have nine digits, before the first packet too', () => {
 });
 
 test('unknown fields are wrong usage, with what may be meant', () => {
-  const refused = (...words: string[]): string => {
-    try {
-      parseArguments(['inspect', 'a', ...words], {});
-    } catch (error) {
-      assert.instance(error, UsageError);
-      return `${(error as UsageError).message}. ${(error as UsageError).suggestion}`;
-    }
-    return 'nothing';
-  };
+  const refused = (...words: string[]): string => refusal('inspect', 'a', ...words).whole;
   assert.is(refused('-e', 'ip.scr'), '--columns: unknown field "ip.scr". Did you mean ip.src?');
   assert.match(refused('-e', 'ip.src,,'), '--columns: unknown field ""');
   assert.match(refused('-e', 'nothing.like.it'), 'wirebench inspect --fields lists them.');

@@ -9,11 +9,11 @@ import * as assert from 'uvu/assert';
 import { createConversation } from '../../src/bench/inspect/conversation.js';
 import { createKeyStore } from '../../src/bench/inspect/keys.js';
 import { inspectCapture } from '../../src/bench/inspect/packets.js';
-import { parseArguments, UsageError } from '../../src/cli/arguments.js';
 import { PacketWriter, UsedKeys } from '../../src/cli/inspect-write.js';
 import { type CaptureItem, type Packet, readCapture } from '../../src/io/capture.js';
 import { PcapngWriter } from '../../src/io/pcapng-writer.js';
 import { defaultCaptures } from '../support/against-tshark.js';
+import { refusal } from '../support/command-line.js';
 import { mainScript, projectRoot, run, wirebench, withFolder } from '../support/live.js';
 import { needCommands, testWith } from '../support/needs.js';
 
@@ -23,15 +23,7 @@ const NGINX = foreign('nginx-h2-tls13.pcapng');
 /** A classic capture, with its key log beside it. */
 const CLASSIC = foreign('veth-classic-pcap.pcap');
 
-function refused(...words: string[]): string {
-  try {
-    parseArguments(['inspect', ...words], {});
-  } catch (error) {
-    assert.instance(error, UsageError);
-    return (error as UsageError).message;
-  }
-  return 'nothing';
-}
+const refused = (...words: string[]): string => refusal('inspect', ...words).message;
 
 /** All but where it stands in the file. */
 const shapeOf = ({ timeNs, direction, linkType, data, originalLength, comment }: Packet): unknown => ({

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseArguments, UsageError } from '../../src/cli/arguments.js';
+import { parseArguments } from '../../src/cli/arguments.js';
 import { hexDump } from '../../src/cli/hex-dump.js';
+import { refusal } from '../support/command-line.js';
 import { mainScript, projectRoot, wirebench, withFolder } from '../support/live.js';
 
 const test = suite('inspect, the command');
@@ -21,15 +22,7 @@ function parsed(...words: string[]) {
   return found.options;
 }
 
-function refused(...words: string[]): string {
-  try {
-    parsed(...words);
-  } catch (error) {
-    assert.instance(error, UsageError);
-    return (error as UsageError).message;
-  }
-  return 'nothing';
-}
+const refused = (...words: string[]): string => refusal('inspect', ...words).message;
 
 test('options', () => {
   const plain = parsed('a.pcap');

@@ -3,8 +3,8 @@
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseArguments, UsageError } from '../../src/cli/arguments.js';
 import { packetTime, type TimeStyle } from '../../src/cli/packet-time.js';
+import { refusal } from '../support/command-line.js';
 import { projectRoot, wirebench } from '../support/live.js';
 
 const test = suite('inspect --time');
@@ -53,15 +53,7 @@ test('headers have it in the form that was asked for, and so have the lines of -
 });
 
 test('where times are anyway it is wrong usage', () => {
-  const refused = (...words: string[]): string => {
-    try {
-      parseArguments(['inspect', 'a', ...words], {});
-    } catch (error) {
-      assert.instance(error, UsageError);
-      return `${(error as UsageError).message}. ${(error as UsageError).suggestion}`;
-    }
-    return 'nothing';
-  };
+  const refused = (...words: string[]): string => refusal('inspect', 'a', ...words).whole;
   assert.match(
     refused('-t', 'absolut'),
     '--time: "absolut" is not one of relative, absolute, delta, epoch. Did you mean absolute?',
