@@ -3,15 +3,13 @@
 
 import { X509Certificate } from 'node:crypto';
 import type { GroupName, KeyExchange, SignatureName, VerifyingKey } from '../../core/crypto.js';
+import { DEFAULT_GROUPS } from '../../core/tls/config.js';
 import { type Extension, NamedGroup, SignatureScheme } from '../../core/tls/extensions.js';
 import type { RecordProtection } from '../../core/tls/protection.js';
 import type { CipherSuiteInfo } from '../../core/tls/suites.js';
 import { verifyingKey } from '../../io/crypto/signature.js';
 import { nodeCrypto } from '../../io/node-crypto.js';
 import { ClientError } from './limits.js';
-
-/** Offered, favourite first. */
-export const GROUPS: readonly GroupName[] = ['x25519', 'secp256r1', 'secp384r1'];
 
 export interface Negotiated {
   readonly version: '1.2' | '1.3';
@@ -70,7 +68,7 @@ export function checkSignature(key: VerifyingKey, scheme: number, content: Uint8
 }
 
 export function groupOf(code: number): GroupName {
-  const name = GROUPS.find((group) => NamedGroup[group] === code);
+  const name = DEFAULT_GROUPS.find((group) => NamedGroup[group] === code);
   if (name === undefined)
     throw new ClientError('TLS', 'the server chose a group that was not offered', 'RFC 8422 §5.4');
   return name;

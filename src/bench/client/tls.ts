@@ -7,7 +7,7 @@ import { Writer } from '../../core/bytes/writer.js';
 import type { GroupName, KeyExchange } from '../../core/crypto.js';
 import { PRIVATE_KEY_BYTES } from '../../core/crypto.js';
 import type { RandomSource } from '../../core/random.js';
-import { TLS_1_2, TLS_1_3 } from '../../core/tls/config.js';
+import { DEFAULT_CIPHER_SUITES, DEFAULT_GROUPS, TLS_1_2, TLS_1_3 } from '../../core/tls/config.js';
 import { type Extension, HOST_NAME, NamedGroup, SignatureScheme } from '../../core/tls/extensions.js';
 import { type ClientHello, decodeHandshake, encodeHandshake, HANDSHAKE_HEADER_BYTES } from '../../core/tls/messages.js';
 import { alertName } from '../../core/tls/names.js';
@@ -19,11 +19,11 @@ import {
   RecordBuffer,
   writeRecordHeader,
 } from '../../core/tls/record.js';
-import { CIPHER_SUITES, CipherSuite } from '../../core/tls/suites.js';
+import { CIPHER_SUITES } from '../../core/tls/suites.js';
 import { nodeCrypto } from '../../io/node-crypto.js';
 import { ClientError, clientLimits } from './limits.js';
 import type { ClientSession } from './tcp.js';
-import { GROUPS, type Handshake, type HandshakeTools, type Negotiated } from './tls-handshake.js';
+import type { Handshake, HandshakeTools, Negotiated } from './tls-handshake.js';
 import { handshake12 } from './tls12.js';
 import { handshake13 } from './tls13.js';
 
@@ -38,19 +38,7 @@ export interface TlsOffer {
 /** The application above TLS, made when ALPN is known. */
 export type MakeApplication = (negotiated: Negotiated) => ClientSession;
 
-const SUITES_13 = [
-  CipherSuite.TLS_AES_128_GCM_SHA256,
-  CipherSuite.TLS_AES_256_GCM_SHA384,
-  CipherSuite.TLS_CHACHA20_POLY1305_SHA256,
-];
-const SUITES_12 = [
-  CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-  CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-  CipherSuite.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-  CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-  CipherSuite.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-  CipherSuite.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-];
+const SUITES_12 = DEFAULT_CIPHER_SUITES.filter((code) => CIPHER_SUITES.get(code)?.version === '1.2');
 const LEVEL_WARNING = 1;
 const CLOSE_NOTIFY = 0;
 const NOTHING = new Uint8Array(0);
@@ -171,9 +159,8 @@ export class TlsClient implements ClientSession, HandshakeTools {
   hello(shares: readonly GroupName[], cookie: Uint8Array | undefined): Uint8Array {
     const { maxVersion, favouriteSuite, alpn, serverName } = this.offer;
     const wants13 = maxVersion === TLS_1_3;
-    const suites = [...(wants13 ? SUITES_13 : []), ...SUITES_12];
-    const favourite =
-      favouriteSuite !== undefined && suites.some((suite) => suite === favouriteSuite) ? [favouriteSuite] : [];
+    const suites = wants13 ? DEFAULT_CIPHER_SUITES : SUITES_12;
+    const favourite = favouriteSuite !== undefined && suites.includes(favouriteSuite) ? [favouriteSuite] : [];
     const latin1 = (text: string): Uint8Array => Buffer.from(text, 'latin1');
     const extensions: Extension[] = [];
     if (serverName !== undefined) {
@@ -181,7 +168,7 @@ export class TlsClient implements ClientSession, HandshakeTools {
     }
     extensions.push(
       { type: 'ec_point_formats', formats: [0] },
-      { type: 'supported_groups', groups: GROUPS.map((group) => NamedGroup[group]) },
+      { type: 'supported_groups', groups: DEFAULT_GROUPS.map((group) => NamedGroup[group]) },
       ...(alpn.length > 0 ? [{ type: 'alpn', protocols: alpn.map(latin1) } as const] : []),
       { type: 'extended_master_secret' },
       { type: 'signature_algorithms', schemes: Object.values(SignatureScheme) },
