@@ -82,14 +82,9 @@ function features(files: Files): Row[] {
     what: `-L 2${['', ...args].join(' ')}: resumption by ${resumed}`,
     serve: files.credential('rsa'),
     run: async (place) => {
-      // -Q: it ends behind the last handshake.
-      const play = () => client(place, files, version, ['-L', '2', '-Q', '-G', ...args], { input: false });
-      let played = await play();
-      // Seen now and then, and not understood: it stays behind its first connection until it is ended. Once more, then.
-      if (played.code === null) {
-        place.forget();
-        played = await play();
-      }
+      // -Q: it ends behind the last handshake. -O: it checks the certificate at once. Without it, a server whose Finished is
+      // there before tstclnt polls again ends the handshake within the check, where -Q is not looked at: it polls for ever.
+      const played = await client(place, files, version, ['-L', '2', '-Q', '-O', '-G', ...args], { input: false });
       checkPlayed(played, /^1 cache hits/m);
       await checkEstablished(place, { resumed: undefined }, { resumed });
     },
