@@ -53,18 +53,30 @@ export type NotTaken =
   | 'too much at once'
   | 'no request in it';
 
-/** Reads all of a capture. `ignoreChecksums`: segments whose TCP checksum is wrong, too. Raises CaptureError. */
-export async function readRequests(file: string, keys: KeyLog, { ignoreChecksums = false } = {}): Promise<Requests> {
+/**
+ * Reads all of a capture. `ignoreChecksums`: segments whose TCP checksum is wrong, too. `contentBytes`: kept of the content of all
+ * requests. Raises CaptureError.
+ */
+export async function readRequests(
+  file: string,
+  keys: KeyLog,
+  { ignoreChecksums = false, contentBytes = clientLimits.contentBytesInAll as number } = {},
+): Promise<Requests> {
   const flows = new Map<string, { exchange: RecordedExchange; answeredAt: number | undefined }[]>();
   const missing = new Set<string>();
   const reasons = new Map<string, NotTaken>();
+  let left = contentBytes;
   let inspector: Inspector | undefined;
   const options = {
     keys,
     ignoreChecksums,
     hashesResponses: true,
+    requestContentBytes: clientLimits.requestContentBytes,
     createConversation,
-    onExchange(exchange: RecordedExchange) {
+    onExchange(whole: RecordedExchange) {
+      const bytes = whole.request.content.length;
+      const exchange = whole.request.cut || bytes > left ? withoutContent(whole) : whole;
+      left -= exchange.request.content.length;
       const list = flows.get(exchange.flow) ?? [];
       if (list.length === 0) flows.set(exchange.flow, list);
       list.push({ exchange, answeredAt: exchange.response?.complete ? inspector!.packet : undefined });
@@ -175,6 +187,10 @@ export function* drained(connections: RecordedConnection[]): Generator<RecordedC
   for (let next = connections.pop(); next !== undefined; next = connections.pop()) yield next;
 }
 
+const MEBIBYTE = 1_048_576;
+const TOO_LONG =
+  `not asked: ${clientLimits.requestContentBytes / MEBIBYTE} MiB of the content of a request are kept, ` +
+  `${clientLimits.contentBytesInAll / MEBIBYTE} MiB of all of a capture, and it has more`;
 const NO_RESPONSE = 'the connection was closed without a response';
 
 /** The way there takes as long as the way back. */
@@ -198,7 +214,11 @@ class Link {
   /** What is left when the server closes early is asked on a further connection, as clients do. */
   async play(connection: RecordedConnection, index: number): Promise<Answer[]> {
     const answers: Answer[] = [];
-    let places = [...connection.exchanges.keys()];
+    let places: number[] = [];
+    for (const [place, recorded] of connection.exchanges.entries()) {
+      if (recorded.request.cut) answers[place] = { recorded, ours: undefined, why: TOO_LONG, notes: [] };
+      else places.push(place);
+    }
     for (let attempt = 0; places.length > 0; attempt++) {
       const left: number[] = [];
       for (const [at, answer] of (await this.#attempt(connection, places, `client#${index}`, attempt)).entries()) {
@@ -341,6 +361,11 @@ class Link {
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** Its request cannot be asked any more. */
+function withoutContent(exchange: RecordedExchange): RecordedExchange {
+  return { ...exchange, request: { ...exchange.request, content: NOTHING, cut: true } };
+}
 
 /** Without the content of its request. */
 function sent(exchange: RecordedExchange): RecordedExchange {

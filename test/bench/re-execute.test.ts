@@ -79,6 +79,27 @@ test('content that is echoed is the content that was recorded, and compared as s
   assert.is(compareAnswer(answer!, new Set()).verdict, 'fields differ');
 });
 
+test('a request with more content than is kept is not asked in part: it is unanswered, and says why; the others are asked', async () => {
+  const name = 'node-h2-post.pcapng';
+  const all = (await requestsOf(name)).connections.flatMap(({ exchanges }) => exchanges);
+  const lengths = all.map(({ request }) => request.content.length);
+  assert.ok(Math.max(...lengths) > 0);
+  const { connections } = await requestsOf(name, { contentBytes: Math.max(...lengths) - 1 });
+  const answers = await reExecute(connections, { identity: identity() });
+  assert.is(answers.length, all.length);
+  for (const [at, answer] of answers.entries()) {
+    const isAsked = lengths[at]! < Math.max(...lengths);
+    assert.is(answer.ours !== undefined, isAsked);
+    if (isAsked) assert.is(answer.why, undefined);
+    else
+      assert.match(
+        answer.why!,
+        /^not asked: 64 MiB of the content of a request are kept, 256 MiB of all of a capture,/,
+      );
+  }
+  assert.ok(answers.some(({ ours }) => ours === undefined));
+});
+
 test('what our server does not speak is told and not asked for', async () => {
   const { connections } = await requestsOf('nginx-tls12-rsa-kx.pcapng');
   const [answer] = await reExecute(connections, { identity: identity() });

@@ -44,10 +44,10 @@ export const identity = (more: Partial<RunConfig> = {}): RunIdentity => ({
 });
 
 /** Keys are in the capture or beside it. */
-export async function requestsOf(name: string): Promise<Requests> {
+export async function requestsOf(name: string, options: { contentBytes?: number } = {}): Promise<Requests> {
   const keys = createKeyStore();
   const file = join(foreignFolder, name);
   const beside = file.replace(/\.pcap(ng)?(\.gz)?$/, '.keys');
   if (existsSync(beside)) keys.add(readFileSync(beside, 'utf8'));
-  return readRequests(file, keys);
+  return readRequests(file, keys, options);
 }

@@ -7,6 +7,9 @@ export const clientLimits = {
   rounds: 5_000_000,
   /** Real milliseconds that an application may be silent for in one conversation; then its timers run on in logical time. */
   outsideMs: 30_000,
+  /** Content kept of one request of the capture, and of all of them together; a request with more is not asked. */
+  requestContentBytes: 67_108_864,
+  contentBytesInAll: 268_435_456,
   /** Content of a response that is kept for its hash is none; of a header section this much. */
   sectionBytes: 1_048_576,
   /** A handshake message of the server. */

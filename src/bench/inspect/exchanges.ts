@@ -7,6 +7,11 @@ import { KeptBytes } from './kept-bytes.js';
 import { streamLimits } from './stream-limits.js';
 import type { ConversationOptions, RecordedExchange, RecordedMessage } from './types.js';
 
+interface Keeping {
+  readonly isHashed?: boolean;
+  readonly most?: number | undefined;
+}
+
 /** One side of an exchange, while it comes. */
 export class MessageBuilder {
   readonly headers: readonly Field[];
@@ -15,14 +20,17 @@ export class MessageBuilder {
   readonly #kept = new KeptBytes();
   readonly #held: Held;
   readonly #hasher: ContentHasher | undefined;
+  readonly #most: number;
+  #isCut = false;
   #trailers: readonly Field[] = NO_FIELDS;
   #fieldBytes: number;
   #isBuilt = false;
 
-  /** `isHashed`: of its content a digest is enough. */
-  constructor(headers: readonly Field[], held: Held, isHashed = false) {
+  /** `isHashed`: of its content a digest is enough. `most`: so much of it is kept. */
+  constructor(headers: readonly Field[], held: Held, { isHashed = false, most }: Keeping = {}) {
     this.headers = headers;
     this.#held = held;
+    this.#most = most ?? streamLimits.contentBytes;
     this.#hasher = isHashed ? new ContentHasher() : undefined;
     this.#fieldBytes = MESSAGE_BYTES + (isHashed ? HASHER_BYTES : 0) + fieldBytes(headers);
     held.fieldBytes += this.#fieldBytes;
@@ -44,9 +52,11 @@ export class MessageBuilder {
       return;
     }
     const { budget } = this.#held;
-    const room = Math.min(streamLimits.contentBytes - this.#kept.length, budget.left, bytes.length);
+    const room = Math.min(this.#most - this.#kept.length, budget.left, bytes.length);
     // Nothing behind a piece that was left out: what is kept is a prefix. Nothing of one that was delivered before its end.
-    if (room <= 0 || this.#isBuilt || this.contentLength - bytes.length !== this.#kept.length) return;
+    if (this.#isBuilt || this.contentLength - bytes.length !== this.#kept.length) return;
+    if (room < bytes.length) this.#isCut = true;
+    if (room <= 0) return;
     const before = this.#kept.capacity;
     this.#kept.add(bytes.subarray(0, room));
     budget.left -= this.#kept.capacity - before;
@@ -70,6 +80,7 @@ export class MessageBuilder {
       content,
       contentLength,
       complete,
+      ...(this.#isCut && { cut: true as const }),
       ...(this.#hasher && { digest: this.#hasher.finish() }),
     };
   }
@@ -130,21 +141,25 @@ export class ExchangeBuilder {
   }
 }
 
+type ExchangeOptions = Pick<ConversationOptions, 'flow' | 'onExchange' | 'hashesResponses' | 'requestContentBytes'>;
+
 /** Makes exchanges and hands them on; without a receiver it makes none. */
 export class Exchanges {
   readonly #flow: string;
   readonly #deliver: ((exchange: RecordedExchange) => void) | undefined;
   readonly #hashesResponses: boolean;
+  readonly #requestContentBytes: number | undefined;
   readonly #secure: () => RecordedExchange['tls'] | undefined;
   readonly #held: Held;
 
   constructor(
-    { flow, onExchange, hashesResponses = false }: Pick<ConversationOptions, 'flow' | 'onExchange' | 'hashesResponses'>,
+    { flow, onExchange, hashesResponses = false, requestContentBytes }: ExchangeOptions,
     secure: () => RecordedExchange['tls'] | undefined,
   ) {
     this.#flow = flow;
     this.#deliver = onExchange;
     this.#hashesResponses = hashesResponses;
+    this.#requestContentBytes = requestContentBytes;
     this.#secure = secure;
     this.#held = { fieldBytes: 0, budget: budgetOf(onExchange) };
   }
@@ -161,13 +176,14 @@ export class Exchanges {
 
   request(start: () => ExchangeStart, headers: () => readonly Field[]): ExchangeBuilder | undefined {
     if (this.#deliver === undefined) return undefined;
-    return new ExchangeBuilder(start(), new MessageBuilder(headers(), this.#held));
+    const most = this.#requestContentBytes;
+    return new ExchangeBuilder(start(), new MessageBuilder(headers(), this.#held, { most }));
   }
 
   response(exchange: ExchangeBuilder | undefined, status: number, headers: readonly Field[]): void {
     if (exchange === undefined || exchange.response !== undefined) return;
     exchange.status = status;
-    exchange.response = new MessageBuilder(headers, this.#held, this.#hashesResponses);
+    exchange.response = new MessageBuilder(headers, this.#held, { isHashed: this.#hashesResponses });
   }
 
   deliver(exchange: ExchangeBuilder | undefined): void {

@@ -50,6 +50,8 @@ export interface InspectOptions {
   readonly onExchange?: (exchange: RecordedExchange) => void;
   /** Of the content of responses a digest is enough. */
   readonly hashesResponses?: boolean;
+  /** As `ConversationOptions` has it. */
+  readonly requestContentBytes?: number;
   readonly createConversation: (options: ConversationOptions) => ConversationReader;
 }
 
@@ -367,7 +369,7 @@ export class Inspector implements PacketSink {
   }
 
   #converse(flow: TcpFlow): ConversationReader {
-    const { keys, onExchange, hashesResponses = false, createConversation } = this.#options;
+    const { keys, onExchange, hashesResponses = false, requestContentBytes, createConversation } = this.#options;
     return createConversation({
       flow: flow.names.flow,
       stream: flow.index,
@@ -375,6 +377,7 @@ export class Inspector implements PacketSink {
       keys,
       budgets: this.#budgets,
       ...(onExchange && { onExchange, hashesResponses }),
+      ...(requestContentBytes !== undefined && { requestContentBytes }),
     });
   }
 

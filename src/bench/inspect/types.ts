@@ -124,6 +124,8 @@ export interface ConversationOptions {
   readonly onExchange?: (exchange: RecordedExchange) => void;
   /** Of the content of responses a digest is enough. */
   readonly hashesResponses?: boolean;
+  /** Kept of the content of a request. Default: `streamLimits.contentBytes`. */
+  readonly requestContentBytes?: number;
 }
 
 /**
@@ -181,8 +183,10 @@ export interface RecordedMessage {
   /** Without pseudo-header fields; names in lower case, in the order in which they came. */
   readonly headers: readonly Field[];
   readonly trailers: readonly Field[];
-  /** Content without transfer coding; at most `streamLimits.contentBytes` of it is kept. Empty where there is a digest. */
+  /** Content without transfer coding, as much of it as is kept. Empty where there is a digest. */
   readonly content: Uint8Array;
+  /** The capture has more of it than what is kept. */
+  readonly cut?: true;
   /** Of responses, where only this is wanted of their content. */
   readonly digest?: ContentDigest;
   /** All of the content, kept or not. */

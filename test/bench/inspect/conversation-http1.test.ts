@@ -16,12 +16,13 @@ const test = suite('inspected HTTP/1.x');
 type Step = readonly [Direction, string | undefined];
 
 /** Undefined: the end of that direction. */
-function run(steps: readonly Step[]): Told {
+function run(steps: readonly Step[], options: { requestContentBytes?: number } = {}): Told {
   const told = nothingTold();
   const conversation = createConversation({
     flow: 'a>b#0',
     midstream: false,
     keys: createKeyStore(),
+    ...options,
     onExchange: (exchange) => void told.exchanges.push(exchange),
   });
   steps.forEach(([dir, text], index) => {
@@ -43,6 +44,24 @@ const answers = ({ exchanges }: Told): string[] =>
   );
 const GET = 'GET /a?b=c HTTP/1.1\r\nHost: h\r\n\r\n';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+
+test('of the content of a request as much is kept as was asked for, and more is said to be cut', () => {
+  const post = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n';
+  const kept = (requestContentBytes: number) => {
+    const steps: Step[] = [
+      ['in', post],
+      ['in', '01234'],
+      ['in', '56789'],
+      ['out', 'HTTP/1.1 204 No Content\r\n\r\n'],
+    ];
+    const [exchange] = run(steps, { requestContentBytes }).exchanges;
+    const { content, contentLength, complete, cut } = exchange!.request;
+    return { content: text(content), contentLength, complete, cut };
+  };
+  assert.equal(kept(10), { content: '0123456789', contentLength: 10, complete: true, cut: undefined });
+  assert.equal(kept(9), { content: '012345678', contentLength: 10, complete: true, cut: true });
+  assert.equal(kept(5), { content: '01234', contentLength: 10, complete: true, cut: true });
+});
 
 test('pipelined requests get their responses in order, HEAD and 304 without content', () => {
   const head = 'HEAD /h HTTP/1.1\r\nhost: h\r\n\r\n';
