@@ -7,6 +7,7 @@ import {
   type DiffPlace,
   type DiffResult,
 } from '../bench/diff/diff.js';
+import { FieldPool } from '../bench/diff/field-pool.js';
 import { diffLimits } from '../bench/diff/limits.js';
 import { inspectLimits } from '../bench/inspect/limits.js';
 import { streamLimits } from '../bench/inspect/stream-limits.js';
@@ -23,7 +24,7 @@ export const DIFF_SCHEMA = 1;
 /** Raises CaptureError. */
 export async function diff(options: DiffCommandOptions): Promise<number> {
   const { a, b, level, ignore, ignoreChecksums, keylogs, keylogs2 } = options;
-  const chosen = { level, ignore, ignoreChecksums };
+  const chosen = { level, ignore, ignoreChecksums, pool: new FieldPool() };
   const ofA = await collectCapture(a, captureKeys(a, keylogs), chosen);
   const ofB = await collectCapture(b, captureKeys(b, keylogs2.length > 0 ? keylogs2 : keylogs), chosen);
   const result = compareCaptures(ofA, ofB, chosen);

@@ -4,14 +4,9 @@
 import type { Direction } from '../../core/trace.js';
 import type { CaptureError } from '../../io/capture.js';
 import { streamLimits } from '../inspect/stream-limits.js';
-import type {
-  InspectedField,
-  InspectedLayer,
-  InspectedPacket,
-  RecordedExchange,
-  RecordedMessage,
-} from '../inspect/types.js';
+import type { InspectedField, InspectedLayer, InspectedPacket, RecordedExchange } from '../inspect/types.js';
 import { requestUnit, responseUnit } from './exchange-units.js';
+import { FieldPool } from './field-pool.js';
 import { diffLimits } from './limits.js';
 import type { FieldChoice } from './names.js';
 import {
@@ -64,12 +59,22 @@ interface Joined {
   bytes: number;
 }
 
+/** Of level http. */
+interface CollectedExchange {
+  readonly packet: number;
+  readonly streamId: number;
+  /** `GET /path` */
+  readonly key: string;
+  readonly units: readonly Unit[];
+}
+
 export class Collector {
   readonly #level: DiffLevel;
   readonly #choice: FieldChoice;
+  readonly #pool: FieldPool;
   readonly #places = new Map<string, Place>();
   readonly #joined = new Map<Lane, Partial<Record<Direction, Joined>>>();
-  readonly #exchanges: RecordedExchange[] = [];
+  readonly #exchanges: CollectedExchange[] = [];
   /** Of the request's packet; the exchange is told when it is over. */
   readonly #times = new Map<number, number>();
   readonly #locked = new Set<string>();
@@ -80,9 +85,11 @@ export class Collector {
   #cut: Cut | undefined;
   #longContents = 0;
 
-  constructor(level: DiffLevel, choice: FieldChoice) {
+  /** `pool`: that of the capture which this one is compared with. */
+  constructor(level: DiffLevel, choice: FieldChoice, pool = new FieldPool()) {
     this.#level = level;
     this.#choice = choice;
+    this.#pool = pool;
   }
 
   /** Of layers, for the inspector: at level http the exchanges are enough. */
@@ -92,12 +99,16 @@ export class Collector {
 
   readonly onExchange = (exchange: RecordedExchange): void => {
     if (this.#level !== 'http' || this.#isFull()) return;
-    this.#exchanges.push(exchange);
-    for (const message of [exchange.request, exchange.response]) {
+    const { request, response, packet, streamId = 0 } = exchange;
+    for (const message of [request, response]) {
       if (message !== undefined && message.contentLength > message.content.length) this.#longContents++;
     }
-    this.#units += 2;
-    this.#bytes += 1_000 + messageBytes(exchange.request) + messageBytes(exchange.response);
+    const units = [requestUnit(exchange, this.#choice)];
+    if (response !== undefined) units.push(responseUnit(exchange, response, this.#choice));
+    const key = `${request.method} ${request.target}`;
+    this.#exchanges.push({ packet, streamId, key, units });
+    this.#bytes += 400 + key.length;
+    for (const unit of units) this.#count(unit);
   };
 
   packet(packet: InspectedPacket): void {
@@ -205,8 +216,24 @@ export class Collector {
   #add(lane: Lane | undefined, unit: Unit): void {
     if (lane === undefined) return;
     lane.units.push(unit);
+    this.#count(unit);
+  }
+
+  /** Its fields are not known to their end. */
+  #addOpen(lane: Lane, unit: Unit): void {
+    lane.units.push(unit);
     this.#units++;
-    this.#bytes += unitBytes(unit.fields);
+    this.#bytes += unitBytes(unit) + OPEN_BYTES;
+  }
+
+  /** They are now. */
+  #close({ unit, content }: Joined): void {
+    this.#bytes += this.#pool.share(unit.fields) - OPEN_BYTES - content.kept.length;
+  }
+
+  #count(unit: Unit): void {
+    this.#units++;
+    this.#bytes += unitBytes(unit) + this.#pool.share(unit.fields);
   }
 
   #wholePacket(place: Place, packet: InspectedPacket, dir: Direction): void {
@@ -286,7 +313,7 @@ export class Collector {
     if (this.#choice.of('tls.app_data.bytes') === 'ignore') return;
     const unit: Unit = { ...NAMELESS, layer: 'tls', dir, packet: packet.number, atUs: packet.atUs, fields };
     this.#joinedOf(lane)[dir] = { unit, fields, content: new Content(), bytes: length };
-    this.#add(lane, unit);
+    this.#addOpen(lane, unit);
   }
 
   #http2(place: Place, packet: InspectedPacket, fields: readonly InspectedField[], dir: Direction): void {
@@ -311,7 +338,7 @@ export class Collector {
       this.#data(lane, packet, dir, value('http2.data.data'), value('http2.flags.end_stream') === true);
       return;
     }
-    delete this.#joinedOf(lane)[dir];
+    this.#endJoined(lane, dir);
     const part = title !== 'HEADERS' ? '' : headers.has('http2.headers.status') ? ' response' : key ? ' request' : '';
     // Lanes are told apart by what they are about, and numbers of streams follow from what was before.
     const compared = joins ? withoutNumbers(http2Fields(fields)) : http2Fields(fields);
@@ -345,16 +372,24 @@ export class Collector {
       };
       joined = { unit, fields, content, bytes: 0 };
       this.#joinedOf(lane)[dir] = joined;
-      this.#add(lane, unit);
+      this.#addOpen(lane, unit);
     }
     if (bytes instanceof Uint8Array) {
       const before = joined.content.kept.length;
       joined.content.add(bytes);
       this.#bytes += joined.content.kept.length - before;
     }
-    if (isLast && this.#choice.of('http2.flags.end_stream') !== 'ignore') {
+    if (!isLast) return;
+    if (this.#choice.of('http2.flags.end_stream') !== 'ignore') {
       joined.fields.push({ name: 'http2.flags.end_stream', value: true });
     }
+    this.#endJoined(lane, dir);
+  }
+
+  #endJoined(lane: Lane, dir: Direction): void {
+    const joined = this.#joinedOf(lane)[dir];
+    if (joined !== undefined) this.#close(joined);
+    delete this.#joinedOf(lane)[dir];
   }
 
   #joinedOf(lane: Lane): Partial<Record<Direction, Joined>> {
@@ -398,14 +433,11 @@ export class Collector {
 
   #finishExchanges(): CollectedCapture {
     const lanes = new Map<string, Lane>();
-    const sorted = [...this.#exchanges].sort((x, y) => x.packet - y.packet || (x.streamId ?? 0) - (y.streamId ?? 0));
-    for (const exchange of sorted) {
-      const { method, target } = exchange.request;
+    const sorted = this.#exchanges.sort((x, y) => x.packet - y.packet || x.streamId - y.streamId);
+    for (const { packet, key, units } of sorted) {
       const name = `request ${lanes.size + 1}`;
-      const atUs = this.#times.get(exchange.packet) ?? 0;
-      const units = [requestUnit(exchange, atUs, this.#choice)];
-      if (exchange.response !== undefined) units.push(responseUnit(exchange, exchange.response, atUs, this.#choice));
-      lanes.set(name, { name, key: `${method} ${target}`, units });
+      const atUs = this.#times.get(packet) ?? 0;
+      lanes.set(name, { name, key, units: units.map((unit) => ({ ...unit, atUs })) });
     }
     const conversations: Conversation[] = [];
     if (lanes.size > 0) {
@@ -426,14 +458,8 @@ export class Collector {
   }
 }
 
-/** What is kept of it, as `unitBytes` reckons. */
-function messageBytes(message: RecordedMessage | undefined): number {
-  if (message === undefined) return 0;
-  let bytes = message.content.length;
-  for (const [name, value] of [...message.headers, ...message.trailers]) bytes += 64 + name.length + value.length;
-  return bytes;
-}
-
+/** Content whose digest is under way. */
+const OPEN_BYTES = 1_000;
 const APPLICATION_DATA = 'application data';
 const NAMELESS = { title: 'application data', kind: 'application data', naming: 'tls.app_data' } as const;
 

@@ -9,6 +9,7 @@ import type { KeyStore } from '../inspect/types.js';
 import { align, type Pair } from './align.js';
 import { type CollectedCapture, Collector, type Cut } from './collect.js';
 import { ABSENT, type FieldDifference, fieldDifferences, safe } from './compare-units.js';
+import type { FieldPool } from './field-pool.js';
 import { diffLimits } from './limits.js';
 import { FieldChoice } from './names.js';
 import { sectionOf } from './sections.js';
@@ -20,6 +21,8 @@ export interface DiffOptions {
   readonly ignore: readonly string[];
   /** Segments whose TCP checksum is wrong are compared, too. */
   readonly ignoreChecksums?: boolean;
+  /** Of both captures, so that what they have in common is kept once. */
+  readonly pool?: FieldPool;
 }
 
 /** Where a unit stands in its capture. */
@@ -95,7 +98,7 @@ export interface DiffResult {
 
 /** Reads a capture for a comparison. Raises CaptureError where nothing of it can be read; else what was read is compared. */
 export async function collectCapture(file: string, keys: KeyStore, options: DiffOptions): Promise<CollectedCapture> {
-  const collector = new Collector(options.level, new FieldChoice(options.level, options.ignore));
+  const collector = new Collector(options.level, new FieldChoice(options.level, options.ignore), options.pool);
   const inspectOptions = {
     keys,
     createConversation,

@@ -18,7 +18,8 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'http2-settings',
 ]);
 
-export function requestUnit(exchange: RecordedExchange, atUs: number, choice: FieldChoice): Unit {
+/** When it was asked is not known here: `atUs` is 0. */
+export function requestUnit(exchange: RecordedExchange, choice: FieldChoice): Unit {
   const { request, packet } = exchange;
   const { method, target, authority } = request;
   const fields = messageFields('request', request, choice, [
@@ -27,19 +28,18 @@ export function requestUnit(exchange: RecordedExchange, atUs: number, choice: Fi
     ['http.host', authority],
   ]);
   const title = `${method} ${target}`;
-  return { layer: 'http', title, kind: 'request', naming: 'http.request.method', dir: 'in', packet, atUs, fields };
+  return { layer: 'http', title, kind: 'request', naming: 'http.request.method', dir: 'in', packet, atUs: 0, fields };
 }
 
 export function responseUnit(
   { packet }: RecordedExchange,
   response: NonNullable<RecordedExchange['response']>,
-  atUs: number,
   choice: FieldChoice,
 ): Unit {
   const { status } = response;
   const fields = messageFields('response', response, choice, [['http.response.code', status]]);
   const title = `response ${status}`;
-  return { layer: 'http', title, kind: 'response', naming: 'http.response.code', dir: 'out', packet, atUs, fields };
+  return { layer: 'http', title, kind: 'response', naming: 'http.response.code', dir: 'out', packet, atUs: 0, fields };
 }
 
 function messageFields(

@@ -3,8 +3,11 @@
 export const diffLimits = {
   /** Units (messages, frames, packets) that are kept of one capture. */
   units: 400_000,
-  /** What they are reckoned to hold, in bytes; see `unitBytes`. */
+  /** What they are reckoned to hold, in bytes: what is the same in several of them is held once. */
   bytes: 256 * 1024 * 1024,
+  /** Names, and values of one name besides content, that are looked for so as to keep what comes again once. */
+  pooledNames: 10_000,
+  pooledValues: 4_096,
   /** Of content, so much is kept to name the byte that differs; a digest stands for the rest. */
   contentBytes: 16 * 1024,
   /** Conversations of one capture that are kept apart. */

@@ -30,7 +30,7 @@ export interface Unit {
   readonly packet: number;
   readonly atUs: number;
   /** Without those that are ignored. */
-  readonly fields: readonly DiffField[];
+  readonly fields: DiffField[];
 }
 
 export interface Lane {
@@ -54,7 +54,8 @@ export interface Conversation {
 
 /** Bytes of any length: their beginning, their number, and a digest of all. */
 export class Content {
-  readonly #hash: Hash = createHash('sha256');
+  /** Gone when the digest was asked for. */
+  #hash: Hash | undefined = createHash('sha256');
   #kept: Uint8Array = NOTHING;
   #length = 0;
   #digest: string | undefined;
@@ -67,7 +68,7 @@ export class Content {
 
   /** Not to be called any more once `digest` was read. */
   add(bytes: Uint8Array): void {
-    this.#hash.update(bytes);
+    this.#hash?.update(bytes);
     const room = diffLimits.contentBytes - this.#kept.length;
     if (room > 0 && bytes.length > 0) {
       const kept = new Uint8Array(this.#kept.length + Math.min(room, bytes.length));
@@ -87,22 +88,22 @@ export class Content {
   }
 
   get digest(): string {
-    this.#digest ??= this.#hash.digest('hex');
+    this.#digest ??= this.#hash!.digest('hex');
+    this.#hash = undefined;
     return this.#digest;
   }
 }
 
 const NOTHING = new Uint8Array(0);
 
-/** What a unit is reckoned to hold in memory. */
-export function unitBytes(fields: readonly DiffField[]): number {
-  let bytes = 200;
-  for (const { value } of fields) {
-    bytes += 64;
-    if (typeof value === 'string') bytes += value.length;
-    else if (value instanceof Content) bytes += 300 + value.kept.length;
-  }
-  return bytes;
+/** What a unit is reckoned to hold in memory besides its fields, in bytes. */
+export function unitBytes({ fields, title }: Unit): number {
+  return 200 + title.length + 8 * fields.length;
+}
+
+export function fieldBytes({ value }: DiffField): number {
+  if (typeof value === 'string') return 64 + value.length;
+  return value instanceof Content ? 364 + value.kept.length : 64;
 }
 
 /** The same text for the same value, and for no other of its type. */

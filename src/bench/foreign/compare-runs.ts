@@ -4,6 +4,7 @@
 import type { Direction } from '../../core/trace.js';
 import { Collector } from '../diff/collect.js';
 import { compareCaptures, type DiffEntry } from '../diff/diff.js';
+import { FieldPool } from '../diff/field-pool.js';
 import { FieldChoice } from '../diff/names.js';
 import { inspectPackets } from './evidence.js';
 import { foreignLimits } from './limits.js';
@@ -152,8 +153,9 @@ function exactPackets(capture: ForeignCapture, run: Run, mtu: number) {
 export function nameDifferences(capture: ForeignCapture, run: Run, startUnixUs: number): DiffEntry[] {
   const options = { level: 'stream', ignore: [] } as const;
   const choice = new FieldChoice(options.level, options.ignore);
+  const pool = new FieldPool();
   const collect = (packets: Iterable<Parameters<typeof inspectPackets>[0] extends Iterable<infer P> ? P : never>) => {
-    const collector = new Collector(options.level, choice);
+    const collector = new Collector(options.level, choice, pool);
     for (const packet of inspectPackets(packets, run.keyLog)) collector.packet(packet);
     return collector.finish();
   };

@@ -4,9 +4,11 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Collector } from '../../../src/bench/diff/collect.js';
 import { collectCapture, compareCaptures, type DiffResult } from '../../../src/bench/diff/diff.js';
+import { FieldPool } from '../../../src/bench/diff/field-pool.js';
 import { diffLimits } from '../../../src/bench/diff/limits.js';
 import { FieldChoice } from '../../../src/bench/diff/names.js';
 import type { DiffLevel } from '../../../src/bench/diff/unit.js';
+import { Content, type DiffField } from '../../../src/bench/diff/unit.js';
 import { createKeyStore } from '../../../src/bench/inspect/keys.js';
 import type {
   InspectedField,
@@ -361,25 +363,68 @@ test('streams beyond the bound are not passed over in silence', () => {
   }
 });
 
-test('at level http header fields count as what is kept, too', () => {
+/** Packets of two captures of answers that each have a field of 64 KiB, until the bound is met. */
+function fullWithLongFields(textOf: (packet: number) => string): (number | undefined)[] {
   const message = { trailers: [], content: new Uint8Array(0), contentLength: 0, complete: true };
   const request = { ...message, method: 'GET', target: '/', authority: 'a' };
-  const long: [string, string][] = [['x', 'y'.repeat(64 * 1024)]];
-  const collector = new Collector('http', new FieldChoice('http', []));
-  for (let packet = 1; packet <= 5_000; packet++) {
-    const response = { ...message, status: 200, headers: long };
-    const exchange = {
-      flow: 'f',
-      packet,
-      protocol: 'h2',
-      secure: true,
-      request: { ...request, headers: [] },
-      response,
-    };
-    collector.onExchange(exchange as RecordedExchange);
-  }
-  const { fullAtPacket } = collector.finish();
-  assert.ok(fullAtPacket !== undefined && fullAtPacket * 64 * 1024 <= 2 * diffLimits.bytes, `${fullAtPacket}`);
+  const pool = new FieldPool();
+  return [1, 2].map(() => {
+    const collector = new Collector('http', new FieldChoice('http', []), pool);
+    for (let packet = 1; packet <= 5_000; packet++) {
+      const headers: [string, string][] = [['x', textOf(packet).padEnd(64 * 1024, 'y')]];
+      const response = { ...message, status: 200, headers };
+      const exchange = {
+        flow: 'f',
+        packet,
+        protocol: 'h2',
+        secure: true,
+        request: { ...request, headers: [] },
+        response,
+      };
+      collector.onExchange(exchange as RecordedExchange);
+    }
+    return collector.finish().fullAtPacket;
+  });
+}
+
+test('at level http header fields count as what is kept, too', () => {
+  const [full] = fullWithLongFields((packet) => `${packet} `);
+  assert.ok(full !== undefined && full * 64 * 1024 <= 2 * diffLimits.bytes, `${full}`);
+});
+
+test('what is the same in both captures, or comes again in one, is kept and counted once', () => {
+  assert.equal(
+    fullWithLongFields(() => ''),
+    [undefined, undefined],
+  );
+});
+
+test('a field is kept in place of another only when its value, its type and its text are the same', () => {
+  const pool = new FieldPool();
+  const content = (text: string): Content => Content.of(Buffer.from(text));
+  const same: DiffField[] = [
+    { name: 'n', value: 1 },
+    { name: 'n', value: '1' },
+    { name: 'n', value: 1n },
+    { name: 'n', value: true },
+    { name: 'n', value: 2, text: 'two' },
+    { name: 'n', value: 2, text: 'deux' },
+    { name: 'm', value: 1 },
+    { name: 'n', value: content('1') },
+    { name: 'n', value: content('1').digest },
+  ];
+  const once = same.map((field) => ({ ...field }));
+  const again = same.map((field) => ({ ...field }));
+  assert.ok(pool.share(once) > 64 * same.length);
+  assert.equal(once, same);
+  const left = pool.share(again);
+  assert.equal(again, same);
+  // Of one value with two texts the first is kept, and of content and its digest as a text the content.
+  assert.equal(
+    again.map((field, at) => field === once[at]),
+    [true, true, true, true, true, false, true, true, false],
+  );
+  assert.is(left, 64 + 64 + 64);
 });
 
 const capture = (name: string): string => `${projectRoot}/fixtures/${name}`;
