@@ -69,7 +69,10 @@ export interface LiveServer {
  * A run is made once: the next one must not cost its recording because somebody repeats a command. Devices, pipes and empty
  * files lose nothing. Raises FileError.
  */
-export function refuseToReplace({ force }: ServeOptions, ...files: readonly (string | undefined)[]): void {
+export function refuseToReplace(
+  { force }: Pick<ServeOptions, 'force'>,
+  ...files: readonly (string | undefined)[]
+): void {
   for (const file of files) {
     if (file === undefined || force) continue;
     let there: Stats | undefined;
