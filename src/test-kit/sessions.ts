@@ -122,7 +122,10 @@ const TAKE_BYTES = 65_536;
 /** Of the client's bytes at a time, so that the server's room is looked at in between. */
 const PIECE_BYTES = 16_384;
 
-/** A connection to a server that exists for this test only, at logical time 0. Raises what a wrong option raises. */
+/**
+ * A connection to a server that exists for this test only, at logical time 0. Raises TypeError for an option that means
+ * nothing, and FileError for a certificate that cannot be read.
+ */
 export function openSession(options: SessionOptions = {}): TestSession {
   checkOptions('openSession', options, { ...SERVER_OPTIONS, over: true });
   if (options.over !== undefined) checkChoice('openSession: over', options.over, ['plain', 'tls']);
@@ -139,7 +142,10 @@ export function openSession(options: SessionOptions = {}): TestSession {
   return new MemorySession(session, events);
 }
 
-/** A host that exists for this test only, at logical time 0. Raises what a wrong option raises. */
+/**
+ * A host that exists for this test only, at logical time 0. Raises as `openSession` does, and RangeError for an address, an MTU
+ * or a knob of TCP that cannot be.
+ */
 export function openStack(options: StackOptions = {}): TestStack {
   checkOptions('openStack', options, {
     ...SERVER_OPTIONS,
