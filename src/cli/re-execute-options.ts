@@ -5,7 +5,7 @@ import type { DisplayOptions, Given } from './given.js';
 import type { OptionSpec } from './option-spec.js';
 import { captureChoice } from './replay-options.js';
 import { type TlsServeOptions, tlsServeOptions } from './tls-options.js';
-import { fileName, seedBytes, UsageError } from './values.js';
+import { fileName, newFileName, seedBytes, UsageError } from './values.js';
 
 export interface ReExecuteOptions extends ReturnType<typeof captureChoice> {
   readonly keylogs: readonly string[];
@@ -100,7 +100,7 @@ export function reExecuteOptions(
       'Usage: wirebench replay --re-execute CAPTURE|DIR...',
     );
   }
-  const record = given.value('record', fileName);
+  const record = given.value('record', newFileName);
   if (record !== undefined && given.positional.length > 1) {
     throw new UsageError('--record: one capture makes one recording', 'Name a single capture.');
   }
