@@ -2,6 +2,8 @@
 // test. The same calls give the same bytes, on every machine.
 
 import { Duplex } from 'node:stream';
+import { stackOf } from '../cli/desk.js';
+import { say } from '../cli/output.js';
 import type { TlsServeOptions } from '../cli/tls-options.js';
 import { seedBytes } from '../cli/values.js';
 import type { Answer, Handler } from '../core/http/message.js';
@@ -27,7 +29,7 @@ export const testKitLimits = {
 } as const;
 
 export interface ServerOptions {
-  /** Who answers. Default: the built-in site. */
+  /** Who answers; what it throws is told on standard error. Default: the built-in site. */
   readonly handler?: Handler;
   /** As `--seed`: 64 hex digits, or any other text but the empty one. Default: `test`. */
   readonly seed?: string;
@@ -134,7 +136,7 @@ export function openSession(options: SessionOptions = {}): TestSession {
   checkServer('openSession', options);
   const events = new Events();
   const startUnixUs = options.startUnixUs ?? EXAMPLE_START_UNIX_US;
-  const shared = { flow: FLOW, handler: options.handler ?? createSite(), startUnixUs, trace: events.trace };
+  const shared = { flow: FLOW, handler: handlerOf(options), startUnixUs, trace: events.trace };
   if (options.over !== 'tls') return new MemorySession(createSession(shared), events);
   const random = createRandomSource(nodeCrypto, seedOf(options));
   const tls = tlsConfigOf(tlsTextsOf(options.tls), { random, startUnixUs, alpnProtocols: DEFAULT_ALPN });
@@ -168,7 +170,7 @@ export function openStack(options: StackOptions = {}): TestStack {
   };
   const startUnixUs = options.startUnixUs ?? EXAMPLE_START_UNIX_US;
   const identity = { config, seed: seedOf(options), startUnixUs };
-  return new MemoryStack(assembleStack(identity, events.trace, options.handler ?? createSite()), events);
+  return new MemoryStack(assembleStack(identity, events.trace, handlerOf(options)), events);
 }
 
 function checkServer(what: string, { handler, seed, startUnixUs }: ServerOptions): void {
@@ -190,6 +192,19 @@ function checkPorts({ plainPorts, tlsPorts }: StackOptions): void {
       seen.add(port);
     }
   }
+}
+
+/** The client gets a 500 either way; what the handler threw would be kept nowhere. */
+function handlerOf({ handler }: ServerOptions): Handler {
+  if (handler === undefined) return createSite();
+  return (request) => {
+    try {
+      return handler(request);
+    } catch (error) {
+      say(`the handler failed at ${request.method} ${request.path}: ${stackOf(error)}`);
+      throw error;
+    }
+  };
 }
 
 function seedOf({ seed = 'test' }: ServerOptions): Uint8Array {

@@ -154,6 +154,27 @@ test('what means nothing is a TypeError that names what there is', () => {
   );
 });
 
+test('what a handler throws is told, and the client gets a 500', () => {
+  const told: string[] = [];
+  const write = process.stderr.write;
+  process.stderr.write = (text) => told.push(String(text)) > 0;
+  try {
+    const session = openSession({
+      handler: () => {
+        throw new RangeError('of the test');
+      },
+    });
+    session.send(GET);
+    assert.match(text(session.received()), /^HTTP\/1\.1 500 /);
+  } finally {
+    process.stderr.write = write;
+  }
+  assert.match(
+    told.join(''),
+    /^wirebench: the handler failed at GET \/bytes\/3: RangeError: of the test\n {4}at handler /,
+  );
+});
+
 test('the cut of the bytes changes nothing', () => {
   const whole = openSession({ seed: 'cut' });
   whole.send(GET + GET);
