@@ -7,6 +7,7 @@ import type { StreamRecorder } from '../io/sockets.js';
 import type { RecordingWriter } from './recording.js';
 import { PacketSynthesis, type SocketEvent } from './synthesis.js';
 
+/** For `runTun`: the packets of the run are recorded as they are. The run closes the writer at its end. */
 export function frameRecorder(writer: RecordingWriter): FrameRecorder {
   return {
     packet: (atUs, direction, bytes) => writer.packet(atUs, direction, bytes),
@@ -16,6 +17,7 @@ export function frameRecorder(writer: RecordingWriter): FrameRecorder {
   };
 }
 
+/** For `runSockets`: packets are made up that carry what the streams carried (docs/recording.md). The run closes the writer. */
 export function streamRecorder(writer: RecordingWriter): StreamRecorder {
   const packets = new StreamPackets();
   const record = (atUs: number, event: SocketEvent): void => {

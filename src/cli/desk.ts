@@ -59,6 +59,6 @@ function tellUncaught(): void {
   });
 }
 
-function stackOf(error: unknown): string {
+export function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

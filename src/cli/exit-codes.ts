@@ -16,7 +16,7 @@ export const EXIT_CODES: Readonly<Record<CommandName, readonly ExitCode[]>> = {
     UNREADABLE,
     DEVICE,
     INTERNAL,
-    ['130', 'ended by Ctrl-C or SIGTERM, in order'],
+    ['130', 'ended by Ctrl-C, SIGTERM or SIGHUP, in order'],
   ],
   replay: [
     ['0', 'all identical; with --re-execute all answered and as expected'],

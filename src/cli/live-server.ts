@@ -23,7 +23,7 @@ import { nodeCrypto } from '../io/node-crypto.js';
 import type { Desk } from '../io/outside.js';
 import type { Loop } from '../io/run.js';
 import { type Listeners, listenOn, runSockets } from '../io/sockets.js';
-import { openTun, type TunDevice } from '../io/tun.js';
+import { openTun, routeOf, type TunDevice } from '../io/tun.js';
 import { openDesk } from './desk.js';
 import { type Output, say } from './output.js';
 import { seedDigest } from './seed.js';
@@ -69,7 +69,10 @@ export interface LiveServer {
  * A run is made once: the next one must not cost its recording because somebody repeats a command. Devices, pipes and empty
  * files lose nothing. Raises FileError.
  */
-export function refuseToReplace({ force }: ServeOptions, ...files: readonly (string | undefined)[]): void {
+export function refuseToReplace(
+  { force }: Pick<ServeOptions, 'force'>,
+  ...files: readonly (string | undefined)[]
+): void {
   for (const file of files) {
     if (file === undefined || force) continue;
     let there: Stats | undefined;
@@ -152,6 +155,7 @@ export async function openPlace(options: ServeOptions): Promise<Place> {
       ...(options.ip6 && { hostAddress6: options.ip6.localIp, requireIp6: options.ip6.required }),
     });
     if (options.ip6 && !device.ip6) say(`${device.name} takes no IPv6 address; --no-ip6 leaves it out`);
+    await sayStrayRoutes(device, options);
     return { mode: 'tun', device, close: () => device.close() };
   }
   const { plainPort, tlsPort } = options;
@@ -160,6 +164,19 @@ export async function openPlace(options: ServeOptions): Promise<Place> {
     '--plain-port',
   ]);
   return { mode: 'tcp', listeners, close: () => listeners.close() };
+}
+
+/** Of two devices with one network the kernel takes the first, and the server on the other would wait in silence. */
+async function sayStrayRoutes(device: TunDevice, { remoteIp, ip6 }: ServeOptions): Promise<void> {
+  const places = [{ address: remoteIp, options: '--local-ip, --remote-ip' }];
+  if (device.ip6 && ip6) places.push({ address: ip6.remoteIp, options: '--local-ip6, --remote-ip6' });
+  for (const { address, options } of places) {
+    const name = await routeOf(address);
+    if (name === undefined || name === device.name) continue;
+    say(
+      `this host sends packets for ${address} to ${name}, not to ${device.name}: choose another network (${options})`,
+    );
+  }
 }
 
 function configOf(place: Place, options: ServeOptions, texts: TlsTexts): RunConfig {

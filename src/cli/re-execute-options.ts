@@ -5,7 +5,7 @@ import type { DisplayOptions, Given } from './given.js';
 import type { OptionSpec } from './option-spec.js';
 import { captureChoice } from './replay-options.js';
 import { type TlsServeOptions, tlsServeOptions } from './tls-options.js';
-import { fileName, seedBytes, UsageError } from './values.js';
+import { fileName, newFileName, seedBytes, UsageError } from './values.js';
 
 export interface ReExecuteOptions extends ReturnType<typeof captureChoice> {
   readonly keylogs: readonly string[];
@@ -15,6 +15,8 @@ export interface ReExecuteOptions extends ReturnType<typeof captureChoice> {
   /** Undefined: always the same one. */
   readonly seed: Uint8Array | undefined;
   readonly record: string | undefined;
+  /** It may replace an earlier one. */
+  readonly force: boolean;
   /** Who answers besides the site, as with `serve`. */
   readonly app: string | undefined;
   readonly root: string | undefined;
@@ -69,6 +71,7 @@ export function reExecuteSpecs(serveTls: readonly OptionSpec[]): OptionSpec[] {
     },
     { name: 'root', value: 'DIR', description: 'with --re-execute: serve the files of a directory, as serve does' },
     { name: 'record', value: 'FILE', description: 'with --re-execute: the new run as a recording, which replays' },
+    { name: 'force', description: 'with --re-execute: replace the recording of an earlier run' },
     ...serveTls
       .filter(({ name }) => name !== 'alpn')
       .map((option) => ({ ...option, description: `with --re-execute: ${option.description}` })),
@@ -97,7 +100,7 @@ export function reExecuteOptions(
       'Usage: wirebench replay --re-execute CAPTURE|DIR...',
     );
   }
-  const record = given.value('record', fileName);
+  const record = given.value('record', newFileName);
   if (record !== undefined && given.positional.length > 1) {
     throw new UsageError('--record: one capture makes one recording', 'Name a single capture.');
   }
@@ -108,6 +111,7 @@ export function reExecuteOptions(
     ignored: given.texts('ignore').map((name) => name.toLowerCase().replace(/^http\.header\./, '')),
     seed: given.value('seed', seedBytes),
     record,
+    force: given.on('force'),
     app: given.value('app', fileName),
     root: given.value('root', fileName),
     ignoreChecksums: given.has('checksums') && !given.on('checksums'),

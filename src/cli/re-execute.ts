@@ -9,7 +9,7 @@ import { CaptureError } from '../io/capture-types.js';
 import { EXIT } from '../io/errors.js';
 import { resolveColor } from './colors.js';
 import { openDesk } from './desk.js';
-import { TEST_CREDENTIAL } from './live-server.js';
+import { refuseToReplace, TEST_CREDENTIAL } from './live-server.js';
 import { createOutput } from './output.js';
 import {
   crashedReExecution,
@@ -39,6 +39,7 @@ import { UsageError } from './values.js';
 export async function reExecuteCaptures(options: ReExecuteOptions): Promise<number> {
   const startedMs = performance.now();
   checkExpectations(options.expectations);
+  refuseToReplace(options, options.record);
   // What is wrong with an application is wrong usage, and not of one capture.
   await openDesk(options);
   const output = createOutput(process.stdout);

@@ -8,6 +8,7 @@ import { constants as osConstants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { DeviceError } from '../io/errors.js';
 import { DEVICE_RIGHTS_ADVICE } from '../io/tun.js';
+import { onEndingSignal } from './signals.js';
 
 /** Tells the program inside which namespace is outside; it is no part of the command's environment. */
 const OUTSIDE = 'WIREBENCH_OUTSIDE_NAMESPACE';
@@ -89,14 +90,11 @@ export function runInside(unshare: readonly string[]): Promise<number> {
     env: { ...process.env, [OUTSIDE]: currentNamespace() },
   });
   // From a terminal it comes to both; the one inside takes a second one for the first.
-  const hand = (signal: NodeJS.Signals): void => void child.kill(signal);
-  process.on('SIGINT', hand);
-  process.on('SIGTERM', hand);
+  const ignoreSignals = onEndingSignal((signal) => void child.kill(signal));
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {
-      process.off('SIGINT', hand);
-      process.off('SIGTERM', hand);
+      ignoreSignals();
       resolve(code ?? codeOfSignal(signal));
     });
   });

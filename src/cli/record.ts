@@ -28,6 +28,7 @@ import { type RecordOptions, recordLimits } from './record-options.js';
 import { bringLoopbackUp, environmentInside, findNamespace, isInside, runInside } from './record-place.js';
 import { seedDigest, withoutSeed } from './seed.js';
 import type { ServeOptions } from './serve-options.js';
+import { onEndingSignal } from './signals.js';
 import { counted } from './text.js';
 import { version } from './version.js';
 
@@ -100,19 +101,16 @@ async function recordHere(
 
 /** Ctrl-C while the recording is verified gives it up; the one that ended the command, which may come twice, does not. */
 async function withoutRemains<Value>(end: ClientEnd, work: () => Promise<Value>): Promise<Value> {
-  const onSignal = (): void => {
+  const ignoreSignals = onEndingSignal(() => {
     if (end.why === 'interrupted') return;
     say('interrupted: nothing is kept');
     // RecordFiles takes away what it made.
     process.exit(EXIT.interrupted);
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  });
   try {
     return await work();
   } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
+    ignoreSignals();
   }
 }
 
@@ -125,12 +123,10 @@ async function runClient(
 ): Promise<ClientEnd> {
   const client = startClient(words, env, options.timeoutMs);
   let interrupted = false;
-  const onSignal = (): void => {
+  const ignoreSignals = onEndingSignal(() => {
     interrupted = true;
     client.interrupt();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  });
   try {
     // A server that fails (its disk is full) ends the command too: it would be served by nobody.
     const failed = server.done.then(() => new Promise<never>(() => {}));
@@ -146,8 +142,7 @@ async function runClient(
     server.stop();
     // An error of the server was raised above, unless it is one of its end.
     await server.done;
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
+    ignoreSignals();
   }
 }
 

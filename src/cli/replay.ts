@@ -12,6 +12,7 @@ import { Progress } from './replay-progress.js';
 import { costText, summaryText } from './reporters/pretty.js';
 import { hasFailed, isError, type Summary, type Totals } from './reporters/reporter.js';
 import { openReports } from './reporters/reports.js';
+import { ENDING_SIGNALS } from './signals.js';
 
 /** From here on, and with several jobs, what it took is worth a line. */
 const MANY_CAPTURES = 100;
@@ -103,7 +104,7 @@ function stopper({ update }: ReplayOptions, outputLost: Promise<number>): () => 
   void outputLost.then((code) => {
     stoppedBy ??= code;
   });
-  for (const signal of ['SIGINT', 'SIGTERM']) {
+  for (const signal of ENDING_SIGNALS) {
     process.once(signal, () => {
       stoppedBy ??= EXIT.interrupted;
     });

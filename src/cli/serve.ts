@@ -15,6 +15,7 @@ import {
 } from './live-server.js';
 import { createOutput, say } from './output.js';
 import type { ServeOptions } from './serve-options.js';
+import { onEndingSignal } from './signals.js';
 
 /** `outputLost` resolves with an exit code when the standard output cannot be written any more: the run then ends. */
 export async function serve(options: ServeOptions, outputLost: Promise<number>): Promise<number> {
@@ -45,9 +46,7 @@ async function serveAt(
     code ??= why;
     server.stop();
   };
-  const onSignal = (): void => stop(EXIT.interrupted);
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  const ignoreSignals = onEndingSignal(() => stop(EXIT.interrupted));
   void outputLost.then((why) => {
     if (why === EXIT.ok) say('nobody reads the log any more: ending');
     stop(why);
@@ -57,8 +56,7 @@ async function serveAt(
   try {
     await server.done;
   } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
+    ignoreSignals();
   }
   for (const line of server.faultLines()) say(line);
   if (options.record !== undefined)
@@ -76,14 +74,16 @@ async function serveStd(options: ServeOptions, { texts, desk }: Materials): Prom
     ...texts,
   });
   desk?.connect((token, answer) => server.respond(token, answer));
+  let ignoreSignals = (): void => {};
   const stopped = new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
+    ignoreSignals = onEndingSignal(() => resolve());
   });
   const plain = server.plainPort === undefined ? '' : `port ${server.plainPort} (HTTP/1.1), `;
   say(`listening on ${host} ${plain}port ${server.tlsPort} (${spokenTls(options)}), by Node's own TLS and HTTP`);
   if (options.tls.credentials.length === 0) sayTestCertificate();
   await stopped;
+  // The next one does not wait.
+  ignoreSignals();
   desk?.close();
   await server.stop();
   return EXIT.interrupted;

@@ -41,6 +41,12 @@ export function fileName(option: string, text: string): string {
   return text;
 }
 
+/** A file that is written: a file of secrets by the name `-` is nobody's wish. */
+export function newFileName(option: string, text: string): string {
+  if (text !== '-') return fileName(option, text);
+  throw new UsageError(`${option}: "-" would be a file of that name`, 'Name a file, or /dev/stdout for a pipe.');
+}
+
 /** Four decimal numbers without leading zeros. */
 export function ipv4(option: string, text: string): string {
   // node:net accepts exactly that form; an address with leading zeros means different things to different programs.

@@ -65,4 +65,4 @@ export type {
   Trace,
   TraceEvent,
 } from './trace.js';
-export type { Micros, Session, SessionFactory, SessionState, Stack } from './types.js';
+export type { Micros, Session, SessionFactory, SessionState, Stack, TransportInfo } from './types.js';

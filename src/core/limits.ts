@@ -1,6 +1,7 @@
 // Every bound of the core in one table: no queue, table or loop grows past its number here. Sizes in bytes, times in
 // microseconds, the rest are counts. Beside each stands the RFC or CVE that asks for it. A test reaches each one.
 
+/** To be read only: a program that changes them is no longer the one that recordings were made with. */
 export const limits = {
   ip: {
     /** Frame slots kept between calls for reuse (about 1.5 MB at MTU 1500); a larger burst uses slots that are then freed. */

@@ -8,9 +8,13 @@ export interface RandomSource {
   bytes(flow: string, purpose: string, length: number): Uint8Array;
 }
 
+/** Of the seed of a run. */
 export const SEED_BYTES = 32;
 
+/** The randomness of a run; `seed` is not copied. Raises RangeError for one that has not 32 bytes. */
 export function createRandomSource(crypto: Crypto, seed: Uint8Array): RandomSource {
+  // A text has a length as well: 64 hex digits are no seed.
+  if (seed.length !== SEED_BYTES) throw new RangeError(`seed: ${SEED_BYTES} bytes are wanted, not ${seed.length}`);
   return {
     bytes(flow, purpose, length) {
       const out = new Uint8Array(length);

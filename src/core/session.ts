@@ -30,6 +30,7 @@ export interface SessionOptions {
   readonly openedUs?: Micros;
 }
 
+/** The names that a session speaks (RFC 7301 §6, RFC 9113 §3.2), favourite first: what `TlsConfig.alpnProtocols` is usually given. */
 export const DEFAULT_ALPN: readonly string[] = ['h2', 'http/1.1'];
 
 /** The session of one connection, of either kind. */

@@ -53,6 +53,7 @@ interface Stream extends HeapEntry {
   outputEnded: boolean;
 }
 
+/** The streams of a run, from logical time 0 on. Nothing is thrown for any input. */
 export class Streams {
   readonly #services: ReadonlyMap<number, SessionFactory>;
   readonly #trace: Trace | undefined;

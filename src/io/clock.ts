@@ -4,12 +4,14 @@
 export interface Clock {
   /** Wall time of the run's beginning, microseconds since 1970. */
   readonly startUnixUs: number;
+  /** Microseconds since the run began, pauses left out; a whole number. */
   nowUs(): number;
   /** Time stands still from here on, until `thaw`. */
   freeze(): void;
   thaw(): void;
 }
 
+/** A run begins now. */
 export function createClock(): Clock {
   const startUnixUs = Date.now() * 1000;
   let originMs = performance.now();

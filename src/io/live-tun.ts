@@ -40,6 +40,10 @@ export interface TunRun {
 /** Frames read in one go before outputs, timers and the rest of the process get their turn. */
 const FRAMES_PER_TURN = 256;
 
+/**
+ * Begins a run on an open device, which is the run's own from here on and closed at its end. The loop's `done` rejects with a
+ * DeviceError when the device goes away.
+ */
 export function runTun(options: TunRunOptions): TunRun {
   const { device, clock, recorder, presenter, faults } = options;
   const wire =

@@ -17,6 +17,7 @@ import { OutsideRequest, RequestContent } from './outside-request.js';
 import { checkedResponse, isChunk, isStatus, toBytes, trailersOf } from './outside-response.js';
 import type { AppFunction, AppResponse, AppResult, Chunk } from './outside-types.js';
 
+/** Bytes of one request and its response that `Desk` holds. */
 export const outsideLimits = {
   /** Content of one request that is asked for ahead of who reads it. */
   readBytes: 65_536,

@@ -45,6 +45,7 @@ const CLOSE_GRACE_MS = 1_000;
 /** setTimeout fires at once beyond this. */
 const LONGEST_TIMEOUT_MS = 2_000_000_000;
 
+/** One live run. `runTun` and `runSockets` make it; programs of one's own with another wire may. */
 export class Loop {
   /** Resolves when the run has ended and everything is released; rejects with what the core or the device threw. */
   readonly done: Promise<void>;

@@ -176,7 +176,7 @@ function attach(koffi: Koffi, libc: Libc, fd: number, options: TunOptions): stri
     if (errno === EBUSY) {
       throw new DeviceError(
         `the TUN device ${name} is in use`,
-        'end the process that has it, or pass another `--dev NAME`',
+        'end the process that has it, or pass another `--dev NAME` with addresses of its own (`--help` lists them)',
       );
     }
     if (errno === EINVAL) {
@@ -227,6 +227,16 @@ async function configure6(name: string, options: TunOptions): Promise<boolean> {
   } catch (error) {
     if (options.requireIp6) throw error;
     return false;
+  }
+}
+
+/** The interface that this host sends packets for `address` to; undefined where that cannot be said. */
+export async function routeOf(address: string): Promise<string | undefined> {
+  try {
+    const { stdout } = await promisify(execFile)('ip', ['-o', 'route', 'get', address]);
+    return / dev (\S+)/.exec(stdout)?.[1];
+  } catch {
+    return undefined;
   }
 }
 

@@ -20,6 +20,35 @@ export function checkChoice(what: string, value: unknown, choices: readonly stri
   if (!choices.includes(value as string)) throw new TypeError(`${what}: ${unknown(value, choices)}`);
 }
 
+interface Types {
+  readonly text: string;
+  readonly boolean: boolean;
+  readonly integer: number;
+  readonly function: (...args: never[]) => unknown;
+  readonly object: object;
+}
+
+const TYPES: { readonly [Name in keyof Types]: readonly [what: string, is: (value: unknown) => boolean] } = {
+  text: ['a text', (value) => typeof value === 'string'],
+  boolean: ['a boolean', (value) => typeof value === 'boolean'],
+  integer: ['an integer', (value) => Number.isSafeInteger(value)],
+  function: ['a function', (value) => typeof value === 'function'],
+  object: ['an object', (value) => typeof value === 'object' && value !== null],
+};
+
+/** Gives the value. Raises TypeError for one of another type. */
+export function checkType<Name extends keyof Types>(what: string, value: unknown, type: Name): Types[Name] {
+  const [wanted, is] = TYPES[type];
+  if (is(value)) return value as Types[Name];
+  throw new TypeError(`${what}: ${wanted} is wanted, not ${kindOf(value)}`);
+}
+
+/** The same for a list and each of its items. */
+export function checkList<Name extends keyof Types>(what: string, value: unknown, type: Name): Types[Name][] {
+  if (!Array.isArray(value)) throw new TypeError(`${what}: a list is wanted, not ${kindOf(value)}`);
+  return value.map((item) => checkType(what, item, type));
+}
+
 export function checkBytes(what: string, bytes: unknown): void {
   if (!(bytes instanceof Uint8Array)) throw new TypeError(`${what}: a Uint8Array is wanted, not ${kindOf(bytes)}`);
 }

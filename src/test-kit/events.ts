@@ -6,7 +6,7 @@ import { printable } from '../cli/text.js';
 import { LAYERS } from '../cli/values.js';
 import type { TraceEvent } from '../core/trace.js';
 import type { Micros } from '../core/types.js';
-import { checkChoice } from './checks.js';
+import { checkChoice, checkList, kindOf } from './checks.js';
 
 /** An event and its logical time. */
 export type TimedEvent = TraceEvent & { readonly atUs: Micros };
@@ -29,7 +29,11 @@ const SHOWN_EVENTS = 20;
  * Raises TypeError for a layer that is none, else AssertionError that names the first pattern without one, and the events that it was looked for in.
  */
 export function expectEvents(events: Iterable<TimedEvent>, expected: readonly EventPattern[]): TimedEvent[] {
-  for (const { layer } of expected) {
+  // The session in place of its events is the slip that is made most.
+  if (typeof events?.[Symbol.iterator] !== 'function') {
+    throw new TypeError(`expectEvents: a list of events is wanted, not ${kindOf(events)}`);
+  }
+  for (const { layer } of checkList('expectEvents: patterns', expected, 'object') as readonly EventPattern[]) {
     // Plain JavaScript may give a RegExp here too.
     if (layer !== undefined && !((layer as unknown) instanceof RegExp)) {
       checkChoice('expectEvents: layer', layer, LAYERS);

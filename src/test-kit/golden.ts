@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { compareGolden, type GoldenDifference, updateGolden } from '../bench/golden.js';
 import { isCi } from '../cli/ci.js';
 import { printable } from '../cli/text.js';
+import { checkType } from './checks.js';
 
 export function isUpdating(): boolean {
   return process.env.WIREBENCH_UPDATE === '1';
@@ -21,6 +22,7 @@ export function isContinuousIntegration(): boolean {
  * AssertionError that names the first line that differs.
  */
 export function expectGolden(file: string, text: string): void {
+  checkType('expectGolden: text', text, 'text');
   const isMissing = !existsSync(file);
   const difference = compareGolden(file, text);
   if (difference === undefined && !isMissing) return;

@@ -8,7 +8,7 @@ import { replayRecording } from '../bench/replay.js';
 import { GoldenLogs, manifestFields } from '../cli/golden-logs.js';
 import { CUT_OFF, NO_PACKETS } from '../cli/outcome.js';
 import type { Trace } from '../core/trace.js';
-import { checkChoice, checkOptions } from './checks.js';
+import { checkChoice, checkOptions, checkType, kindOf } from './checks.js';
 import { goldenLines, isContinuousIntegration, isUpdating } from './golden.js';
 
 export interface ReplayFileOptions {
@@ -46,6 +46,7 @@ export interface Replayed {
 
 /** Replays a recording. Raises CaptureError where the file cannot be read or is no recording; a difference is a result. */
 export async function replayFile(file: string, options: ReplayFileOptions = {}): Promise<Replayed> {
+  checkType('replayFile: file', file, 'text');
   checkOptions('replayFile', options, { golden: true, trace: true });
   const { golden: mode = 'auto', trace } = options;
   checkChoice('replayFile: golden', mode, ['auto', 'none']);
@@ -91,6 +92,9 @@ export async function expectIdentical(
   options?: ReplayFileOptions,
 ): Promise<Replayed> {
   const replayed = await (typeof recording === 'string' ? replayFile(recording, options) : recording);
+  if (typeof replayed?.identical !== 'boolean') {
+    throw new TypeError(`expectIdentical: a file, or what replayFile gave, is wanted, not ${kindOf(replayed)}`);
+  }
   if (replayed.identical) return replayed;
   throw new AssertionError({
     message: [`${replayed.file}: the replay is not identical`, ...replayed.difference.map((line) => `  ${line}`)].join(

@@ -2,9 +2,8 @@
 // test. The same calls give the same bytes, on every machine.
 
 import { Duplex } from 'node:stream';
-import { parseArguments } from '../cli/arguments.js';
-import { TEST_CREDENTIAL } from '../cli/live-server.js';
-import { readTls, type TlsTexts } from '../cli/tls-files.js';
+import { stackOf } from '../cli/desk.js';
+import { say } from '../cli/output.js';
 import type { TlsServeOptions } from '../cli/tls-options.js';
 import { seedBytes } from '../cli/values.js';
 import type { Answer, Handler } from '../core/http/message.js';
@@ -18,8 +17,9 @@ import type { Micros, Session, SessionState, Stack } from '../core/types.js';
 import { assembleStack, type RunConfig } from '../io/assemble.js';
 import { nodeCrypto } from '../io/node-crypto.js';
 import { tlsConfigOf } from '../io/tls-config.js';
-import { checkBytes, checkChoice, checkOptions, kindOf } from './checks.js';
+import { checkBytes, checkChoice, checkList, checkOptions, checkType, kindOf } from './checks.js';
 import type { TimedEvent } from './events.js';
+import { tlsTextsOf } from './tls-options.js';
 
 /** A test that goes beyond them has gone wrong: RangeError. */
 export const testKitLimits = {
@@ -29,9 +29,9 @@ export const testKitLimits = {
 } as const;
 
 export interface ServerOptions {
-  /** Who answers. Default: the built-in site. */
+  /** Who answers; what it throws is told on standard error. Default: the built-in site. */
   readonly handler?: Handler;
-  /** As `--seed`: 64 hex digits, or any text. Default: `test`. */
+  /** As `--seed`: 64 hex digits, or any other text but the empty one. Default: `test`. */
   readonly seed?: string;
   /** Wall time of logical time 0, microseconds since 1970. Default: 1994-11-06 08:49:37 UTC, the example of RFC 9110. */
   readonly startUnixUs?: number;
@@ -105,36 +105,57 @@ export interface TestPacket {
 
 const EXAMPLE_START_UNIX_US = 784_111_777_000_000;
 const FLOW = 'test#0';
-const TLS_OPTIONS = {
-  ...({ credentials: true, minVersion: true, maxVersion: true, cipherSuites: true, groups: true } as const),
-  ...({ alpnProtocols: true, resumption: true, strictServerName: true } as const),
-  ...({ clientCa: true, clientAuthRequired: true } as const),
-} as const;
 const SERVER_OPTIONS = { handler: true, seed: true, startUnixUs: true, tls: true } as const;
+const TCP_KNOBS = {
+  ...({
+    sack: true,
+    timestamps: true,
+    ecn: true,
+    receiveWindowBytes: true,
+    windowScale: true,
+    synCookies: true,
+  } as const),
+  ...({ keepAliveUs: true, keepAliveIntervalUs: true, keepAliveProbes: true, userTimeoutUs: true } as const),
+  ...({ lingerBytes: true, congestion: true, recovery: true } as const),
+} as const;
+const PLAIN_PORTS: readonly number[] = [80];
+const TLS_PORTS: readonly number[] = [443];
 const TAKE_BYTES = 65_536;
 /** Of the client's bytes at a time, so that the server's room is looked at in between. */
 const PIECE_BYTES = 16_384;
 
-/** A connection to a server that exists for this test only, at logical time 0. Raises what a wrong option raises. */
+/**
+ * A connection to a server that exists for this test only, at logical time 0. Raises TypeError for an option that means
+ * nothing, and FileError for a certificate that cannot be read.
+ */
 export function openSession(options: SessionOptions = {}): TestSession {
   checkOptions('openSession', options, { ...SERVER_OPTIONS, over: true });
   if (options.over !== undefined) checkChoice('openSession: over', options.over, ['plain', 'tls']);
+  if (options.tls !== undefined && options.over !== 'tls')
+    throw new TypeError("openSession: tls goes with over: 'tls'");
+  checkServer('openSession', options);
   const events = new Events();
   const startUnixUs = options.startUnixUs ?? EXAMPLE_START_UNIX_US;
-  const shared = { flow: FLOW, handler: options.handler ?? createSite(), startUnixUs, trace: events.trace };
+  const shared = { flow: FLOW, handler: handlerOf(options), startUnixUs, trace: events.trace };
   if (options.over !== 'tls') return new MemorySession(createSession(shared), events);
   const random = createRandomSource(nodeCrypto, seedOf(options));
-  const tls = tlsConfigOf(tlsTexts(options), { random, startUnixUs, alpnProtocols: DEFAULT_ALPN });
+  const tls = tlsConfigOf(tlsTextsOf(options.tls), { random, startUnixUs, alpnProtocols: DEFAULT_ALPN });
   const session = createSession({ ...shared, tls, tlsSessions: new SessionCache(), openedUs: 0 });
   return new MemorySession(session, events);
 }
 
-/** A host that exists for this test only, at logical time 0. Raises what a wrong option raises. */
+/**
+ * A host that exists for this test only, at logical time 0. Raises as `openSession` does, and RangeError for an address, an MTU
+ * or a knob of TCP that cannot be.
+ */
 export function openStack(options: StackOptions = {}): TestStack {
   checkOptions('openStack', options, {
     ...SERVER_OPTIONS,
     ...({ address: true, address6: true, mtu: true, plainPorts: true, tlsPorts: true, tcp: true } as const),
   });
+  checkServer('openStack', options);
+  checkPorts(options);
+  if (options.tcp !== undefined) checkOptions('openStack: tcp', options.tcp, TCP_KNOBS);
   const events = new Events();
   const config: RunConfig = {
     mode: 'tun',
@@ -142,25 +163,52 @@ export function openStack(options: StackOptions = {}): TestStack {
     ...(options.address6 !== undefined && { address6: options.address6 }),
     mtu: options.mtu ?? 1500,
     ...(options.tcp && { tcp: options.tcp }),
-    plainPorts: options.plainPorts ?? [80],
-    tlsPorts: options.tlsPorts ?? [443],
-    ...tlsTexts(options),
+    plainPorts: options.plainPorts ?? PLAIN_PORTS,
+    tlsPorts: options.tlsPorts ?? TLS_PORTS,
+    ...tlsTextsOf(options.tls),
     outside: true,
   };
   const startUnixUs = options.startUnixUs ?? EXAMPLE_START_UNIX_US;
   const identity = { config, seed: seedOf(options), startUnixUs };
-  return new MemoryStack(assembleStack(identity, events.trace, options.handler ?? createSite()), events);
+  return new MemoryStack(assembleStack(identity, events.trace, handlerOf(options)), events);
+}
+
+function checkServer(what: string, { handler, seed, startUnixUs }: ServerOptions): void {
+  if (handler !== undefined) checkType(`${what}: handler`, handler, 'function');
+  if (seed !== undefined && checkType(`${what}: seed`, seed, 'text') === '')
+    throw new TypeError(`${what}: seed: the text is empty`);
+  if (startUnixUs !== undefined) checkType(`${what}: startUnixUs`, startUnixUs, 'integer');
+}
+
+function checkPorts({ plainPorts, tlsPorts }: StackOptions): void {
+  const seen = new Set<number>();
+  for (const [name, ports] of Object.entries({
+    plainPorts: plainPorts ?? PLAIN_PORTS,
+    tlsPorts: tlsPorts ?? TLS_PORTS,
+  })) {
+    for (const port of checkList(`openStack: ${name}`, ports, 'integer')) {
+      if (port < 1 || port > 65_535) throw new TypeError(`openStack: ${name}: ${port} is no port`);
+      if (seen.has(port)) throw new TypeError(`openStack: ${name}: ${port} is there already`);
+      seen.add(port);
+    }
+  }
+}
+
+/** The client gets a 500 either way; what the handler threw would be kept nowhere. */
+function handlerOf({ handler }: ServerOptions): Handler {
+  if (handler === undefined) return createSite();
+  return (request) => {
+    try {
+      return handler(request);
+    } catch (error) {
+      say(`the handler failed at ${request.method} ${request.path}: ${stackOf(error)}`);
+      throw error;
+    }
+  };
 }
 
 function seedOf({ seed = 'test' }: ServerOptions): Uint8Array {
   return seedBytes('seed', seed);
-}
-
-function tlsTexts({ tls }: ServerOptions): TlsTexts {
-  const parsed = parseArguments(['serve'], {});
-  if (parsed.command !== 'serve') throw new Error('no defaults of serve');
-  if (tls !== undefined) checkOptions('tls', tls, TLS_OPTIONS);
-  return readTls({ ...parsed.options.tls, ...tls }, TEST_CREDENTIAL);
 }
 
 class Events {
@@ -225,6 +273,10 @@ class MemorySession implements TestSession {
     if (typeof bytes !== 'string' && !(bytes instanceof Uint8Array)) {
       throw new TypeError(`send: a text or a Uint8Array is wanted, not ${kindOf(bytes)}`);
     }
+    // Latin-1 would send another octet without a word.
+    const wide = typeof bytes === 'string' ? /[^\0-\xff]/u.exec(bytes) : null;
+    if (wide !== null)
+      throw new TypeError(`send: ${JSON.stringify(wide[0])} at ${wide.index} is no octet; give UTF-8 as bytes`);
     const copy = Uint8Array.from(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
     this.#waiting.push(copy);
     this.#waitingBytes = bounded(this.#waitingBytes + copy.length);

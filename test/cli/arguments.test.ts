@@ -143,7 +143,7 @@ const ACCEPTED: readonly [line: string, expected: ServeOptions][] = [
   ['--record 1e3 --keylog 0x10', { ...DEFAULTS, record: '1e3', keylog: '0x10' }],
   ['--record r --force', { ...DEFAULTS, record: 'r', force: true }],
   ['--record=a=b', { ...DEFAULTS, record: 'a=b' }],
-  ['--record -', { ...DEFAULTS, record: '-' }],
+  ['--root -', { ...DEFAULTS, root: '-' }],
   ['--record=-x', { ...DEFAULTS, record: '-x' }],
   // Display.
   ['--log json', { ...DEFAULTS, log: 'json' }],
@@ -284,6 +284,14 @@ const REJECTED: readonly [argv: readonly string[], message: string, suggestion?:
   ],
   [['--dev', '../x'], '--dev: "../x" is no device name (letters, digits, "_", "-" and ".", at most 15 characters)'],
   [['--record', ''], '--record: "" is no file name'],
+  [['--record', '-'], '--record: "-" would be a file of that name', 'Name a file, or /dev/stdout for a pipe.'],
+  [['--manifest=-'], '--manifest: "-" would be a file of that name', 'Name a file, or /dev/stdout for a pipe.'],
+  [['--keylog', '-'], '--keylog: "-" would be a file of that name', 'Name a file, or /dev/stdout for a pipe.'],
+  [
+    ['replay', '--re-execute', '--record', '-', 'x'],
+    '--record: "-" would be a file of that name',
+    'Name a file, or /dev/stdout for a pipe.',
+  ],
   [['--seed', ''], '--seed: the seed is empty'],
   [['--mode', 'std', '--record', 'r'], '--record: mode std cannot be recorded', 'Modes tun and tcp can.'],
   // Captures.

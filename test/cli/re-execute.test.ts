@@ -241,6 +241,22 @@ testWith(
   },
 );
 
+test('an earlier recording is replaced with --force only, as serve does it', async () => {
+  const capture = join(folder, 'nginx-h2c.pcapng');
+  const recording = place.path('earlier.pcapng');
+  writeFileSync(recording, 'of an earlier run');
+  const refused = await again(capture, '--record', recording);
+  assert.is(refused.code, 3, refused.stderr);
+  assert.is(refused.stderr, `wirebench: ${recording}: is there already\nwirebench: --force replaces it\n`);
+  assert.is(refused.stdout, '');
+  assert.is(readFileSync(recording, 'utf8'), 'of an earlier run');
+  const forced = await again(capture, '--record', recording, '--force');
+  assert.is(forced.code, 0, forced.stderr);
+  const replayed = await wirebench(['replay', recording]);
+  assert.is(replayed.code, 0, replayed.stdout);
+  assert.match((await wirebench(['replay', recording, '--force'])).stderr, '--force goes with --re-execute');
+});
+
 test('a recording is of one capture, and one that cannot be written is no bug of ours', async () => {
   const two = await again(folder, '--record', place.path('two.pcapng'));
   assert.is(two.code, 2);

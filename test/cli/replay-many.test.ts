@@ -205,10 +205,14 @@ test('--update that is interrupted leaves whole golden logs and no others', asyn
   const many = place.path('many');
   mkdirSync(many, { recursive: true });
   for (let i = 10; i < 70; i++) copyFileSync(join(bundled, 'h2-download-1m.pcapng'), join(many, `${i}.pcapng`));
-  for (const jobs of ['1', '2']) {
+  for (const [jobs, signal] of [
+    ['1', 'SIGINT'],
+    ['2', 'SIGINT'],
+    ['1', 'SIGHUP'],
+  ] as const) {
     const child = spawn(process.execPath, [mainScript, 'replay', many, '--update', '--jobs', jobs]);
     const ended = once(child, 'close');
-    child.stdout.once('data', () => child.kill('SIGINT'));
+    child.stdout.once('data', () => child.kill(signal));
     assert.is((await ended)[0], 130);
     const logs = readdirSync(many).filter((name) => !name.endsWith('.pcapng'));
     assert.ok(logs.length > 0 && logs.length < 120, `${logs.length}`);

@@ -65,6 +65,16 @@ test('the random source is stateless: the same label gives the same bytes', () =
   assert.not.equal([...first], [...other]);
 });
 
+test('a text is no body: bytesBody says so, and the client gets a 500', () => {
+  const words = 'hello' as unknown as Uint8Array;
+  assert.throws(() => bytesBody(words), /^bytesBody: a Uint8Array is wanted$/);
+  const answer = exchange(
+    () => ({ status: 200, headers: [], body: bytesBody(words) }),
+    'GET / HTTP/1.1\r\nHost: a\r\n\r\n',
+  );
+  assert.match(answer, /^HTTP\/1\.1 500 /);
+});
+
 test('ParseError is the class that decoders raise', () => {
   const error = new ParseError('tcp', 'dataOffset: too short', 12);
   assert.is(error.message, 'tcp: dataOffset: too short at offset 12');

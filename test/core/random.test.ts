@@ -44,4 +44,10 @@ test('another seed, flow or purpose gives other bytes, and names do not run toge
   assert.is(new Set(draws.map(toHex)).size, draws.length);
 });
 
+test('a seed has 32 bytes: a shorter one, and a text, are no seeds', () => {
+  assert.throws(() => createRandomSource(nodeCrypto, new Uint8Array(16)), /^seed: 32 bytes are wanted, not 16$/);
+  const digits = '00'.repeat(32) as unknown as Uint8Array;
+  assert.throws(() => createRandomSource(nodeCrypto, digits), /^seed: 32 bytes are wanted, not 64$/);
+});
+
 test.run();

@@ -211,7 +211,12 @@ testWith(
   },
 );
 
-async function interrupted(folder: string, mode: string, wholeGroup: boolean): Promise<Finished> {
+async function interrupted(
+  folder: string,
+  mode: string,
+  wholeGroup: boolean,
+  signal: NodeJS.Signals,
+): Promise<Finished> {
   const command = ['curl', '-sS', '-N', '--cacert', '{cacert}', '{url}/stream/1000'];
   const words = [mainScript, 'record', '--mode', mode, '--allow-failure', '--', ...command];
   const child = spawn(process.execPath, words, { cwd: folder, detached: true });
@@ -229,7 +234,7 @@ async function interrupted(folder: string, mode: string, wholeGroup: boolean): P
     child.on('close', () => reject(new Error(stderr)));
   });
   // As a terminal does: to the command, to the server, and to the one that started both.
-  process.kill(wholeGroup ? -child.pid! : child.pid!, 'SIGINT');
+  process.kill(wholeGroup ? -child.pid! : child.pid!, signal);
   return { code: await ended, stdout, stderr };
 }
 
@@ -237,11 +242,14 @@ for (const [mode, needs] of [
   ['tcp', needCommands('curl')],
   ['tun', tunNeeds],
 ] as const) {
-  for (const wholeGroup of [true, false]) {
-    const how = wholeGroup ? 'Ctrl-C' : 'SIGINT to record alone';
+  for (const [how, wholeGroup, signal] of [
+    ['Ctrl-C', true, 'SIGINT'],
+    ['SIGINT to record alone', false, 'SIGINT'],
+    ['a terminal that goes away', true, 'SIGHUP'],
+  ] as const) {
     testWith(test, needs, `${how} ends command and server, ${mode} mode; what was recorded is whole`, async () => {
       await withFolder(async (folder) => {
-        const out = await interrupted(folder, mode, wholeGroup);
+        const out = await interrupted(folder, mode, wholeGroup, signal);
         assert.is(out.code, 130, out.stderr);
         assert.match(out.stderr, /interrupted: what was recorded until then is kept\n$/);
         assert.match(out.stderr, /1 connection \(TLS1\.3, HTTP\/2\), 1 request, identical/);

@@ -206,6 +206,32 @@ testWith(test, needCommands('curl'), 'a run that was killed leaves a recording t
   });
 });
 
+for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
+  testWith(test, needCommands('curl'), `${signal} ends a run in order: all of it is in the recording`, async () => {
+    await withFolder(async (folder) => {
+      const file = join(folder, 'r.pcapng');
+      const server = await serve(['--mode', 'tcp', '--port', '0', '--record', file, '--log', 'none']);
+      const ended = new Promise((resolve) => server.child.once('close', resolve));
+      const url = `https://localhost:${server.tlsPort}/headers`;
+      const out = await server.client('curl', ['-sS', ...CA, '-o', '/dev/null', url]);
+      assert.is(out.code, 0, out.stderr);
+      // At once: before the recording is saved the next time.
+      server.child.kill(signal);
+      assert.is(await ended, 130, server.stderr());
+      const replay = await wirebench(['replay', file]);
+      assert.is(replay.code, 0, replay.stdout + replay.stderr);
+      assert.match(replay.stdout, /1\d packets, \d+\.\d+ s, identical\n1 capture/);
+    });
+  });
+}
+
+testWith(test, [], 'SIGHUP ends mode std in order, too', async () => {
+  const server = await serve(['--mode', 'std', '--port', '0']);
+  const ended = new Promise((resolve) => server.child.once('close', resolve));
+  server.child.kill('SIGHUP');
+  assert.is(await ended, 130, server.stderr());
+});
+
 testWith(test, [], 'a recording that cannot be written stops the run before it begins', async () => {
   const out = await wirebench(['serve', '--mode', 'tcp', '--port', '0', '--record', '/nonexistent/r.pcapng']);
   assert.is(out.code, 3, out.stderr);

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { certificateFile, type Server, serve, sha256OfFile, withFolder } from '../support/live.js';
+import { certificateFile, mainScript, type Server, serve, sha256OfFile, withFolder } from '../support/live.js';
 import { met, needCommands, testWith } from '../support/needs.js';
 
 const test = suite('tun');
@@ -171,5 +171,23 @@ testWith(
     for (const other of others) assert.is((await other).stdout, '200');
   },
 );
+
+testWith(test, needs, 'a second server: not on the same device, and told when another has its network', async () => {
+  const beside = ['--log', 'none', '--dev', 'wb1'];
+  const through = ['nsenter', '-t', `${server.pid}`, '-n'];
+  const same = await server.client(process.execPath, [mainScript, 'serve', '--log', 'none']);
+  assert.is(same.code, 4, same.stderr);
+  assert.match(same.stderr, /the TUN device wb0 is in use\n.*`--dev NAME` with addresses of its own/);
+
+  const deaf = await serve([...beside, '--local-ip', '10.1.0.1', '--remote-ip', '10.1.0.2'], { through });
+  await deaf.stop();
+  assert.match(deaf.stderr(), /^wirebench: this host sends packets for fd00::2 to wb0, not to wb1: .*--local-ip6/);
+  assert.not.match(deaf.stderr(), /packets for 10\./);
+
+  const apart = ['--local-ip', '10.1.0.1', '--remote-ip', '10.1.0.2', '--no-ip6'];
+  const other = await serve([...beside, ...apart], { through });
+  await other.stop();
+  assert.match(other.stderr(), /^wirebench: listening on 10\.1\.0\.2 /);
+});
 
 test.run();

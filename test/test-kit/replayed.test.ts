@@ -199,4 +199,20 @@ test('golden texts: written at first, compared then, missing under CI is a failu
   });
 });
 
+test('what is no file and no result is a TypeError that says so', async () => {
+  const nothing = undefined as unknown as string;
+  for (const [promise, message] of [
+    [expectIdentical(nothing), 'expectIdentical: a file, or what replayFile gave, is wanted, not undefined'],
+    [expectIdentical(Buffer.from('x') as unknown as string), /^expectIdentical: a file, .* not Buffer$/],
+    [replayFile(nothing), 'replayFile: file: a text is wanted, not undefined'],
+  ] as const) {
+    const error = await promise.then(
+      () => undefined,
+      (raised: unknown) => raised,
+    );
+    assert.instance(error, TypeError);
+    assert.match((error as TypeError).message, message);
+  }
+});
+
 test.run();

@@ -1,13 +1,24 @@
 // wirebench/test: sessions and stacks without a network, and patterns of events.
 
 import { AssertionError } from 'node:assert';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:tls';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bytesBody } from '../../src/core/http/body.js';
-import { type EventPattern, expectEvents, openSession, openStack, type TimedEvent } from '../../src/test-kit/index.js';
+import {
+  type EventPattern,
+  expectEvents,
+  expectGolden,
+  openSession,
+  openStack,
+  type TimedEvent,
+} from '../../src/test-kit/index.js';
 import { text, toHex } from '../support/bytes.js';
 import { parseTcpFrame, SYN, tcpFrame } from '../support/frames.js';
 import { HttpsClient } from '../support/https-client.js';
+import { projectRoot } from '../support/live.js';
 
 const GET = 'GET /bytes/3 HTTP/1.1\r\nHost: a\r\n\r\n';
 
@@ -32,6 +43,46 @@ test('a request gets its answer, and received takes it once', () => {
   assert.throws(() => session.send(GET), /the client has ended/);
 });
 
+function typeError(body: () => unknown, message: string | RegExp): void {
+  assert.throws(body, (error: unknown) => {
+    if (!(error instanceof TypeError)) return false;
+    if (typeof message === 'string') assert.is(error.message, message);
+    else assert.match(error.message, message);
+    return true;
+  });
+}
+
+test('the fields of tls mean what the options of serve mean', async () => {
+  const keys = `${projectRoot}/fixtures/keys/server-ecdsa`;
+  const session = openSession({
+    over: 'tls',
+    tls: {
+      credentials: [{ cert: `${keys}.cert.pem`, key: `${keys}.key.pem`, ocsp: undefined }],
+      maxVersion: '1.2',
+      cipherSuites: ['TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256'],
+      groups: ['secp256r1'],
+      alpnProtocols: ['http/1.1'],
+      resumption: false,
+      strictServerName: false,
+      clientAuthRequired: true,
+    },
+  });
+  const ca = readFileSync(`${keys}.cert.pem`);
+  const socket = connect({
+    socket: session.stream(),
+    ca,
+    servername: 'wirebench.test',
+    ALPNProtocols: ['h2', 'http/1.1'],
+  });
+  await once(socket, 'secureConnect');
+  socket.destroy();
+  const [event] = expectEvents(session.events, [
+    { layer: 'tls', kind: 'established', version: 'TLS1.2', alpn: 'http/1.1' },
+  ]);
+  assert.match(JSON.stringify(event), /TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256/);
+  assert.not.ok(session.events.some((one) => 'message' in one && one.message === 'NewSessionTicket'));
+});
+
 test('what means nothing is a TypeError that names what there is', () => {
   for (const [body, message] of [
     [() => openSession({ over: 'tsl' as 'tls' }), 'openSession: over: "tsl"; there are plain, tls. Did you mean tls?'],
@@ -52,9 +103,75 @@ test('what means nothing is a TypeError that names what there is', () => {
   ] as const) {
     assert.throws(body, (error: unknown) => error instanceof TypeError && error.message === message, message);
   }
+  for (const [options, message] of [
+    [{ handler: 'x' }, 'openSession: handler: a function is wanted, not the string x'],
+    [{ seed: 5 }, 'openSession: seed: a text is wanted, not the number 5'],
+    [{ seed: '' }, 'openSession: seed: the text is empty'],
+    [{ startUnixUs: 0.5 }, 'openSession: startUnixUs: an integer is wanted, not the number 0.5'],
+    [{ tls: { maxVersion: '1.2' } }, "openSession: tls goes with over: 'tls'"],
+    [{ over: 'tls', tls: { maxVersion: '1.4' } }, 'tls: maxVersion: "1.4" is not one of 1.2, 1.3. Did you mean 1.2?'],
+    [
+      { over: 'tls', tls: { minVersion: '1.3', maxVersion: '1.2' } },
+      'tls: minVersion 1.3 is above maxVersion 1.2. Change one of them.',
+    ],
+    [
+      { over: 'tls', tls: { groups: ['x25518'] } },
+      /^tls: groups: "x25518" is not one of x25519, .*Did you mean x25519\?$/,
+    ],
+    [
+      { over: 'tls', tls: { cipherSuites: ['FOO'] } },
+      /^tls: cipherSuites: "FOO" is no suite of ours\. The suites are /,
+    ],
+    [{ over: 'tls', tls: { cipherSuites: 'FOO' } }, 'tls: cipherSuites: a list is wanted, not the string FOO'],
+    [{ over: 'tls', tls: { resumption: 'no' } }, 'tls: resumption: a boolean is wanted, not the string no'],
+    [
+      { over: 'tls', tls: { credentials: [{ cert: 'a.pem' }] } },
+      'tls: credentials: key: a text is wanted, not undefined',
+    ],
+  ] as const) {
+    typeError(() => openSession(options as object), message);
+  }
+  for (const [options, message] of [
+    [{ plainPorts: 80 }, 'openStack: plainPorts: a list is wanted, not the number 80'],
+    [{ plainPorts: [-1] }, 'openStack: plainPorts: -1 is no port'],
+    [{ plainPorts: [443] }, 'openStack: tlsPorts: 443 is there already'],
+    [{ tcp: { congestoin: 'reno' } }, /^openStack: tcp: no option "congestoin"; .*Did you mean congestion\?$/],
+  ] as const) {
+    typeError(() => openStack(options as object), message);
+  }
+  typeError(() => openSession().send('GET /\u20ac'), 'send: "\u20ac" at 5 is no octet; give UTF-8 as bytes');
+  const session = openSession() as unknown as TimedEvent[];
+  typeError(() => expectEvents(session, []), 'expectEvents: a list of events is wanted, not MemorySession');
+  const pattern = { layer: 'http' } as unknown as EventPattern[];
+  typeError(() => expectEvents([], pattern), 'expectEvents: patterns: a list is wanted, not Object');
+  typeError(
+    () => expectGolden('x.txt', 5 as unknown as string),
+    'expectGolden: text: a text is wanted, not the number 5',
+  );
   assert.throws(
     () => openSession({ over: 'tls', tls: { maxVersoin: '1.2' } as object }),
     /^tls: no option "maxVersoin"; there are .*maxVersion/,
+  );
+});
+
+test('what a handler throws is told, and the client gets a 500', () => {
+  const told: string[] = [];
+  const write = process.stderr.write;
+  process.stderr.write = (text) => told.push(String(text)) > 0;
+  try {
+    const session = openSession({
+      handler: () => {
+        throw new RangeError('of the test');
+      },
+    });
+    session.send(GET);
+    assert.match(text(session.received()), /^HTTP\/1\.1 500 /);
+  } finally {
+    process.stderr.write = write;
+  }
+  assert.match(
+    told.join(''),
+    /^wirebench: the handler failed at GET \/bytes\/3: RangeError: of the test\n {4}at handler /,
   );
 });
 

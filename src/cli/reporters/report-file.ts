@@ -5,6 +5,7 @@
 import { closeSync, existsSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { FileError } from '../../io/errors.js';
+import { ENDING_SIGNALS } from '../signals.js';
 
 export class ReportFile {
   readonly #file: string;
@@ -71,7 +72,7 @@ class Replacement {
 
   /** Writes it beside the file; `keeps`: and puts it in its place. */
   make(texts: readonly string[], keeps = false): void {
-    for (const signal of SIGNALS) process.on(signal, afterwards);
+    for (const signal of ENDING_SIGNALS) process.on(signal, afterwards);
     try {
       const fd = openSync(this.#part, 'w', this.#mode);
       try {
@@ -82,12 +83,10 @@ class Replacement {
       if (keeps) renameSync(this.#part, this.#target);
     } finally {
       rmSync(this.#part, { force: true });
-      for (const signal of SIGNALS) process.off(signal, afterwards);
+      for (const signal of ENDING_SIGNALS) process.off(signal, afterwards);
     }
   }
 }
-
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** As long as somebody listens, a signal ends nothing while the part is there, which is for the moment of one call. */
 function afterwards(): void {}

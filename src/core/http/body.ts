@@ -3,8 +3,9 @@
 
 import type { BodySource } from './message.js';
 
-/** A whole content that is already in memory. */
+/** A whole content that is already in memory. Raises TypeError for what is no bytes, a text above all. */
 export function bytesBody(bytes: Uint8Array): BodySource {
+  if (!(bytes instanceof Uint8Array)) throw new TypeError('bytesBody: a Uint8Array is wanted');
   let at = 0;
   return {
     length: bytes.length,

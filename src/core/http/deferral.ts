@@ -37,8 +37,13 @@ export function checkResponse(response: Response): void {
   const { status, headers, body, delayUs } = response;
   if (!Number.isInteger(status)) throw new Error('status is no number');
   checkFields(headers);
-  if (body !== undefined && !isSize(body.length)) throw new Error('the length of the body is no size');
+  if (body !== undefined && !isBody(body)) throw new Error('the body is none, or its length is no size');
   if (!isSize(delayUs)) throw new Error('delayUs is no time');
+}
+
+/** A text or bytes, which plain JavaScript may give, have a length too. */
+export function isBody(body: BodySource): boolean {
+  return typeof body.read === 'function' && isSize(body.length);
 }
 
 export function isSize(value: number | undefined): boolean {

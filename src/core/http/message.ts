@@ -157,6 +157,7 @@ export function requestToken(request: Request): string {
   return `${request.connection.flow}/${request.serial}`;
 }
 
+/** No content; may be shared. */
 export const EMPTY_BODY: BodySource = { length: 0, read: () => undefined };
 
 /** The first value of a field, by lower-case name. */

@@ -1,7 +1,7 @@
 // Header sections (RFC 9113 §8.1 to §8.3): from a decoded field list to a request, and the rules that make either side's
 // malformed. What was found out about a field is kept with its table entry, so that a repeated field is looked at once.
 
-import { isSize } from '../http/deferral.js';
+import { isBody, isSize } from '../http/deferral.js';
 import type { Response } from '../http/message.js';
 import { limits } from '../limits.js';
 import type { Field } from '../trace.js';
@@ -169,7 +169,7 @@ export function trailersVerdict(list: HeaderList): Verdict | undefined {
 export function isSendable(response: Response): boolean {
   // A 1xx cannot be final (RFC 9110 §15.2), and there is nothing below it or above 599 (§15).
   if (!Number.isInteger(response.status) || response.status < 200 || response.status > 599) return false;
-  if (!isSize(response.delayUs) || !isSize(response.body?.length)) return false;
+  if (!isSize(response.delayUs) || (response.body !== undefined && !isBody(response.body))) return false;
   return areSendable(response.headers);
 }
 

@@ -204,6 +204,8 @@ const handlers: readonly (readonly [string, unknown])[] = [
   ['a status that is text', { status: '200', headers: [] }],
   ['a delay that is no time', { status: 200, headers: [], delayUs: Number.NaN }],
   ['a body without length', { status: 200, headers: [], body: { length: '5', read: () => undefined } }],
+  ['a body that is a text', { status: 200, headers: [], body: 'hello' }],
+  ['a body that is bytes', { status: 200, headers: [], body: ascii('hello') }],
 ];
 
 for (const [name, given] of handlers) {
