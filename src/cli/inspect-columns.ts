@@ -97,6 +97,8 @@ function valueText({ name, value }: InspectedField): string {
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
     return type === 'text' ? safe(bytes.toString('latin1')) : bytes.toString('hex');
   }
+  // As Wireshark shows it: to the nanosecond.
+  if (type === 'time' && typeof value === 'number') return value.toFixed(9);
   if (typeof value === 'string') return safe(value);
   if (typeof value === 'boolean') return value ? '1' : '0';
   const digits = HEX_DIGITS.get(name);

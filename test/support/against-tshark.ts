@@ -31,6 +31,9 @@ const LEFT_OUT = new Map<RegExp, string>([
   [/^http2\.data\.data$/, 'for the last DATA frame of a message tshark shows the whole content, decoded'],
 ]);
 
+/** Newer versions of Wireshark have them, the one of Debian 12 does not. */
+export const NEWER_FIELDS: ReadonlySet<string> = new Set(['http2.request_in', 'http2.time']);
+
 /** How tshark puts streams together as the inspector does. */
 export const PREFERENCES = [
   'tcp.relative_sequence_numbers:TRUE',
@@ -47,6 +50,7 @@ export const PREFERENCES = [
  *   message that lacks bytes.
  * - Of content with a zero octet in it, tshark's text ends there.
  * - Of a packet within an ICMP error tshark tells times, stream and text, as if it had been captured.
+ * - Of several responses in one packet tshark tells the time of one.
  * - A custom block is a frame for tshark, of the year 1970.
  */
 function explained(
@@ -59,6 +63,7 @@ function explained(
   if (name.startsWith('http.') && theirs.length === 0 && ends) return true;
   const isQuoted = frame.has('icmp.type') || frame.has('icmpv6.type');
   if (isQuoted && ours.length === 0 && QUOTED.test(name)) return true;
+  if (name === 'http.time' && theirs.length === 1 && ours.length > 1 && ours.includes(theirs[0]!)) return true;
   if (name === 'frame.time_delta' && Number(theirs[0]) > 1e9) return true;
   if (name === 'http.file_data') {
     return theirs.length === ours.length && theirs.every((text, at) => ours[at]!.split('\0', 1)[0] === text);
@@ -127,7 +132,7 @@ export async function compareWithTshark(file: string): Promise<Comparison> {
 }
 
 function isLeftOut(name: string): boolean {
-  return [...LEFT_OUT.keys()].some((pattern) => pattern.test(name));
+  return NEWER_FIELDS.has(name) || [...LEFT_OUT.keys()].some((pattern) => pattern.test(name));
 }
 
 let known: Map<string, string> | undefined;

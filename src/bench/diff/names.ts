@@ -18,6 +18,9 @@ const NEVER = [
   'eth.addr',
   // Packet numbers, and marks without a value.
   'http.request_in',
+  'http.time',
+  'http2.request_in',
+  'http2.time',
   'http2.stream',
   'http2.settings',
   'tls.record',

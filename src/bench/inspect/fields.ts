@@ -47,6 +47,7 @@ const NAMES: Readonly<Record<string, Partial<Readonly<Record<FieldType, string>>
   http: {
     u16: 'response.code',
     u32: 'chunk_size request_in',
+    time: 'time',
     u64: 'content_length',
     boolean: 'request response',
     text: `
@@ -62,11 +63,12 @@ const NAMES: Readonly<Record<string, Partial<Readonly<Record<FieldType, string>>
     u16: 'headers.status pad_length settings.id',
     u24: 'length',
     u32: `
-      goaway.error goaway.last_stream_id header.count header.length push_promise.promised_stream_id
+      goaway.error goaway.last_stream_id header.count header.length push_promise.promised_stream_id request_in
       rst_stream.error settings.enable_push settings.extended_connect settings.header_table_size
       settings.initial_window_size settings.max_concurrent_streams settings.max_frame_size
       settings.max_header_list_size settings.unknown stream_dependency streamid window_update.window_size_increment`,
     u64: 'headers.content_length priority_update_stream_id',
+    time: 'time',
     boolean: `
       exclusive flags.ack.ping flags.ack.settings flags.eh flags.end_stream flags.padded flags.priority`,
     text: `

@@ -21,6 +21,7 @@ export class Http1Fields {
   readonly #header: string[] = [''];
   readonly #trailer: string[] = [];
   #coding = '';
+  #requestNs: number | undefined;
   #chunks = 0;
   #heldBytes = 0;
 
@@ -71,8 +72,9 @@ export class Http1Fields {
     this.#end.push({ name: 'http.request.full_uri', value: uri }, { name: 'http.request', value: true });
   }
 
-  /** `requestIn`: the packet that completed the request; 0 when it is not known. */
-  response({ version, status, reason }: StatusLine, requestIn: number): void {
+  /** `requestIn`: the packet that completed the request; 0 when it is not known. `requestNs`: when that was. */
+  response({ version, status, reason }: StatusLine, requestIn: number, requestNs: number | undefined): void {
+    this.#requestNs = requestNs;
     this.#header[0] = `${version} ${status} ${reason}\r\n`;
     this.#start.push(
       { name: 'http.response.version', value: version },
@@ -98,8 +100,12 @@ export class Http1Fields {
     return Buffer.concat([head, this.#content.copy(), Buffer.from(this.#trailer.join(''), 'latin1')]);
   }
 
-  finish(): readonly InspectedField[] {
+  /** `atNs`: when the message was complete. */
+  finish(atNs: number | undefined): readonly InspectedField[] {
     const fields = [...this.#start, ...this.#lines, ...this.#end];
+    if (this.#requestNs !== undefined && atNs !== undefined) {
+      fields.push({ name: 'http.time', value: (atNs - this.#requestNs) / 1e9 });
+    }
     if (this.#content.length > 0) {
       const content = decoded(this.#coding, this.#content.copy());
       fields.push({ name: 'http.file_data', value: new Uint8Array(content) });

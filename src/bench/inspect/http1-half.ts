@@ -24,6 +24,8 @@ export interface Waiting {
   readonly path: string;
   /** That completed it; 0: it is not complete. */
   endPacket: number;
+  /** When that was. */
+  endNs: number | undefined;
   readonly exchange: ExchangeBuilder | undefined;
   requestEnded: boolean;
   responseEnded: boolean;

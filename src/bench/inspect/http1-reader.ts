@@ -257,6 +257,7 @@ export class Http1Reader implements StreamReader {
       method,
       path,
       endPacket: 0,
+      endNs: undefined,
       exchange,
       requestEnded: false,
       responseEnded: false,
@@ -282,7 +283,8 @@ export class Http1Reader implements StreamReader {
     const { method, target: path } = line;
     const authority = fieldValue(headers, 'host') ?? '';
     tellRequest(this.#teller, line, headers, { scheme: this.#exchanges.scheme, authority, path });
-    this.#remember({ method, path, endPacket: 0, exchange: undefined, requestEnded: true, responseEnded: false });
+    const unknown = { endPacket: 0, endNs: undefined, exchange: undefined };
+    this.#remember({ method, path, ...unknown, requestEnded: true, responseEnded: false });
   }
 
   /** Of the requests that wait for a response. */
@@ -300,7 +302,7 @@ export class Http1Reader implements StreamReader {
     const headers = half.fields;
     const waiting = this.#queue.first;
     tellResponse(this.#teller, waiting, line, headers);
-    half.lines?.response(line, waiting?.endPacket ?? 0);
+    half.lines?.response(line, waiting?.endPacket ?? 0, waiting?.endNs);
     half.waiting = waiting;
     half.message = undefined;
     const isTunnel = waiting?.method === 'CONNECT' && status >= 200 && status < 300;
@@ -438,6 +440,7 @@ export class Http1Reader implements StreamReader {
     if (half.dir === 'in') {
       waiting.requestEnded = true;
       waiting.endPacket = this.#teller.packet;
+      waiting.endNs = this.#teller.atNs;
     } else {
       waiting.responseEnded = true;
       this.#queue.shift();
@@ -446,7 +449,7 @@ export class Http1Reader implements StreamReader {
   }
 
   #tellLines(half: Half): void {
-    this.#teller.layer('http', half.lines?.finish(), half.lines?.bytes);
+    this.#teller.layer('http', half.lines?.finish(this.#teller.atNs), half.lines?.bytes);
     half.lines = undefined;
   }
 

@@ -12,6 +12,7 @@ import {
 } from '../../core/http2/frame.js';
 import type { TableEntry } from '../../core/http2/hpack/dynamic-table.js';
 import type { Http2Framer } from './http2-framer.js';
+import type { SeenStream } from './http2-streams.js';
 import type { InspectedField } from './types.js';
 
 /** `list`: the fields of the block that the frame completes. `sound`: the payload is there and has the form of its type. */
@@ -31,6 +32,16 @@ export function frameFields(
   fields.push({ name: 'http2.streamid', value: streamId });
   if (sound) payload(fields, frame);
   if (list !== undefined) headerFields(fields, list);
+  return fields;
+}
+
+/** Of the frame that begins a response at `atNs`: which packet asked for it, and how long ago. */
+export function timeFields({ requestPacket, requestNs }: SeenStream, atNs: number | undefined): InspectedField[] {
+  const fields: InspectedField[] = [];
+  if (requestPacket > 0) fields.push({ name: 'http2.request_in', value: requestPacket });
+  if (requestNs !== undefined && atNs !== undefined) {
+    fields.push({ name: 'http2.time', value: (atNs - requestNs) / 1e9 });
+  }
   return fields;
 }
 

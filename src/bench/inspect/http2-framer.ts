@@ -1,7 +1,7 @@
 // HTTP/2 frames of one direction out of its bytes (RFC 9113 §3.4, §4.1), read where they lie. Behind a gap the next header is
 // looked for; a frame with a hole whose header was seen is passed over to its known end.
 
-import { frameVerdict } from '../../core/http2/errors.js';
+import { frameVerdict, type Verdict, verdicts } from '../../core/http2/errors.js';
 import { CLIENT_PREFACE, Flag, FRAME_HEADER_BYTES, FrameType, readU32 } from '../../core/http2/frame.js';
 import { Input } from './input.js';
 import { streamLimits } from './stream-limits.js';
@@ -196,4 +196,19 @@ function isPossible(bytes: Uint8Array, at: number): boolean {
   if (typeCode > FrameType.CONTINUATION) return typeCode === FrameType.PRIORITY_UPDATE && flags === 0;
   if ((flags & ~FLAGS[typeCode]!) !== 0) return false;
   return frameVerdict(typeCode, flags, readU32(bytes, at + 5) & 0x7f_ff_ff_ff, length) === undefined;
+}
+
+/** Takes padding and priority off DATA, HEADERS and PUSH_PROMISE that are there whole. The rule that they break, if they do. */
+export function unpad(framer: Http2Framer): Verdict | undefined {
+  const { typeCode, flags } = framer;
+  if (framer.end - framer.start !== framer.length) return undefined;
+  if (typeCode > FrameType.HEADERS && typeCode !== FrameType.PUSH_PROMISE) return undefined;
+  if (flags & Flag.PADDED) {
+    if (framer.length === 0) return verdicts.badFrameSize;
+    framer.end -= framer.bytes[framer.start]!;
+    framer.start++;
+  }
+  if (typeCode === FrameType.HEADERS && flags & Flag.PRIORITY) framer.start += 5;
+  const least = typeCode === FrameType.PUSH_PROMISE ? 4 : 0;
+  return framer.start + least > framer.end ? verdicts.badPadding : undefined;
 }

@@ -11,8 +11,8 @@ import type { Direction, Field } from '../../core/trace.js';
 import type { Accounts } from './budget.js';
 import type { Exchanges } from './exchanges.js';
 import { type FieldBlock, FieldBlocks } from './http2-blocks.js';
-import { frameFields, prefaceFields } from './http2-fields.js';
-import { Http2Framer, isBlockFrame } from './http2-framer.js';
+import { frameFields, prefaceFields, timeFields } from './http2-fields.js';
+import { Http2Framer, isBlockFrame, unpad } from './http2-framer.js';
 import { announcedLength, regular, valueIn } from './http2-list.js';
 import { pushDisabled, responseVerdict, settingVerdict, verdictCodes, wrongState } from './http2-rules.js';
 import { type FrameKind, SeenStream, SeenStreams } from './http2-streams.js';
@@ -37,6 +37,8 @@ export class Http2Reader implements StreamReader {
   readonly #head = new RequestHead();
   /** The server sends no more: no request is answered that was not. */
   #over = false;
+  /** The stream whose response the frame at hand begins. */
+  #answeredStream: SeenStream | undefined;
 
   /**
    * `partial`: the beginning is missing, and with it settings and HPACK's tables. `upgraded`: from HTTP/1.1 (RFC 7540 §3.2), and
@@ -149,7 +151,7 @@ export class Http2Reader implements StreamReader {
   #frame(half: Half, whole: boolean): void {
     const { framer } = half;
     const { typeCode, flags, streamId, length } = framer;
-    const verdict = frameVerdict(typeCode, flags, streamId, length) ?? this.#unpad(half);
+    const verdict = frameVerdict(typeCode, flags, streamId, length) ?? unpad(framer);
     this.#tellFrame(half, verdict === undefined && whole ? payloadFields(framer) : undefined);
     if (length > this.#streams.settings[half.dir === 'in' ? 'out' : 'in'].get(SettingId.MAX_FRAME_SIZE)) {
       if (!this.#streams.uncertain) this.#blame(half.dir, verdicts.frameTooLarge, streamId);
@@ -164,6 +166,7 @@ export class Http2Reader implements StreamReader {
       this.#blame(half.dir, verdicts.blockInterrupted, openStreamId);
       half.blocks.lose('a field block was interrupted');
     }
+    this.#answeredStream = undefined;
     let list: readonly TableEntry[] | undefined;
     if (verdict !== undefined) {
       this.#blame(half.dir, verdict, streamId);
@@ -173,7 +176,11 @@ export class Http2Reader implements StreamReader {
     else if (typeCode === FrameType.DATA) this.#missData(half.dir, streamId, length, false);
     const sound = whole && verdict === undefined;
     if (!this.#teller.wantsFields) this.#teller.layer('http2', undefined);
-    else this.#teller.layer('http2', frameFields(framer, list, sound), whole ? framer.frame : undefined);
+    else {
+      const fields = frameFields(framer, list, sound);
+      if (this.#answeredStream !== undefined) fields.push(...timeFields(this.#answeredStream, this.#teller.atNs));
+      this.#teller.layer('http2', fields, whole ? framer.frame : undefined);
+    }
   }
 
   #tellFrame({ dir, framer }: Half, fields: { readonly [name: string]: string | number } | undefined): void {
@@ -191,21 +198,6 @@ export class Http2Reader implements StreamReader {
       length,
       ...(fields !== undefined && { fields }),
     });
-  }
-
-  /** Takes padding and priority off DATA, HEADERS and PUSH_PROMISE. */
-  #unpad({ framer }: Half): Verdict | undefined {
-    const { typeCode, flags } = framer;
-    if (framer.end - framer.start !== framer.length) return undefined;
-    if (typeCode > FrameType.HEADERS && typeCode !== FrameType.PUSH_PROMISE) return undefined;
-    if (flags & Flag.PADDED) {
-      if (framer.length === 0) return verdicts.badFrameSize;
-      framer.end -= framer.bytes[framer.start]!;
-      framer.start++;
-    }
-    if (typeCode === FrameType.HEADERS && flags & Flag.PRIORITY) framer.start += 5;
-    const least = typeCode === FrameType.PUSH_PROMISE ? 4 : 0;
-    return framer.start + least > framer.end ? verdicts.badPadding : undefined;
   }
 
   /** What a sound frame does. Gives the fields of a block that it completes. */
@@ -411,6 +403,8 @@ export class Http2Reader implements StreamReader {
       return;
     }
     stream.requestSeen = true;
+    stream.requestPacket = this.#teller.packet;
+    stream.requestNs = this.#teller.atNs;
     if (list === undefined) return;
     const head = this.#head;
     // What is not known cannot be judged, and is no request to pass on.
@@ -471,6 +465,7 @@ export class Http2Reader implements StreamReader {
     }
     if (status >= 100 && status < 200 && !endStream) return;
     stream.responseSeen = true;
+    this.#answeredStream = stream;
     const { method, path } = stream;
     const { flow, wantsEvents } = this.#teller;
     if (wantsEvents && method !== '')

@@ -17,7 +17,7 @@ import { streamLimits } from './stream-limits.js';
 export type SeenState = StreamState | 'reserved (local)';
 
 /** Memory of one, and of an identifier that is remembered, roughly. */
-const STREAM_BYTES = 560;
+const STREAM_BYTES = 590;
 const RESET_BYTES = 40;
 
 export class SeenStream {
@@ -26,6 +26,9 @@ export class SeenStream {
   method = '';
   path = '';
   requestSeen = false;
+  /** The packet with the end of its header section, and when that was; 0: it was not seen. */
+  requestPacket = 0;
+  requestNs: number | undefined;
   /** The final header section of the response was seen. */
   responseSeen = false;
   exchange: ExchangeBuilder | undefined;

@@ -128,6 +128,7 @@ export class Inspector implements PacketSink {
   #events: TraceEvent[] = [];
   #verdicts: Verdict[] = [];
   #number = 0;
+  #atNs: number | undefined;
   #stream: number | undefined;
   #customBlocks = 0;
   #lastNs = 0;
@@ -144,6 +145,10 @@ export class Inspector implements PacketSink {
   /** `frame.number` of the packet at hand. */
   get packet(): number {
     return this.#number;
+  }
+
+  get atNs(): number | undefined {
+    return this.#atNs;
   }
 
   event(event: TraceEvent): void {
@@ -195,6 +200,7 @@ export class Inspector implements PacketSink {
     summary.bytes += originalLength;
     if (timeNs !== undefined) summary.firstNs ??= timeNs;
     const atNs = timeNs === undefined ? 0 : Number(timeNs - summary.firstNs!);
+    this.#atNs = timeNs === undefined ? undefined : atNs;
     const atUs = Math.floor(atNs / 1000);
     if (atUs > summary.lastUs) summary.lastUs = atUs;
     const view = this.#view;

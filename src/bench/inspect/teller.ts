@@ -49,6 +49,11 @@ export class Teller {
     return this.#sink.packet ?? 0;
   }
 
+  /** Nanoseconds since the first packet; undefined when the sink does not say. */
+  get atNs(): number | undefined {
+    return this.#sink.atNs;
+  }
+
   event(event: TraceEvent): void {
     this.#sink.event(event);
   }

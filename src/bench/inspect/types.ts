@@ -89,6 +89,8 @@ export interface PacketSink {
   readonly wantsEvents: boolean;
   /** `frame.number` of the packet; what `RecordedExchange.packet` says. */
   readonly packet?: number;
+  /** When it was captured, in nanoseconds since the first packet; undefined: the capture does not say. */
+  readonly atNs?: number | undefined;
   event(event: TraceEvent): void;
   layer(layer: InspectedLayer): void;
   verdict(verdict: Verdict): void;

@@ -177,7 +177,7 @@ const HOARDS: readonly (readonly [name: string, bytes: Uint8Array])[] = [
   ['requests that wait',          Buffer.from('GET / HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(500))],
   ['a field block of HTTP/2',     concat(PREFACE, frame(1, 0, 1, new Uint8Array(16_000)), frame(9, 0, 1, new Uint8Array(16_000)))],
   ['a frame of HTTP/2',           concat(PREFACE, frame(1, 4, 1, GET), frame(0, 0, 1, new Uint8Array(40_000)).subarray(0, 30_000))],
-  ['streams of HTTP/2',           concat(PREFACE, ...Array.from({ length: 500 }, (_, nth) => frame(1, 4, 2 * nth + 1, GET)))],
+  ['streams of HTTP/2',           concat(PREFACE, ...Array.from({ length: 480 }, (_, nth) => frame(1, 4, 2 * nth + 1, GET)))],
   ['a record of TLS',             concat(Uint8Array.of(22, 3, 3, 0x40, 0, 1, 0, 0x3e, 0), new Uint8Array(16_000))],
 ];
 for (const [name, bytes] of HOARDS) {
