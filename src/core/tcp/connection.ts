@@ -145,7 +145,8 @@ export class Connection implements HeapEntry, SegmentWriter {
 
     // First, the timestamp and the sequence number, in the order of RFC 7323 §5.3. RST is exempt from both of its rules.
     if ((flags & RST) === 0) {
-      if (this.#timestamps.isMissing(segment)) {
+      // RFC 5961 §4.2 wants every SYN answered: a peer that restarted without timestamps would never learn of this one.
+      if ((flags & SYN) === 0 && this.#timestamps.isMissing(segment)) {
         this.#drop(nowUs, segment, 'no timestamps option');
         return;
       }
