@@ -105,18 +105,18 @@ export class Connection implements HeapEntry, SegmentWriter {
     return this.#state;
   }
 
-  /** RCV.NXT and the highest sequence number used, for the reuse of a 4-tuple in TIME-WAIT. */
-  get rcvNxt(): number {
-    return this.#receiver.nxt;
-  }
-
+  /** The highest sequence number used, for the reuse of a 4-tuple in TIME-WAIT. */
   get sndMax(): number {
     return this.#sender.max;
   }
 
-  /** Whether a SYN of the same 4-tuple has a clock that is ahead of this connection's (RFC 6191 §2). */
-  isNewer(syn: Segment): boolean {
-    return this.#timestamps.isNewer(syn);
+  /**
+   * Whether a SYN of the same 4-tuple can be no duplicate from this connection's time (RFC 6191 §2): its clock is ahead of
+   * ours of the peer, or not behind it and its number lies beyond what was received.
+   */
+  isOutlivedBy(nowUs: Micros, syn: Segment): boolean {
+    if (this.#timestamps.isNewer(syn)) return true;
+    return seqGt(syn.seq, this.#receiver.nxt) && !this.#timestamps.isOld(nowUs, syn);
   }
 
   nextDeadlineUs(): Micros {
