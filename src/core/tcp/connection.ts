@@ -66,7 +66,6 @@ export class Connection implements HeapEntry, SegmentWriter {
   #ackNow = false;
   /** A closed window was probed: open it by any step. */
   #windowProbed = false;
-  #discardedBytes = 0;
 
   /**
    * A connection whose handshake is done but for `establish`. `before` is the state it comes from: SYN-RECEIVED, or LISTEN
@@ -344,8 +343,8 @@ export class Connection implements HeapEntry, SegmentWriter {
       // it the data that it has not read yet, so that is thrown away in peace, as HTTP servers do above their TCP (RFC
       // 9112 §9.6): one whole window, which is not opened any further. Linux resets at once (RFC 2525 §2.17):
       // `lingerBytes` of 0.
-      this.#discardedBytes += segment.payloadLength;
-      if (this.#discardedBytes > this.config.settings.lingerBytes) {
+      receiver.countUnread(segment.seq, segment.payloadLength);
+      if (receiver.unreadBytes > this.config.settings.lingerBytes) {
         this.abort(nowUs, 'data after close');
         return false;
       }
@@ -407,8 +406,7 @@ export class Connection implements HeapEntry, SegmentWriter {
     }
     if (state !== 'closed') return true;
     // §3.6.1 (SHLD-3), too: what was received and never read may be lost, and the peer is to know.
-    this.#discardedBytes = this.#receiver.unreadBytes;
-    if (this.#discardedBytes > this.config.settings.lingerBytes) {
+    if (this.#receiver.unreadBytes > this.config.settings.lingerBytes) {
       this.abort(nowUs, 'closed with unread data');
       return false;
     }

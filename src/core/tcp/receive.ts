@@ -33,8 +33,10 @@ export class Receiver {
   discarding = false;
   /** Once our side is closed in full: where what is offered ends for good. */
   #lastEdge: number | undefined;
-  /** What a session that closed had not read. */
+  /** What a session that closed had not read, and what came behind its close. */
   unreadBytes = 0;
+  /** Behind the last byte that counts among them. */
+  #unreadTo = 0;
   /** What is to be said of the pieces; undefined when SACK was not agreed on. */
   readonly sack: SackBlocks | undefined;
   #pieces: Piece[] = [];
@@ -178,6 +180,15 @@ export class Receiver {
   /** One more window is offered and no other: who sends on and does not read finds it closed, and not the connection reset. */
   seal(): void {
     this.#lastEdge = seqAdd(this.nxt, this.#limit);
+    this.#unreadTo = this.nxt;
+  }
+
+  /** Text behind `seal`. Nothing is held beyond a gap, so that a loss brings text again that has counted already. */
+  countUnread(seq: number, length: number): void {
+    const end = seqAdd(seq, length);
+    if (!seqGt(end, this.#unreadTo)) return;
+    this.unreadBytes += seqDiff(end, this.#unreadTo);
+    this.#unreadTo = end;
   }
 
   /**
