@@ -379,7 +379,9 @@ export class Sender {
     const room = this.wnd - distance;
     const all = seqDiff(board.end(id), seq);
     // SHLD-16: old data is repeated as far as the window reaches, even when the peer has shrunk it.
-    const fits = Math.min(room, this.#mss + (all > this.queue.length - distance ? 1 : 0));
+    // A FIN is none of the text that the MSS counts, but it stays behind when the text has to be cut.
+    const text = Math.min(all, this.queue.length - distance);
+    const fits = Math.min(room, text > this.#mss ? this.#mss : all);
     let entry = id;
     if (fits < all) {
       if (fits <= 0 || !board.split(id, fits)) return false;
