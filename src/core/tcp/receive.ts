@@ -280,7 +280,7 @@ export class Receiver {
       const until = next !== undefined && seqLt(next.seq, end) ? next.seq : end;
       if (seqLt(first, until)) {
         if (this.#pieces.length >= limits.tcp.reassemblyPieces) {
-          if (first !== seq) this.sack?.held(seq, first);
+          if (this.sack !== undefined && first !== seq) this.#noteHeld(this.sack, seq, first);
           return 'reassembly-full';
         }
         const at = start + seqDiff(first, seq);
@@ -296,8 +296,29 @@ export class Receiver {
     const { sack } = this;
     if (sack === undefined) return 'out-of-order';
     if (againFrom !== againTo) sack.duplicate(againFrom, seqLt(againTo, end) ? againTo : end);
-    sack.held(seq, end);
+    this.#noteHeld(sack, seq, end);
     return 'out-of-order';
+  }
+
+  /**
+   * RFC 2018 §3: what borders on a block has not been received. Where no block was forgotten the blocks know that by
+   * themselves; otherwise the pieces tell how far what is held goes on to either side of [left, right).
+   */
+  #noteHeld(sack: SackBlocks, left: number, right: number): void {
+    let l = left;
+    let r = right;
+    if (sack.forgotten) {
+      for (const piece of this.#pieces) {
+        if (seqGt(piece.seq, r)) break;
+        if (seqGt(piece.end, r)) r = piece.end;
+      }
+      for (let i = this.#pieces.length - 1; i >= 0; i--) {
+        const piece = this.#pieces[i]!;
+        if (seqLt(piece.end, l)) break;
+        if (seqLt(piece.seq, l)) l = piece.seq;
+      }
+    }
+    sack.held(l, r);
   }
 
   /** Text from RCV.NXT to `end` has come: the pieces that it reaches into have come twice. */

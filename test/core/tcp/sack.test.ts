@@ -98,6 +98,30 @@ test('a fifth block pushes out the oldest, which comes back when there is room (
   `);
 });
 
+test('a block is all that is held around what has come, also where a part of it was forgotten (RFC 2018 §3)', () => {
+  // Otherwise the part that is remembered again would lie around the first block, which says: duplicate (RFC 2883 §4).
+  runScript(`${OPEN}
+    0.101 < . 501:601(100) ack 1 win 65535
+    0.101 > . 1:1(0) ack 1 <sack 501:601>
+    0.102 < . 901:1001(100) ack 1 win 65535
+    0.102 > . 1:1(0) ack 1 <sack 901:1001 501:601>
+    0.103 < . 701:801(100) ack 1 win 65535
+    0.103 > . 1:1(0) ack 1 <sack 701:801 901:1001 501:601>
+    0.104 < . 301:401(100) ack 1 win 65535
+    0.104 > . 1:1(0) ack 1 <sack 301:401 701:801 901:1001 501:601>
+    0.105 < . 101:201(100) ack 1 win 65535
+    0.105 > . 1:1(0) ack 1 <sack 101:201 301:401 701:801 901:1001>
+    0.106 < . 601:701(100) ack 1 win 65535
+    0.106 > . 1:1(0) ack 1 <sack 501:801 101:201 301:401 901:1001>
+    0.107 < . 1101:1201(100) ack 1 win 65535
+    0.107 > . 1:1(0) ack 1 <sack 1101:1201 501:801 101:201 301:401>
+    0.108 < . 1001:1051(50) ack 1 win 65535
+    0.108 > . 1:1(0) ack 1 <sack 901:1051 1101:1201 501:801 101:201>
+    0.109 < . 1:101(100) ack 1 win 65535
+    0.109 > . 1:1(0) ack 201 <sack 901:1051 1101:1201 501:801 301:401>
+  `);
+});
+
 test('of more blocks than fit again the rest stays forgotten until there is room for it', () => {
   const blocks = new SackBlocks();
   const edges = new Uint32Array(2 * MAX_SACK_BLOCKS);
