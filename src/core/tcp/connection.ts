@@ -318,6 +318,7 @@ export class Connection implements HeapEntry, SegmentWriter {
     const window = segment.window << this.config.negotiated.sendShift;
     const echoAgeMs = this.#timestamps.enabled ? this.#timestamps.echoAge(nowUs, segment) : -1;
     sender.acknowledge(nowUs, segment, window, echoAgeMs);
+    if (ahead > 0) this.#path.works();
     if (sender.finAcknowledged) this.#finAcknowledged(nowUs);
     return this.#state !== 'CLOSED';
   }

@@ -128,6 +128,11 @@ class Download {
     return this.events.flatMap((event) => (event.layer === 'icmp' && event.kind === 'report' ? event.verdict : []));
   }
 
+  /** Why connections ended without a FIN. */
+  aborts(): string[] {
+    return this.events.flatMap((event) => (event.layer === 'tcp' && event.kind === 'abort' ? event.reason : []));
+  }
+
   reasons(): string[] {
     return this.events.flatMap((event) => (event.layer === 'icmp' && event.kind === 'drop' ? event.reason : []));
   }
@@ -229,8 +234,20 @@ for (const version of [4, 6] as const) {
     const [type, code] = version === 4 ? [3, 3] : [1, 4];
     d.error(type, code, 0, { seq: d.flight[0]!.seq }, 2000);
     assert.equal(d.verdicts(), ['noted: the connection goes on']);
-    const states = d.events.filter((event) => event.layer === 'tcp' && event.kind === 'abort');
-    assert.is(states.length, 0);
+    assert.equal(d.aborts(), []);
+    d.segment(0, 2, 0, 2_000_000_000);
+    assert.equal(d.aborts(), ['retransmission limit reached; ICMP said: port unreachable']);
+  });
+
+  test(`IPv${version}: what ICMP said before the path worked again explains nothing (RFC 1122 §4.2.3.9)`, () => {
+    const d = new Download(version);
+    d.connect();
+    const [type, code] = version === 4 ? [3, 1] : [1, 3];
+    const { seq, payload } = d.flight[0]!;
+    d.error(type, code, 0, { seq }, 2000);
+    d.segment(ACK, 2, seq + payload.length, 3000);
+    d.segment(0, 2, 0, 2_000_000_000);
+    assert.equal(d.aborts(), ['retransmission limit reached']);
   });
 }
 
