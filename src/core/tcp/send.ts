@@ -181,7 +181,7 @@ export class Sender {
 
   /** ECE has come (RFC 3168 §6.1.2): answered once for a window of data, and the next new segment says so. */
   congestionMarked(): void {
-    if (this.inFlight > 0) this.recovery.congestionMarked(this.nxt, this.inFlight);
+    if (this.inFlight > 0) this.recovery.congestionMarked(this.una, this.nxt, this.inFlight);
   }
 
   /** SND.WND from a segment that passed the SND.WL1/WL2 test. */
@@ -421,7 +421,7 @@ export class Sender {
     if (recovery.cwrPending && length > 0) {
       // RFC 3168 §6.1.2: the first new data behind the reduction says so.
       flags |= CWR;
-      recovery.cwrPending = false;
+      recovery.cwrSent(end);
     }
     if (seqLt(seq, this.max)) out.retransmitting(nowUs, 'probe', seq, length);
     out.write(nowUs, seq, distance, length, flags);
