@@ -139,7 +139,10 @@ export class Receiver {
     }
     if (count > 0) this.#deliver(nowUs, session, bytes, from, count);
     const filled = this.#pieces.length > 0 && this.#joinPieces(nowUs, session);
-    if (this.sack?.pending) this.#advanceSack(this.sack);
+    if (this.sack?.pending) {
+      this.sack.advance(this.nxt);
+      if (this.sack.incomplete) this.#rememberSack(this.sack);
+    }
     if (this.#finSeq === this.nxt && !this.finished) {
       this.finished = true;
       this.nxt = seqAdd(this.nxt, 1);
@@ -319,6 +322,8 @@ export class Receiver {
       }
     }
     sack.held(l, r);
+    // Blocks that became one have made room.
+    if (sack.incomplete) this.#rememberSack(sack);
   }
 
   /** Text from RCV.NXT to `end` has come: the pieces that it reaches into have come twice. */
@@ -332,10 +337,8 @@ export class Receiver {
     if (to !== from) sack.duplicate(from, seqLt(to, end) ? to : end);
   }
 
-  /** Takes what RCV.NXT has reached out of the blocks; when some were forgotten, others that are held take their place. */
-  #advanceSack(sack: SackBlocks): void {
-    sack.advance(this.nxt);
-    if (!sack.incomplete) return;
+  /** Where some were forgotten and there is room again, others that are held are told (RFC 2018 §4: as many as possible). */
+  #rememberSack(sack: SackBlocks): void {
     sack.forgotten = false;
     for (let i = 0; i < this.#pieces.length; ) {
       const left = this.#pieces[i]!.seq;
