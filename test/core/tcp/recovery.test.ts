@@ -285,6 +285,23 @@ test('after an idle time longer than the RTO the window is the initial one again
   `);
 });
 
+test('a probe of what a receiver has reneged on leaves no count behind', () => {
+  const board = new Scoreboard(0);
+  board.sent(0, 0, 1000);
+  board.sent(0, 1000, 2000);
+  const segment = emptySegment();
+  segment.sackBlocks = 1;
+  segment.sackEdges.set([0, 1000]);
+  board.acknowledge(segment, 0, 0, 2000, 0);
+  assert.ok(board.reneged);
+  board.probed(board.head);
+  assert.is(board.retransmittedSegments, 0, 'SACKed, and so out of the network');
+  segment.sackBlocks = 0;
+  board.acknowledge({ ...segment, ack: 2000 }, 0, 2000, 2000, 0);
+  assert.is(board.size, 0);
+  assert.is(board.retransmittedSegments, 0);
+});
+
 test('no more segments are out than the scoreboard holds, and twice as many after cuts', () => {
   const board = new Scoreboard(0);
   while (!board.full) board.sent(0, 10 * board.size, 10 * (board.size + 1));
