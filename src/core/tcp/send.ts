@@ -383,11 +383,10 @@ export class Sender {
     const text = Math.min(all, this.queue.length - distance);
     const fits = Math.min(room, text > this.#mss ? this.#mss : all);
     let entry = id;
-    if (fits < all) {
-      if (fits <= 0 || !board.split(id, fits)) return false;
-      entry = (id - 1) | 0;
-    }
-    const end = board.end(entry);
+    if (fits <= 0) return false;
+    // When there are too many parts already, what fits leaves all the same; the rest is missed when that is acknowledged.
+    if (fits < all && board.split(id, fits)) entry = (id - 1) | 0;
+    const end = seqAdd(seq, fits);
     const length = Math.min(seqDiff(end, seq), this.queue.length - distance);
     const fin = seqDiff(end, seq) > length;
     out.retransmitting(nowUs, reason, seq, length);
