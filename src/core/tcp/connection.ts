@@ -66,7 +66,6 @@ export class Connection implements HeapEntry, SegmentWriter {
   #ackNow = false;
   /** A closed window was probed: open it by any step. */
   #windowProbed = false;
-  #discardedBytes = 0;
 
   /**
    * A connection whose handshake is done but for `establish`. `before` is the state it comes from: SYN-RECEIVED, or LISTEN
@@ -105,18 +104,18 @@ export class Connection implements HeapEntry, SegmentWriter {
     return this.#state;
   }
 
-  /** RCV.NXT and the highest sequence number used, for the reuse of a 4-tuple in TIME-WAIT. */
-  get rcvNxt(): number {
-    return this.#receiver.nxt;
-  }
-
+  /** The highest sequence number used, for the reuse of a 4-tuple in TIME-WAIT. */
   get sndMax(): number {
     return this.#sender.max;
   }
 
-  /** Whether a SYN of the same 4-tuple has a clock that is ahead of this connection's (RFC 6191 §2). */
-  isNewer(syn: Segment): boolean {
-    return this.#timestamps.isNewer(syn);
+  /**
+   * Whether a SYN of the same 4-tuple can be no duplicate from this connection's time (RFC 6191 §2): its clock is ahead of
+   * ours of the peer, or not behind it and its number lies beyond what was received.
+   */
+  isOutlivedBy(nowUs: Micros, syn: Segment): boolean {
+    if (this.#timestamps.isNewer(syn)) return true;
+    return seqGt(syn.seq, this.#receiver.nxt) && !this.#timestamps.isOld(nowUs, syn);
   }
 
   nextDeadlineUs(): Micros {
@@ -145,7 +144,8 @@ export class Connection implements HeapEntry, SegmentWriter {
 
     // First, the timestamp and the sequence number, in the order of RFC 7323 §5.3. RST is exempt from both of its rules.
     if ((flags & RST) === 0) {
-      if (this.#timestamps.isMissing(segment)) {
+      // RFC 5961 §4.2 wants every SYN answered: a peer that restarted without timestamps would never learn of this one.
+      if ((flags & SYN) === 0 && this.#timestamps.isMissing(segment)) {
         this.#drop(nowUs, segment, 'no timestamps option');
         return;
       }
@@ -318,6 +318,7 @@ export class Connection implements HeapEntry, SegmentWriter {
     const window = segment.window << this.config.negotiated.sendShift;
     const echoAgeMs = this.#timestamps.enabled ? this.#timestamps.echoAge(nowUs, segment) : -1;
     sender.acknowledge(nowUs, segment, window, echoAgeMs);
+    if (ahead > 0) this.#path.works();
     if (sender.finAcknowledged) this.#finAcknowledged(nowUs);
     return this.#state !== 'CLOSED';
   }
@@ -343,8 +344,8 @@ export class Connection implements HeapEntry, SegmentWriter {
       // it the data that it has not read yet, so that is thrown away in peace, as HTTP servers do above their TCP (RFC
       // 9112 §9.6): one whole window, which is not opened any further. Linux resets at once (RFC 2525 §2.17):
       // `lingerBytes` of 0.
-      this.#discardedBytes += segment.payloadLength;
-      if (this.#discardedBytes > this.config.settings.lingerBytes) {
+      receiver.countUnread(segment.seq, segment.payloadLength);
+      if (receiver.unreadBytes > this.config.settings.lingerBytes) {
         this.abort(nowUs, 'data after close');
         return false;
       }
@@ -406,8 +407,7 @@ export class Connection implements HeapEntry, SegmentWriter {
     }
     if (state !== 'closed') return true;
     // §3.6.1 (SHLD-3), too: what was received and never read may be lost, and the peer is to know.
-    this.#discardedBytes = this.#receiver.unreadBytes;
-    if (this.#discardedBytes > this.config.settings.lingerBytes) {
+    if (this.#receiver.unreadBytes > this.config.settings.lingerBytes) {
       this.abort(nowUs, 'closed with unread data');
       return false;
     }
@@ -446,7 +446,8 @@ export class Connection implements HeapEntry, SegmentWriter {
 
   /** RFC 9293 §3.10.7.4: behind both FINs it is an end like another, and nobody is told of a reset. Clients that are done do so. */
   #resetByPeer(nowUs: Micros): void {
-    if (this.#state === 'LAST-ACK' || this.#state === 'CLOSING') this.#enter(nowUs, 'CLOSED');
+    const state = this.#state;
+    if (state === 'LAST-ACK' || state === 'CLOSING' || state === 'TIME-WAIT') this.#enter(nowUs, 'CLOSED');
     else this.#end(nowUs, 'reset by the peer');
   }
 

@@ -115,7 +115,7 @@ export class Endpoint {
       this.#withoutConnection(nowUs, remoteAddress, segment, bytes);
       return;
     }
-    if (flow instanceof Connection && this.#reopens(flow, segment)) {
+    if (flow instanceof Connection && this.#reopens(nowUs, flow, segment)) {
       this.#open(nowUs, remoteAddress, segment, flow);
       return;
     }
@@ -229,11 +229,11 @@ export class Endpoint {
    * That a late duplicate SYN returns to TIME-WAIT is left out, as in Linux: the sequence number rules it out, or the
    * timestamp does (RFC 6191 §2).
    */
-  #reopens(connection: Connection, segment: Segment): boolean {
+  #reopens(nowUs: Micros, connection: Connection, segment: Segment): boolean {
     return (
       connection.state === 'TIME-WAIT' &&
       (segment.flags & (SYN | ACK | RST | FIN)) === SYN &&
-      (seqGt(segment.seq, connection.rcvNxt) || connection.isNewer(segment)) &&
+      connection.isOutlivedBy(nowUs, segment) &&
       !this.#closing &&
       this.#refusal() === undefined
     );

@@ -50,6 +50,11 @@ export class Path {
     sender.setMss(this.#peerMss);
   }
 
+  /** New data is acknowledged: what ICMP said before is over, as for Linux (sk_err_soft). */
+  works(): void {
+    this.#softError = undefined;
+  }
+
   /** A reason to give up, with what ICMP had said. */
   explain(reason: string): string {
     return this.#softError === undefined ? reason : `${reason}; ICMP said: ${this.#softError}`;

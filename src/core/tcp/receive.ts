@@ -33,8 +33,10 @@ export class Receiver {
   discarding = false;
   /** Once our side is closed in full: where what is offered ends for good. */
   #lastEdge: number | undefined;
-  /** What a session that closed had not read. */
+  /** What a session that closed had not read, and what came behind its close. */
   unreadBytes = 0;
+  /** Behind the last byte that counts among them. */
+  #unreadTo = 0;
   /** What is to be said of the pieces; undefined when SACK was not agreed on. */
   readonly sack: SackBlocks | undefined;
   #pieces: Piece[] = [];
@@ -137,7 +139,10 @@ export class Receiver {
     }
     if (count > 0) this.#deliver(nowUs, session, bytes, from, count);
     const filled = this.#pieces.length > 0 && this.#joinPieces(nowUs, session);
-    if (this.sack?.pending) this.#advanceSack(this.sack);
+    if (this.sack?.pending) {
+      this.sack.advance(this.nxt);
+      if (this.sack.incomplete) this.#rememberSack(this.sack);
+    }
     if (this.#finSeq === this.nxt && !this.finished) {
       this.finished = true;
       this.nxt = seqAdd(this.nxt, 1);
@@ -178,6 +183,15 @@ export class Receiver {
   /** One more window is offered and no other: who sends on and does not read finds it closed, and not the connection reset. */
   seal(): void {
     this.#lastEdge = seqAdd(this.nxt, this.#limit);
+    this.#unreadTo = this.nxt;
+  }
+
+  /** Text behind `seal`. Nothing is held beyond a gap, so that a loss brings text again that has counted already. */
+  countUnread(seq: number, length: number): void {
+    const end = seqAdd(seq, length);
+    if (!seqGt(end, this.#unreadTo)) return;
+    this.unreadBytes += seqDiff(end, this.#unreadTo);
+    this.#unreadTo = end;
   }
 
   /**
@@ -269,7 +283,7 @@ export class Receiver {
       const until = next !== undefined && seqLt(next.seq, end) ? next.seq : end;
       if (seqLt(first, until)) {
         if (this.#pieces.length >= limits.tcp.reassemblyPieces) {
-          if (first !== seq) this.sack?.held(seq, first);
+          if (this.sack !== undefined && first !== seq) this.#noteHeld(this.sack, seq, first);
           return 'reassembly-full';
         }
         const at = start + seqDiff(first, seq);
@@ -285,8 +299,31 @@ export class Receiver {
     const { sack } = this;
     if (sack === undefined) return 'out-of-order';
     if (againFrom !== againTo) sack.duplicate(againFrom, seqLt(againTo, end) ? againTo : end);
-    sack.held(seq, end);
+    this.#noteHeld(sack, seq, end);
     return 'out-of-order';
+  }
+
+  /**
+   * RFC 2018 §3: what borders on a block has not been received. Where no block was forgotten the blocks know that by
+   * themselves; otherwise the pieces tell how far what is held goes on to either side of [left, right).
+   */
+  #noteHeld(sack: SackBlocks, left: number, right: number): void {
+    let l = left;
+    let r = right;
+    if (sack.forgotten) {
+      for (const piece of this.#pieces) {
+        if (seqGt(piece.seq, r)) break;
+        if (seqGt(piece.end, r)) r = piece.end;
+      }
+      for (let i = this.#pieces.length - 1; i >= 0; i--) {
+        const piece = this.#pieces[i]!;
+        if (seqLt(piece.end, l)) break;
+        if (seqLt(piece.seq, l)) l = piece.seq;
+      }
+    }
+    sack.held(l, r);
+    // Blocks that became one have made room.
+    if (sack.incomplete) this.#rememberSack(sack);
   }
 
   /** Text from RCV.NXT to `end` has come: the pieces that it reaches into have come twice. */
@@ -300,10 +337,8 @@ export class Receiver {
     if (to !== from) sack.duplicate(from, seqLt(to, end) ? to : end);
   }
 
-  /** Takes what RCV.NXT has reached out of the blocks; when some were forgotten, others that are held take their place. */
-  #advanceSack(sack: SackBlocks): void {
-    sack.advance(this.nxt);
-    if (!sack.incomplete) return;
+  /** Where some were forgotten and there is room again, others that are held are told (RFC 2018 §4: as many as possible). */
+  #rememberSack(sack: SackBlocks): void {
     sack.forgotten = false;
     for (let i = 0; i < this.#pieces.length; ) {
       const left = this.#pieces[i]!.seq;

@@ -73,7 +73,9 @@ export class Recovery {
   #duplicates = 0;
   /** RTT samples: one for each round trip, so that the mean covers eight of them whatever the window. */
   #roundEnd: number;
-  /** CWR was asked for in this recovery. */
+  /** Where the segment with CWR ends, until it is acknowledged; -1: none is out. */
+  #cwrEnd = -1;
+  /** ECE has come in this recovery. */
   #marked = false;
   #dsackSegments = 0;
   #resentSegments = 0;
@@ -124,6 +126,7 @@ export class Recovery {
     const acked = seqDiff(una, from);
     const pipeBefore = this.pipe(seqDiff(nxt, from));
     const flight = Math.max(0, seqDiff(nxt, una));
+    if (this.#cwrEnd >= 0 && seqGte(una, this.#cwrEnd)) this.#cwrEnd = -1;
     delivery.begin(nowUs, echoUs, rtt.minRttUs);
     board.acknowledge(segment, from, una, nxt, maxWnd);
     this.#measure(nowUs, acked, una, nxt, echoUs);
@@ -155,21 +158,33 @@ export class Recovery {
     }
   }
 
-  /** ECE came (RFC 3168 §6.1.2), which is answered once for a window of data, by the same reduction as a loss (RFC 8311 §4.1). */
-  congestionMarked(nxt: number, flightBytes: number): void {
+  /**
+   * ECE came (RFC 3168 §6.1.2), which is answered once for a window of data, by the same reduction as a loss (RFC 8311 §4.1).
+   * `una` is SND.UNA before the segment that said it.
+   */
+  congestionMarked(una: number, nxt: number, flightBytes: number): void {
     if (this.state === 'cwr') return;
+    // Until the receiver has seen our CWR, it repeats a mark that was answered.
+    const answered = this.cwrPending || (this.#cwrEnd >= 0 && seqGt(this.#cwrEnd, una));
     if (this.recovering) {
       // Reduced for this window already; the receiver is told once.
-      if (!this.#marked) this.cwrPending = true;
+      if (!this.#marked && !answered) this.cwrPending = true;
       this.#marked = true;
       return;
     }
+    if (answered) return;
     this.cwrPending = true;
     this.congestion.reduce(flightBytes, false);
     this.congestion.settle();
     this.prr.begin(flightBytes);
     this.#recover = nxt;
     this.#enter('cwr', 'ecn');
+  }
+
+  /** The segment that says CWR has left; it ends at `end`. */
+  cwrSent(end: number): void {
+    this.cwrPending = false;
+    this.#cwrEnd = end;
   }
 
   /** RACK's reordering timer has expired (RFC 8985 §6.2 step 5). */

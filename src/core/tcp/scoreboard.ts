@@ -119,7 +119,7 @@ export class Scoreboard {
   probed(id: number): void {
     const slot = id & this.#mask;
     const bits = this.#bits[slot]!;
-    if ((bits & (RETRANSMITTED | LOST)) === 0) this.retransmittedSegments++;
+    if ((bits & STATE_BITS) === 0) this.retransmittedSegments++;
     this.#bits[slot] = bits | RETRANSMITTED;
   }
 

@@ -181,7 +181,7 @@ export class Sender {
 
   /** ECE has come (RFC 3168 §6.1.2): answered once for a window of data, and the next new segment says so. */
   congestionMarked(): void {
-    if (this.inFlight > 0) this.recovery.congestionMarked(this.nxt, this.inFlight);
+    if (this.inFlight > 0) this.recovery.congestionMarked(this.una, this.nxt, this.inFlight);
   }
 
   /** SND.WND from a segment that passed the SND.WL1/WL2 test. */
@@ -379,13 +379,14 @@ export class Sender {
     const room = this.wnd - distance;
     const all = seqDiff(board.end(id), seq);
     // SHLD-16: old data is repeated as far as the window reaches, even when the peer has shrunk it.
-    const fits = Math.min(room, this.#mss + (all > this.queue.length - distance ? 1 : 0));
+    // A FIN is none of the text that the MSS counts, but it stays behind when the text has to be cut.
+    const text = Math.min(all, this.queue.length - distance);
+    const fits = Math.min(room, text > this.#mss ? this.#mss : all);
     let entry = id;
-    if (fits < all) {
-      if (fits <= 0 || !board.split(id, fits)) return false;
-      entry = (id - 1) | 0;
-    }
-    const end = board.end(entry);
+    if (fits <= 0) return false;
+    // When there are too many parts already, what fits leaves all the same; the rest is missed when that is acknowledged.
+    if (fits < all && board.split(id, fits)) entry = (id - 1) | 0;
+    const end = seqAdd(seq, fits);
     const length = Math.min(seqDiff(end, seq), this.queue.length - distance);
     const fin = seqDiff(end, seq) > length;
     out.retransmitting(nowUs, reason, seq, length);
@@ -419,7 +420,7 @@ export class Sender {
     if (recovery.cwrPending && length > 0) {
       // RFC 3168 §6.1.2: the first new data behind the reduction says so.
       flags |= CWR;
-      recovery.cwrPending = false;
+      recovery.cwrSent(end);
     }
     if (seqLt(seq, this.max)) out.retransmitting(nowUs, 'probe', seq, length);
     out.write(nowUs, seq, distance, length, flags);

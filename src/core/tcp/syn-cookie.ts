@@ -6,8 +6,15 @@ import type { RandomSource } from '../random.js';
 import { MICROS_PER_SECOND } from '../time.js';
 import type { Micros } from '../types.js';
 
-/** What the peer may have offered: the largest of these that is not more is used. Ethernet, PPPoE, IPv6 and tunnels, jumbo frames. */
-const MSS_TABLE = [536, 1200, 1220, 1300, 1400, 1440, 1460, 8940] as const;
+/**
+ * What the peer may have offered: the largest of these that is not more is used. Ethernet, PPPoE, IPv6 and tunnels, jumbo
+ * frames; and for the few that offer less than the default, which must not be sent more (RFC 9293 §3.7.1, MUST-16), the
+ * least that we take anybody at his word for.
+ */
+const MSS_TABLE = [536, 1200, 1220, 1300, 1400, 1440, 1460, 8940, limits.tcp.minSendMss, 256] as const;
+/** Of the table: for a SYN without the option. */
+const DEFAULT_MSS = 0;
+const LEAST_MSS = MSS_TABLE.indexOf(limits.tcp.minSendMss);
 
 const MINUTE_US = 60 * MICROS_PER_SECOND;
 /** A cookie that was sent by then is void now. */
@@ -24,8 +31,8 @@ const ECN_BIT = 0x20;
  * wants it; it does not grow with the clock, which costs nothing while no older connection of the 4-tuple is remembered.
  */
 export function makeCookie(random: RandomSource, tuple: string, nowUs: Micros, irs: number, mss: number): number {
-  let index = 0;
-  for (let i = 0; i < MSS_TABLE.length; i++) if (MSS_TABLE[i]! <= mss) index = i;
+  let index = mss < 0 ? DEFAULT_MSS : LEAST_MSS;
+  for (let i = 0; i < MSS_TABLE.length; i++) if (MSS_TABLE[i]! <= mss && MSS_TABLE[i]! > MSS_TABLE[index]!) index = i;
   return (secretOf(random, tuple, minuteOf(nowUs), irs) + index) >>> 0;
 }
 

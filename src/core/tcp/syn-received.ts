@@ -75,6 +75,11 @@ export class SynReceived implements HeapEntry {
   receive(nowUs: Micros, segment: Segment): SynVerdict {
     const { seq, ack, flags } = segment;
     if ((flags & RST) === 0 && !this.#timely(nowUs, segment)) return 'done';
+    // The same SYN again. Text on it may reach into the window, but that makes it no other SYN.
+    if ((flags & (SYN | ACK | RST)) === SYN && seq === this.config.irs) {
+      this.#answerAgain(nowUs, segment);
+      return 'done';
+    }
     const from = seqDiff(seq, this.#rcvNxt);
     const last = from + Math.max(1, segmentLength(segment)) - 1;
     if ((from < 0 || from >= MAX_UNSCALED_WINDOW) && (last < 0 || last >= MAX_UNSCALED_WINDOW)) {
@@ -152,20 +157,16 @@ export class SynReceived implements HeapEntry {
   }
 
   #unacceptable(nowUs: Micros, segment: Segment): void {
-    const { flags, seq } = segment;
-    if ((flags & RST) !== 0) {
-      this.#drop(nowUs, segment, 'RST outside the window');
-      return;
-    }
-    if ((flags & (SYN | ACK)) === SYN && seq === this.config.irs) {
-      // The same SYN again: our SYN-ACK was lost. A bare ACK, as the RFC has it, would not help a peer in SYN-SENT.
-      this.#drop(nowUs, segment, 'duplicate SYN');
-      this.timestamps.update(nowUs, segment);
-      if (!asksForEcn(segment)) this.ecn = false;
-      this.#resendSynAck(nowUs);
-      return;
-    }
-    this.#challenge(nowUs, segment, 'not in the receive window');
+    if ((segment.flags & RST) !== 0) this.#drop(nowUs, segment, 'RST outside the window');
+    else this.#challenge(nowUs, segment, 'not in the receive window');
+  }
+
+  /** Our SYN-ACK was lost. A bare ACK, as the RFC has it, would not help a peer in SYN-SENT. */
+  #answerAgain(nowUs: Micros, syn: Segment): void {
+    this.#drop(nowUs, syn, 'duplicate SYN');
+    this.timestamps.update(nowUs, syn);
+    if (!asksForEcn(syn)) this.ecn = false;
+    this.#resendSynAck(nowUs);
   }
 
   #resendSynAck(nowUs: Micros): void {

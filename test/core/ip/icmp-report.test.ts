@@ -8,10 +8,19 @@ import { limits } from '../../../src/core/limits.js';
 import { createStack } from '../../../src/core/stack.js';
 import type { TraceEvent } from '../../../src/core/trace.js';
 import { concat, hex } from '../../support/bytes.js';
-import { ACK, ipFrame, type ParsedTcpFrame, parseTcpFrame, SYN, slowChecksum, tcpFrame } from '../../support/frames.js';
+import {
+  ACK,
+  FIN,
+  ipFrame,
+  type ParsedTcpFrame,
+  parseTcpFrame,
+  SYN,
+  slowChecksum,
+  tcpFrame,
+} from '../../support/frames.js';
 import { asIpv4, icmp6Frame } from '../../support/frames6.js';
 import { hashRandomSource } from '../../support/random.js';
-import { StubSession } from '../../support/stub-session.js';
+import { type StubOptions, StubSession } from '../../support/stub-session.js';
 
 const CLIENT = '10.0.0.1';
 const SERVER = '10.0.0.2';
@@ -34,14 +43,14 @@ class Download {
   /** The first flight. */
   flight: ParsedTcpFrame[] = [];
 
-  constructor(version: Version, mtu = 1500) {
+  constructor(version: Version, mtu = 1500, session: StubOptions = { source: 100_000 }) {
     this.version = version;
     this.#inner = createStack(
       {
         localAddress: SERVER,
         localAddress6: mtu >= 1280 ? 'fd00::0:0:2' : undefined,
         mtu,
-        services: new Map([[80, () => new StubSession({ source: 100_000 })]]),
+        services: new Map([[80, () => new StubSession(session)]]),
       },
       { random: hashRandomSource(), trace: (_atUs, event) => this.events.push(event) },
     );
@@ -119,6 +128,11 @@ class Download {
     return this.events.flatMap((event) => (event.layer === 'icmp' && event.kind === 'report' ? event.verdict : []));
   }
 
+  /** Why connections ended without a FIN. */
+  aborts(): string[] {
+    return this.events.flatMap((event) => (event.layer === 'tcp' && event.kind === 'abort' ? event.reason : []));
+  }
+
   reasons(): string[] {
     return this.events.flatMap((event) => (event.layer === 'icmp' && event.kind === 'drop' ? event.reason : []));
   }
@@ -143,6 +157,19 @@ for (const version of [4, 6] as const) {
     assert.is(again[0]!.payload.length, 1300 - HEADERS[version]);
     const retransmissions = d.events.filter((event) => event.layer === 'tcp' && event.kind === 'retransmit');
     assert.ok(retransmissions.length > 0);
+  });
+
+  test(`IPv${version}: a segment with FIN is cut for a narrower path as well as any other`, () => {
+    const d = new Download(version, 9000, { source: 2000, closeAfterOutput: true });
+    d.connect();
+    assert.is(d.flight.length, 1);
+    assert.is(d.flight[0]!.flags & FIN, FIN);
+    const again = d.tooBig(1300, d.flight[0]!.seq, 2000, 2000);
+    assert.equal(
+      again.map(({ payload }) => payload.length),
+      [1300 - HEADERS[version], 700 + HEADERS[version]],
+    );
+    assert.is(again[1]!.flags & FIN, FIN);
   });
 
   test(`IPv${version}: the next connection to the same host begins with what was learned, for ten minutes`, () => {
@@ -207,8 +234,20 @@ for (const version of [4, 6] as const) {
     const [type, code] = version === 4 ? [3, 3] : [1, 4];
     d.error(type, code, 0, { seq: d.flight[0]!.seq }, 2000);
     assert.equal(d.verdicts(), ['noted: the connection goes on']);
-    const states = d.events.filter((event) => event.layer === 'tcp' && event.kind === 'abort');
-    assert.is(states.length, 0);
+    assert.equal(d.aborts(), []);
+    d.segment(0, 2, 0, 2_000_000_000);
+    assert.equal(d.aborts(), ['retransmission limit reached; ICMP said: port unreachable']);
+  });
+
+  test(`IPv${version}: what ICMP said before the path worked again explains nothing (RFC 1122 §4.2.3.9)`, () => {
+    const d = new Download(version);
+    d.connect();
+    const [type, code] = version === 4 ? [3, 1] : [1, 3];
+    const { seq, payload } = d.flight[0]!;
+    d.error(type, code, 0, { seq }, 2000);
+    d.segment(ACK, 2, seq + payload.length, 3000);
+    d.segment(0, 2, 0, 2_000_000_000);
+    assert.equal(d.aborts(), ['retransmission limit reached']);
   });
 }
 

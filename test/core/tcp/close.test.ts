@@ -159,6 +159,42 @@ test('after a full close one more window is thrown away in peace, and it is not 
   `);
 });
 
+test('after a full close text counts once, however often it comes: a peer within the window is not reset for a loss', () => {
+  runScript(
+    `${HANDSHAKE}
+    0.100 session close
+    0.100 > F. 1:1(0) ack 1
+    0.110 < . 1:1(0) ack 2 win 65535
+    0.200 < . 1001:2001(1000) ack 2 win 65535   # 1:1001 was lost
+    0.200 > . 2:2(0) ack 1
+    0.201 < . 2001:3001(1000) ack 2 win 65535
+    0.201 > . 2:2(0) ack 1
+    0.300 < . 1:1001(1000) ack 2 win 65535
+    0.340 > . 2:2(0) ack 1001
+    0.350 < . 1001:2001(1000) ack 2 win 65535   # nobody held it
+    0.351 < . 2001:3001(1000) ack 2 win 65535
+    0.351 > . 2:2(0) ack 3001
+    0.360 < F. 3001:3001(0) ack 2 win 65535
+    0.360 > . 2:2(0) ack 3002
+    0.360 state TIME-WAIT
+  `,
+    { tcp: { lingerBytes: 3000 } },
+  );
+  runScript(
+    `${HANDSHAKE}
+    0.100 session close
+    0.100 > F. 1:1(0) ack 1
+    0.110 < . 1:1(0) ack 2 win 65535
+    0.200 < . 1001:3001(2000) ack 2 win 65535
+    0.200 > . 2:2(0) ack 1
+    0.201 < . 3001:3002(1) ack 2 win 65535
+    0.201 > R 2:2(0)
+    0.201 says data after close
+  `,
+    { tcp: { lingerBytes: 3000 } },
+  );
+});
+
 test('an aborted session resets at once', () => {
   const { stack } = runScript(`${HANDSHAKE}
     0.100 session write 100

@@ -257,6 +257,21 @@ test('text on a SYN is not acknowledged, and comes again behind the handshake', 
   `);
 });
 
+test('a SYN with text that comes again is answered again, and ends nothing', () => {
+  runScript(`
+    0.000 < S 0:100(100) win 65535 <mss 1460>
+    0.000 > S. 0:0(0) ack 1
+    0.900 < S 0:100(100) win 65535 <mss 1460>   # while our SYN-ACK is on its way, or lost
+    0.900 > S. 0:0(0) ack 1
+    0.900 state SYN-RECEIVED
+    1.000 > S. 0:0(0) ack 1
+    1.010 < P. 1:101(100) ack 1 win 65535
+    1.010 state ESTABLISHED
+    1.010 got 100
+    1.050 > . 1:1(0) ack 101
+  `);
+});
+
 test('challenge ACKs are limited in SYN-RECEIVED, too, and anew each second', () => {
   const answered = '0.010 < . 70000:70000(0) ack 1 win 65535\n0.010 > . 1:1(0) ack 1\n';
   runScript(`

@@ -233,6 +233,45 @@ test('marks and losses in one window reduce it once (RFC 3168 §6.1.2)', () => {
   `);
 });
 
+test('the echo of a mark that came during recovery reduces nothing behind it, until CWR is acknowledged (RFC 3168 §6.1.2)', () => {
+  runSender(`
+    ${TEN}
+    0.000 write 30000
+    0.010 < 1 sack 1001:4001
+    0.010 > 1:1001 rack
+    0.010 is recovery ssthresh 7000
+    0.011 < 1 sack 1001:6001
+    ${burst('0.011', 10001, 2)}
+    0.012 < 1 sack 1001:7001 ece
+    0.012 > 12001:13001 cwr
+    0.013 < 1 sack 1001:10001 ece
+    ${burst('0.013', 13001, 3)}
+    0.020 < 10001 ece
+    0.020 > 16001:17001
+    0.020 is open ssthresh 7000
+    0.021 < 11001 ece
+    0.021 > 17001:18001
+    0.021 is open ssthresh 7000
+    0.023 < 13001 ece                     # the CWR segment was marked itself
+    ${burst('0.023', 18001, 2)}
+    0.023 is open ssthresh 7000
+    0.024 < 14001 ece
+    0.024 is cwr ssthresh 4900
+    0.024 > 20001:21001 cwr
+  `);
+  // A loss in the window that a mark has reduced already: CWR was said, and says so once.
+  runSender(`
+    ${TEN}
+    0.000 write 20000
+    0.010 < 1001 ece
+    0.010 > 10001:11001 cwr
+    0.011 < 1001 sack 2001:5001 ece
+    0.011 > 1001:2001 rack
+    0.012 < 1001 sack 2001:8001 ece
+    ${burst('0.012', 11001, 3)}
+  `);
+});
+
 test('after an idle time longer than the RTO the window is the initial one again (RFC 5681 §4.1)', () => {
   runSender(`
     0.000 write 10000
@@ -244,6 +283,23 @@ test('after an idle time longer than the RTO the window is the initial one again
     ${burst('5.000', 10001, 10)}
     5.000 is open cwnd 10000
   `);
+});
+
+test('a probe of what a receiver has reneged on leaves no count behind', () => {
+  const board = new Scoreboard(0);
+  board.sent(0, 0, 1000);
+  board.sent(0, 1000, 2000);
+  const segment = emptySegment();
+  segment.sackBlocks = 1;
+  segment.sackEdges.set([0, 1000]);
+  board.acknowledge(segment, 0, 0, 2000, 0);
+  assert.ok(board.reneged);
+  board.probed(board.head);
+  assert.is(board.retransmittedSegments, 0, 'SACKed, and so out of the network');
+  segment.sackBlocks = 0;
+  board.acknowledge({ ...segment, ack: 2000 }, 0, 2000, 2000, 0);
+  assert.is(board.size, 0);
+  assert.is(board.retransmittedSegments, 0);
 });
 
 test('no more segments are out than the scoreboard holds, and twice as many after cuts', () => {

@@ -64,6 +64,18 @@ test('§4.2: a peer that has restarted learns it from the challenge, and opens a
 
 // ---- §5: blind data injection ----
 
+test('§4.2: a SYN without timestamps is challenged as well where they were agreed on: a restarted peer may not have them', () => {
+  const wire = new Wire();
+  wire.at(0).send('S 0:0(0) <mss 1460,ts 1 0>').expect('S. 0:0(0) ack 1');
+  wire.at(0.1).send('. 1:1(0) ack 1 <ts 100 0>');
+  assert.is(wire.state, 'ESTABLISHED');
+  const challenge = wire.at(20).send('S 5000:5000(0) <mss 1460>').expect('. 1:1(0) ack 1');
+  wire.send(`R ${challenge.ack}:${challenge.ack}(0)`).nothing();
+  assert.is(wire.state, 'CLOSED');
+  wire.at(21).send('S 5000:5000(0) <mss 1460>');
+  assert.is(wire.state, 'SYN-RECEIVED');
+});
+
 test('§5.2: injected text with a guessed acknowledgment is not delivered, now or when the gap is filled', () => {
   const { wire } = reach('EST');
   for (const guess of [-2_000_000_000, -1_000_000_000, -65_035, 802, 1_000_000_000, 2_000_000_000]) {

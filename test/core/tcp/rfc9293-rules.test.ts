@@ -252,6 +252,20 @@ test('MUST-12: an orderly end is the end of input, an abort is an event with its
   assert.ok(aborted.events.some((event) => event.kind === 'abort' && event.reason === 'reset by the peer'));
 });
 
+test('MUST-12: behind both FINs a RST is an end like another (§3.10.7.4, second: CLOSING, LAST-ACK, TIME-WAIT)', () => {
+  for (const [state, aborts] of [
+    ['CLG', 0],
+    ['LA', 0],
+    ['TW', 0],
+    ['FW2', 1],
+  ] as const) {
+    const { wire } = reach(state);
+    wire.send(`R ${wire.rcvNxt}:${wire.rcvNxt}(0)`);
+    assert.is(wire.state, 'CLOSED', state);
+    assert.is(wire.events.filter((event) => event.kind === 'abort').length, aborts, state);
+  }
+});
+
 test('SHLD-9: every retransmission is told, with its reason', () => {
   const wire = established([write(0.2, 100)]);
   const sent = wire.at(10).take();

@@ -3,6 +3,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { limits } from '../../../src/core/limits.js';
+import { emptySegment } from '../../../src/core/tcp/segment.js';
 import { Sender, TIMER_KINDS } from '../../../src/core/tcp/send.js';
 import { TimerTable } from '../../../src/core/time.js';
 import { HANDSHAKE, runScript } from '../../support/packet-script.js';
@@ -407,6 +408,46 @@ test('a session behind a closed window is asked for one helping only', () => {
     0.200 idle
   `);
   assert.is(session.sent, limits.tcp.takeBytes);
+});
+
+test('segments that were cut into as many parts as are kept are still sent again, whatever is cut further', () => {
+  const timers = new TimerTable(TIMER_KINDS);
+  const options = { mss: 1460, sack: true, timestamps: false, congestion: 'cubic', recovery: 'rack' } as const;
+  const sender = new Sender(1, options, timers);
+  sender.established(0, 0, 0);
+  sender.updateWindow(1 << 30, 1, 1);
+  sender.congestion.cwnd = 1 << 30;
+  let longest = 0;
+  let again = 0;
+  const writer = {
+    write: (_nowUs: number, _seq: number, _distance: number, length: number) => {
+      longest = Math.max(longest, length);
+      again += length;
+    },
+    retransmitting: () => undefined,
+    congestion: () => undefined,
+  };
+  while (sender.wantsMore) {
+    sender.queue.push(new Uint8Array(limits.tcp.takeBytes));
+    sender.send(0, writer);
+  }
+  // Messages that say a little less each time (RFC 5927 §7): each of them cuts every full segment in two.
+  for (let mss = 1459; mss >= 1440; mss--) {
+    longest = 0;
+    again = 0;
+    sender.setMss(mss);
+    sender.resendForPath(1000, writer);
+    assert.ok(longest <= mss && again > 500_000, `${mss}: ${longest}, ${again}`);
+  }
+  assert.ok(sender.recovery.board.size <= 2 * limits.tcp.segmentsInFlight);
+  again = 0;
+  timers.clearAll();
+  assert.ok(sender.retransmitTimeout(1_000_000, writer));
+  assert.is(again, 1440);
+  const segment = { ...emptySegment(), ack: 1441 };
+  sender.acknowledge(1_010_000, segment, 1 << 30);
+  sender.send(1_010_000, writer);
+  assert.ok(again > 1440, 'and it goes on from there');
 });
 
 test('the send buffer takes no more than its bound, however wide the windows are', () => {

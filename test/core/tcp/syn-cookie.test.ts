@@ -25,7 +25,12 @@ const FLOOD = Array.from(
 test('a cookie gives back the largest MSS of the table that is not more than the SYN said', () => {
   for (const [mss, back] of [
     [-1, 536],
-    [100, 536],
+    [0, 48],
+    [48, 48],
+    [100, 48],
+    [255, 48],
+    [256, 256],
+    [535, 256],
     [536, 536],
     [1379, 1300],
     [1460, 1460],

@@ -184,6 +184,17 @@ test('RFC 6191 §2: in TIME-WAIT a SYN with a newer clock opens anew, whatever i
   `);
 });
 
+test('RFC 6191 §2: in TIME-WAIT a SYN with an older clock is an old duplicate, whatever its sequence number', () => {
+  runScript(`${TIME_WAIT}
+    0.200 < S 5000:5000(0) win 65535 <mss 1460,TS val 209 ecr 0>
+    0.200 state TIME-WAIT
+    0.200 > . 2:2(0) ack 2 <TS val 200 ecr 210>
+    0.300 < S 5000:5000(0) win 65535 <mss 1460,TS val 210 ecr 0>
+    0.300 state SYN-RECEIVED
+    0.300 > S. 0:0(0) ack 5001 <mss 1460,TS val 300 ecr 210>
+  `);
+});
+
 test('the clock counts milliseconds from a draw for each pair of sockets, and goes round', () => {
   const random = hashRandomSource(1);
   const offset = timestampOffset(random, 'a');
