@@ -47,11 +47,16 @@ const CLIENT_AUTH = '2b06010505070302';
 const ANY_USAGE = '551d2500';
 /** Understood, or nothing that decides here: subjectKeyIdentifier, authorityKeyIdentifier, certificatePolicies too. */
 const KNOWN_EXTENSIONS: ReadonlySet<string> = new Set([...Object.values(ExtensionOid), '551d0e', '551d23', '551d20']);
-/** RFC 8446 §4.4.2.4 leaves no certificate signed with MD5, and discourages SHA-1: these have SHA-2 or are EdDSA. */
+/**
+ * RFC 8446 §4.4.2.4 leaves no certificate signed with MD5, and discourages SHA-1: these have SHA-2 or are EdDSA. RSASSA-PSS
+ * goes by its hash.
+ */
 const STRONG_SIGNATURES: ReadonlySet<string> = new Set([
-  ...['0a', '0b', '0c', '0d'].map((last) => `2a864886f70d0101${last}`),
+  ...['0b', '0c', '0d'].map((last) => `2a864886f70d0101${last}`),
   ...['02', '03', '04'].map((last) => `2a8648ce3d0403${last}`),
   '2b6570',
+  // SHA-256, SHA-384 and SHA-512 themselves.
+  ...['01', '02', '03'].map((last) => `6086480165030402${last}`),
 ]);
 
 function toCertificate(x509: X509Certificate): Certificate {
@@ -176,7 +181,8 @@ function issuerProblem(issuer: Certificate, below: number): CertificateFailure |
 }
 
 function signatureProblem(search: Search, signed: Certificate, issuer: Certificate): CertificateFailure | undefined {
-  if (!STRONG_SIGNATURES.has(signed.fields.signatureAlgorithm)) return 'bad_certificate';
+  const { signatureAlgorithm, pssHash } = signed.fields;
+  if (!STRONG_SIGNATURES.has(pssHash ?? signatureAlgorithm)) return 'bad_certificate';
   if (search.signaturesLeft === 0) return 'bad_certificate';
   search.signaturesLeft--;
   try {

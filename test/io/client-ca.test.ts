@@ -1,13 +1,14 @@
 // Which client certificates are taken, and what is said about the others.
 
-import { KeyObject } from 'node:crypto';
+import { constants, createHash, KeyObject, sign } from 'node:crypto';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { limits } from '../../src/core/limits.js';
 import type { ClientCertificateVerifier } from '../../src/core/tls/config.js';
 import { createClientCertificateVerifier } from '../../src/io/client-ca.js';
+import { derChildren, derElement } from '../../src/io/crypto/der.js';
 import { nodeCrypto, signingKey } from '../../src/io/node-crypto.js';
-import { ascii, concat, equalBytes } from '../support/bytes.js';
+import { ascii, concat, equalBytes, hex } from '../support/bytes.js';
 import {
   authority,
   client,
@@ -140,6 +141,47 @@ test('signatures are checked: of another key, flipped, or made with SHA-1', asyn
   assert.is(verdict([{ ...alice, der: flipped }]), 'bad_certificate');
   assert.is(verdict([await client('alice', root, { hash: 'SHA-1' })]), 'bad_certificate');
   assert.is(verdict([await client('alice', root, { hash: 'SHA-384' })]), 'ok');
+});
+
+/** The certificate, signed anew by RSASSA-PSS with this hash, whose OBJECT IDENTIFIER is given in hex (RFC 4055 §3.1). */
+function signedByPss(party: Party, issuer: Party, hash: string, oid: string): Party {
+  const hashId = tlv(0x30, hex(oid), hex('0500'));
+  const maskId = tlv(0x30, hex('06092a864886f70d010108'), hashId);
+  const salt = tlv(0xa2, Uint8Array.of(2, 1, createHash(hash).digest().length));
+  // SHA-1 is the default, and then left out.
+  const parameters = hash === 'sha1' ? tlv(0x30) : tlv(0x30, tlv(0xa0, hashId), tlv(0xa1, maskId), salt);
+  const algorithm = tlv(0x30, hex('06092a864886f70d01010a'), parameters);
+  const fields = derChildren(derChildren(derElement(party.der, 'certificate'), 'certificate')[0]!, 'tbs');
+  const tbs = tlv(0x30, ...fields.map(({ bytes }, index) => (index === 2 ? algorithm : bytes)));
+  const key = KeyObject.from(issuer.keys.privateKey);
+  const { RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST } = constants;
+  const signature = sign(hash, tbs, { key, padding: RSA_PKCS1_PSS_PADDING, saltLength: RSA_PSS_SALTLEN_DIGEST });
+  return { ...party, der: tlv(0x30, tbs, algorithm, tlv(0x03, Uint8Array.of(0), signature)) };
+}
+
+function tlv(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
+  const content = concat(...parts);
+  const { length } = content;
+  const lengthBytes = length < 128 ? [length] : length < 256 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  return concat(Uint8Array.of(tag, ...lengthBytes), content);
+}
+
+test('RSASSA-PSS is as good as its hash: no MD5 and no SHA-1 (RFC 8446 §4.4.2.4)', async () => {
+  const rsaRoot = await authority('rsa root', { keys: await rsaKeys() });
+  const byRsaRoot = createClientCertificateVerifier(rsaRoot.pem);
+  const alice = await client('alice', rsaRoot);
+  const one = await authority('one', { issuer: rsaRoot });
+  const bob = await client('bob', one);
+  for (const [hash, oid, expected] of [
+    ['md5', '06082a864886f70d0205', 'bad_certificate'],
+    ['sha1', '06052b0e03021a', 'bad_certificate'],
+    ['sha256', '0609608648016503040201', 'ok'],
+    ['sha384', '0609608648016503040202', 'ok'],
+    ['sha512', '0609608648016503040203', 'ok'],
+  ] as const) {
+    assert.is(verdict([signedByPss(alice, rsaRoot, hash, oid)], NOW, byRsaRoot), expected, hash);
+    assert.is(verdict([bob, signedByPss(one, rsaRoot, hash, oid)], NOW, byRsaRoot), expected, `${hash} above`);
+  }
 });
 
 test('what a certificate may not be used for is unsupported', async () => {
