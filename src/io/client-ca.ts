@@ -113,13 +113,14 @@ function verifyChain(
     unixMs,
     signaturesLeft: limits.tls.clientChainSignatures,
     failure: 'unknown_ca',
+    expiresMs: 0,
   };
   const unusable = leafProblem(leaf);
   if (unusable !== undefined) return { failure: unusable };
   if (!findPath(search, [leaf])) return { failure: search.failure };
   try {
     const subject = leaf.x509.subject?.split('\n').join(', ') ?? '';
-    return { key: verifyingKey(leaf.x509.publicKey), subject };
+    return { key: verifyingKey(leaf.x509.publicKey), subject, expiresMs: search.expiresMs };
   } catch {
     // A key of a kind that no signature scheme of ours serves.
     return { failure: 'unsupported_certificate' };
@@ -152,6 +153,8 @@ interface Search {
   signaturesLeft: number;
   /** What the last path that was tried failed by. */
   failure: CertificateFailure;
+  /** When the path that was found is not valid any more: the first of its certificates. */
+  expiresMs: number;
 }
 
 /** Extends `path` (leaf first) up to a trusted certificate. */
@@ -161,7 +164,10 @@ function findPath(search: Search, path: readonly Certificate[]): boolean {
     search.failure = 'certificate_expired';
     return false;
   }
-  if (search.anchors.some((anchor) => isSame(anchor, last))) return true;
+  if (search.anchors.some((anchor) => isSame(anchor, last))) {
+    search.expiresMs = Math.min(...path.map(endMs));
+    return true;
+  }
   if (path.length >= limits.tls.clientChainCertificates) return false;
   for (const issuer of [...search.anchors, ...search.others]) {
     if (path.some((one) => isSame(one, issuer)) || !last.x509.checkIssued(issuer.x509)) continue;
@@ -192,9 +198,13 @@ function signatureProblem(search: Search, signed: Certificate, issuer: Certifica
   }
 }
 
+function isCurrent(certificate: Certificate, unixMs: number): boolean {
+  return unixMs >= certificate.notBeforeMs && unixMs < endMs(certificate);
+}
+
 /** RFC 5280 §4.1.2.5: both ends belong to the time of validity; they are whole seconds. */
-function isCurrent({ notBeforeMs, notAfterMs }: Certificate, unixMs: number): boolean {
-  return unixMs >= notBeforeMs && unixMs < notAfterMs + 1000;
+function endMs({ notAfterMs }: Certificate): number {
+  return notAfterMs + 1000;
 }
 
 function isSame(a: Certificate, b: Certificate): boolean {

@@ -116,6 +116,21 @@ test('validity is judged by the time given, to the second, for each certificate 
   assert.is(verdict([bob, short, renewed]), 'ok');
 });
 
+test('the end of the path is told: of the certificate that expires first', async () => {
+  const early = new Date('2030-09-01T00:00:00Z');
+  const endOf = (...chain: readonly Party[]): number | undefined => {
+    const result = verifier.verify(
+      chain.map(({ der }) => der),
+      NOW,
+    );
+    return 'failure' in result ? undefined : result.expiresMs;
+  };
+  const short = await authority('short', { issuer: root, notAfter: early });
+  assert.is(endOf(await client('alice', root)), NOT_AFTER.getTime() + 1000);
+  assert.is(endOf(await client('alice', root, { notAfter: early })), early.getTime() + 1000);
+  assert.is(endOf(await client('alice', short), short), early.getTime() + 1000);
+});
+
 test('issuers have to be CAs, allowed to sign, and no longer paths than they allow', async () => {
   const { keyCertSign, digitalSignature } = x509.KeyUsageFlags;
   const notCa = await client('not a ca', root);

@@ -309,7 +309,7 @@ export class Server12 implements HandshakeMachine {
       return;
     }
     handshake.clientKey = checked?.key;
-    handshake.setClientSubject(checked?.subject);
+    handshake.setClientSubject(checked?.subject, checked?.expiresMs);
     handshake.addMessage(bytes);
     this.#to(nowUs, 'ExpectClientKeyExchange');
   }
