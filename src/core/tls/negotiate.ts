@@ -139,16 +139,24 @@ export function choose(hello: ClientHello, { serverName }: Offers, config: TlsCo
   const schemes = findExtension(offered, 'signature_algorithms')?.schemes;
   if (schemes === undefined) return 'sha1Only';
 
+  // RFC 5246 §7.4.2, RFC 8446 §4.2.3: a chain that the client says it can verify; any other only if there is none.
+  const chainSchemes = findExtension(offered, 'signature_algorithms_cert')?.schemes ?? schemes;
+  let second: Choice | undefined;
   let verdict: Verdict = 'noCommonSuite';
   for (const suite of suites) {
     for (const credential of credentials) {
       if (!isFor(credential, suite)) continue;
       const signature = selectSignature(credential.key, schemes, groups, config);
-      if (signature !== undefined) return { suite, credential, group, signature };
-      verdict = 'noCommonSignature';
+      if (signature === undefined) {
+        verdict = 'noCommonSignature';
+        continue;
+      }
+      const choice = { suite, credential, group, signature };
+      if (credential.signedWith?.every((scheme) => chainSchemes.includes(scheme)) ?? true) return choice;
+      second ??= choice;
     }
   }
-  return verdict;
+  return second ?? verdict;
 }
 
 /**

@@ -244,6 +244,28 @@ test('of several credentials for one name the suite decides', () => {
   assert.is(result.credential, credentials[1]);
 });
 
+test('a chain that the client verifies goes before the server’s order (RFC 5246 §7.4.2, RFC 8446 §4.2.3)', () => {
+  const sha512 = { ...keyed('rsa'), signedWith: [0x0401, 0x0601] };
+  const sha256 = { ...keyed('rsa'), signedWith: [0x0401] };
+  const byEcdsa = { ...ecdsa, signedWith: [0x0403] };
+  const taken = (schemes: number[], credentials: readonly TlsCredential[], certificateSchemes?: number[]) => {
+    const extensions: Extension[] = [
+      { type: 'supported_groups', groups: [29, 23] },
+      { type: 'signature_algorithms', schemes },
+      ...(certificateSchemes ? [{ type: 'signature_algorithms_cert' as const, schemes: certificateSchemes }] : []),
+    ];
+    const config = { credentials, cipherSuites: ALL_SUITES };
+    return credentials.indexOf(agreed({ cipherSuites: ALL_SUITES, extensions }, config).credential);
+  };
+  assert.is(taken([0x0401, 0x0601], [sha512, sha256]), 0);
+  assert.is(taken([0x0401], [sha512, sha256]), 1);
+  assert.is(taken([0x0804, 0x0403], [sha512, byEcdsa]), 1, 'of another suite');
+  assert.is(taken([0x0804], [sha512, byEcdsa]), 0, 'there is no other');
+  assert.is(taken([0x0401], [sha512, sha256], [0x0401, 0x0601]), 0);
+  assert.is(taken([0x0401, 0x0601], [sha512, sha256], [0x0401]), 1);
+  assert.is(taken([0x0401], [sha512, rsa]), 1, 'what is not known may be right');
+});
+
 // ---- Sizes of records ----
 
 test('max_fragment_length: each of the four codes is answered as it is, others are illegal (RFC 6066 §4)', () => {
