@@ -171,17 +171,20 @@ function findPath(search: Search, path: readonly Certificate[]): boolean {
   if (path.length >= limits.tls.clientChainCertificates) return false;
   for (const issuer of [...search.anchors, ...search.others]) {
     if (path.some((one) => isSame(one, issuer)) || !last.x509.checkIssued(issuer.x509)) continue;
-    const problem = issuerProblem(issuer, path.length - 1) ?? signatureProblem(search, last, issuer);
+    const problem = issuerProblem(issuer, path.slice(1)) ?? signatureProblem(search, last, issuer);
     if (problem !== undefined) search.failure = problem;
     else if (findPath(search, [...path, issuer])) return true;
   }
   return false;
 }
 
-/** `below`: how many certificates of CAs are between this one and the leaf. */
-function issuerProblem(issuer: Certificate, below: number): CertificateFailure | undefined {
+/** `below`: the certificates of CAs between this one and the leaf. */
+function issuerProblem(issuer: Certificate, below: readonly Certificate[]): CertificateFailure | undefined {
   const { basicConstraints, keyUsage } = issuer;
-  if (basicConstraints?.ca !== true || below > basicConstraints.pathLength) return 'bad_certificate';
+  if (basicConstraints?.ca !== true) return 'bad_certificate';
+  // RFC 5280 §4.2.1.9: one that a CA made for a new key of its own does not count.
+  const counted = below.filter(({ fields }) => Buffer.compare(fields.issuer, fields.subject) !== 0);
+  if (counted.length > basicConstraints.pathLength) return 'bad_certificate';
   if (keyUsage !== undefined && (keyUsage & KEY_CERT_SIGN) === 0) return 'bad_certificate';
   return commonProblem(issuer);
 }

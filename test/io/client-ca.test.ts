@@ -145,6 +145,10 @@ test('issuers have to be CAs, allowed to sign, and no longer paths than they all
   const below = await authority('below', { issuer: last });
   assert.is(verdict([await client('alice', last), last]), 'ok');
   assert.is(verdict([await client('alice', below), below, last]), 'bad_certificate');
+  const newKey = await authority('last', { issuer: last });
+  const belowNewKey = await authority('below', { issuer: newKey });
+  assert.is(verdict([await client('alice', newKey), newKey, last]), 'ok', 'self-issued (RFC 5280 §4.2.1.9)');
+  assert.is(verdict([await client('alice', belowNewKey), belowNewKey, newKey, last]), 'bad_certificate');
 });
 
 test('signatures are checked: of another key, flipped, or made with SHA-1', async () => {
