@@ -5,6 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { limits } from '../../../src/core/limits.js';
 import type { Verdict } from '../../../src/core/tls/alerts.js';
+import { credentialsFor } from '../../../src/core/tls/client-offers.js';
 import type { TlsConfig, TlsCredential } from '../../../src/core/tls/config.js';
 import type { Extension } from '../../../src/core/tls/extensions.js';
 import type { ClientHello } from '../../../src/core/tls/messages.js';
@@ -233,6 +234,21 @@ test('the credential is the one for the name, wildcards stand for one label (RFC
   assert.is(served('unknown.test', strict), 'unrecognizedName');
   assert.is(served('a.b.two.test', strict), 'unrecognizedName');
   assert.is(agreed({ extensions: withExtension('server_name') }, { credentials, ...strict }).credential, one);
+});
+
+test('a credential of no name serves all that no other has the name of, wherever it stands (RFC 6066 §3)', () => {
+  const named = keyed('ecdsa', 'b.test');
+  for (const credentials of [
+    [rsa, named],
+    [named, rsa],
+  ]) {
+    for (const strictServerName of [false, true]) {
+      const config = { credentials, strictServerName };
+      assert.equal(credentialsFor(serverOptions(config).config, 'B.test'), [named]);
+      assert.equal(credentialsFor(serverOptions(config).config, 'c.test'), [rsa]);
+      assert.equal(credentialsFor(serverOptions(config).config, undefined), credentials);
+    }
+  }
 });
 
 test('of several credentials for one name the suite decides', () => {
