@@ -380,9 +380,11 @@ export class Server12 implements HandshakeMachine {
     const { config, flow } = this.#context;
     const session = handshake.session(nowUs);
     const ageUs = this.#context.unixUs(nowUs) - session.createdUnixUs;
+    const secondsLeft = Math.floor((limits.tls.sessionLifetimeUs - ageUs) / MICROS_PER_SECOND);
     this.#send(nowUs, {
       type: 'NewSessionTicket',
-      ticketLifetimeHint: Math.floor((limits.tls.sessionLifetimeUs - ageUs) / MICROS_PER_SECOND),
+      // RFC 5077 §3.3: 0 would say that it is not told.
+      ticketLifetimeHint: Math.max(1, secondsLeft),
       ticket: sealSession(config, flow, session),
     });
   }

@@ -100,6 +100,8 @@ test('a used ticket is renewed: another one, for the time that is left (RFC 5077
   const renewed = rig.client.sessions[0] as Kept;
   assert.is.not(toHex(renewed.ticket), toHex(session.ticket));
   assert.is(renewed.lifetimeHint, LIFETIME_US / 1_000_000 - 1000);
+  const last = connect({ ...withTicket, sessions: [session] }, LIFETIME_US - 1).client.sessions[0] as Kept;
+  assert.is(last.lifetimeHint, 1, 'not 0, which would mean no end');
   assert.is(outcome(connect({ ...withTicket, sessions: [renewed] }, LIFETIME_US - 1)), 'ticket');
 });
 
