@@ -21,9 +21,11 @@ import { verifyingKey } from './crypto/signature.js';
 /** Trusts the certificates of a PEM text. Throws an Error when there is none, or one that cannot be read. */
 export function createClientCertificateVerifier(caPem: string): ClientCertificateVerifier {
   const anchors = readCertificates(caPem).map((certificate) => toCertificate(certificate));
-  const names = new Map(anchors.map(({ fields }) => [Buffer.from(fields.subject).toString('hex'), fields.subject]));
+  const bySubject = new Map(anchors.map(({ fields }) => [Buffer.from(fields.subject).toString('hex'), fields.subject]));
+  const names = [...bySubject.values()];
+  const namesBytes = names.reduce((sum, name) => sum + 2 + name.length, 0);
   return {
-    authorities: [...names.values()].map((name) => name.slice()),
+    authorities: namesBytes > limits.tls.authoritiesBytes ? [] : names.map((name) => name.slice()),
     verify: (chain, unixMs) => verifyChain(anchors, chain, unixMs),
   };
 }

@@ -20,6 +20,8 @@ import {
   rsaKeys,
   x509,
 } from '../support/certificates.js';
+import { TLS12, TLS13 } from '../support/tls/codes.js';
+import { connected, fullConfig } from '../support/tls/rig.js';
 
 const NOW = Date.parse('2030-06-01T00:00:00Z');
 const root = await authority('root');
@@ -61,6 +63,26 @@ test('the names of the CAs are told as they are in the file, each once', async (
   equalBytes(both.authorities[0], new Uint8Array(root.certificate.subjectName.toArrayBuffer()));
   equalBytes(both.authorities[1], new Uint8Array(other.certificate.subjectName.toArrayBuffer()));
   assert.is(verdict([await client('m', other)], NOW, both), 'ok');
+});
+
+test('names of CAs that have no room in a CertificateRequest are left out, all of them (RFC 5246 §7.4.4)', async () => {
+  const keys = await ecdsaKeys();
+  const many: Party[] = [];
+  for (let i = 0; i < 17; i++) many.push(await authority(`${i} ${'x'.repeat(4000)}`, { keys }));
+  const namesOf = (parties: readonly Party[]): readonly Uint8Array[] =>
+    createClientCertificateVerifier(parties.map(({ pem }) => pem).join('')).authorities;
+  assert.is(namesOf(many.slice(0, 16)).length, 16);
+  assert.is(namesOf(many).length, 0);
+  const verifierOfMany = createClientCertificateVerifier(many.map(({ pem }) => pem).join(''));
+  assert.is(verdict([await client('alice', many[16]!)], NOW, verifierOfMany), 'ok');
+  const startUnixUs = NOW * 1000;
+  const clientAuthentication = { verifier: verifierOfMany, required: false };
+  for (const version of [TLS12, TLS13]) {
+    assert.is(
+      connected(fullConfig({ clientAuthentication, startUnixUs }), { versions: [version] }).client.failure,
+      undefined,
+    );
+  }
 });
 
 test('a path over intermediates is found, in whatever order they were sent, with strangers among them', async () => {
