@@ -1,6 +1,7 @@
 // Judges the certificate chains of TLS clients by a file of certificates that are trusted: RFC 5280 §6.1 as far as a
 // testbench has use for it. Builds the path, checks signatures, validity, basicConstraints, keyUsage and extendedKeyUsage.
-// No revocation, name constraints or policies: a certificate that makes these critical is not taken.
+// No revocation, name constraints or policies: a certificate that makes these critical is not taken, nor is a CA whose
+// names are constrained in any way.
 
 import { X509Certificate } from 'node:crypto';
 import { limits } from '../core/limits.js';
@@ -47,6 +48,7 @@ const KEY_CERT_SIGN = 0x04;
 /** 1.3.6.1.5.5.7.3.2, and anyExtendedKeyUsage 2.5.29.37.0: RFC 5280 §4.2.1.12. */
 const CLIENT_AUTH = '2b06010505070302';
 const ANY_USAGE = '551d2500';
+const NAME_CONSTRAINTS = '551d1e';
 /** Understood, or nothing that decides here: subjectKeyIdentifier, authorityKeyIdentifier, certificatePolicies too. */
 const KNOWN_EXTENSIONS: ReadonlySet<string> = new Set([...Object.values(ExtensionOid), '551d0e', '551d23', '551d20']);
 /**
@@ -188,6 +190,8 @@ function issuerProblem(issuer: Certificate, below: readonly Certificate[]): Cert
   const counted = below.filter(({ fields }) => Buffer.compare(fields.issuer, fields.subject) !== 0);
   if (counted.length > basicConstraints.pathLength) return 'bad_certificate';
   if (keyUsage !== undefined && (keyUsage & KEY_CERT_SIGN) === 0) return 'bad_certificate';
+  // RFC 5280 §4.2.1.10, §6.1.4 g: they hold whether marked critical or not, and nobody here looks whether names keep to them.
+  if (issuer.fields.extensions.has(NAME_CONSTRAINTS)) return 'unsupported_certificate';
   return commonProblem(issuer);
 }
 

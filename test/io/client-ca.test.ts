@@ -245,6 +245,18 @@ test('a critical extension that is not understood is unsupported, any other is p
   assert.is(verdict([await client('a', constrained), constrained]), 'unsupported_certificate');
 });
 
+test('a CA whose names are constrained is not taken, critical or not (RFC 5280 §4.2.1.10)', async () => {
+  // NameConstraints { permittedSubtrees [0] { { dNSName "a.test" } } }
+  const constraints = hex('300c a00a 3008 8206 612e74657374');
+  for (const critical of [true, false]) {
+    const extensions = [new x509.Extension('2.5.29.30', critical, constraints.slice().buffer)];
+    const constrained = await authority('constrained', { issuer: root, extensions });
+    assert.is(verdict([await client('a', constrained), constrained]), 'unsupported_certificate', String(critical));
+    const byItself = createClientCertificateVerifier(constrained.pem);
+    assert.is(verdict([await client('a', constrained)], NOW, byItself), 'unsupported_certificate');
+  }
+});
+
 test('keys of kinds that no scheme serves are unsupported; RSA is one that is', async () => {
   assert.is(verdict([await client('p384', root, { keys: await ecdsaKeys('P-384') })]), 'unsupported_certificate');
   const result = verifier.verify([(await client('rsa', root, { keys: await rsaKeys() })).der], NOW);
