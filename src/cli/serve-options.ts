@@ -138,15 +138,17 @@ export function serveOptions(
     );
   }
   if (onlyProhibited(options.tls)) {
-    notices.push('--ciphers: HTTP/2 refuses these suites (RFC 9113 §9.2.2); --alpn http/1.1 leaves it out');
+    notices.push('--ciphers: HTTP/2 refuses these suites (RFC 9113 §9.2.2), and --alpn leaves nothing else');
   }
   if (inTun) checkTunAddresses(options.localIp, options.remoteIp, options.prefixLength);
   return { options, notices };
 }
 
-/** HTTP/2 is offered, and no suite that it takes. Those of TLS 1.3 are all taken. */
+/** HTTP/2 is all that is offered, and no suite that it takes. Those of TLS 1.3 are all taken. */
 function onlyProhibited({ alpnProtocols, cipherSuites }: TlsServeOptions): boolean {
-  return alpnProtocols.includes('h2') && cipherSuites.every(isProhibitedSuite);
+  return (
+    alpnProtocols.length > 0 && alpnProtocols.every((name) => name === 'h2') && cipherSuites.every(isProhibitedSuite)
+  );
 }
 
 /** `notices` is undefined where IPv6 on the device means nothing. */

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { CIPHER_SUITES, CipherSuite } from '../core/tls/suites.js';
 import type { RunConfig } from '../io/assemble.js';
 import { createClientCertificateVerifier } from '../io/client-ca.js';
+import { allowsSigning } from '../io/credential.js';
 import { FileError } from '../io/errors.js';
 import { loadCredential } from '../io/node-crypto.js';
 import type { CredentialTexts } from '../io/tls-config.js';
@@ -44,6 +45,14 @@ function readCredential({ cert, key: keyFile, ocsp }: CredentialFiles, options: 
       cert,
       `${messageOf(error)} (key: ${keyFile})`,
       'give an RSA, ECDSA P-256 or Ed25519 certificate and its key, both in PEM',
+    );
+  }
+  // RFC 5246 §7.4.2, RFC 8446 §4.4.2.2: all suites have the key sign. Clients that look at it refuse the connection.
+  if (!allowsSigning(certificate)) {
+    throw new FileError(
+      cert,
+      'its keyUsage does not let the key sign (digitalSignature)',
+      'give a certificate for ECDHE suites; wirebench cert makes one',
     );
   }
   checkUse(cert, type, options);

@@ -120,6 +120,11 @@ export const limits = {
     ticketLifetimeS: 7_200,
     /** HostName of RFC 6066 §3: a domain name has at most 255 (RFC 1035 §2.3.4). */
     serverNameBytes: 255,
+    /**
+     * Names of authorities in a CertificateRequest, with their lengths (RFC 5246 §7.4.4: 65,535; in 1.3 they share as many with
+     * the other extensions). Beyond that none is named, which lets a client choose by itself.
+     */
+    authoritiesBytes: 65_000,
     /** Certificates of a client's path, its own and the trusted one included (RFC 5280 §6.1 sets no bound). */
     clientChainCertificates: 8,
     /** Signatures checked to find that path (RUSTSEC-2023-0052: the number of paths can grow exponentially). */

@@ -38,6 +38,16 @@ export function readCertificates(pem: string): X509Certificate[] {
   );
 }
 
+const DIGITAL_SIGNATURE = 0x80;
+
+/** Whether the first certificate of a PEM text lets its key sign: keyUsage has digitalSignature, or is absent. */
+export function allowsSigning(certificatePem: string): boolean {
+  const { extensions } = certificateFields(plain(readCertificates(certificatePem)[0]!.raw));
+  const keyUsage = extensions.get(ExtensionOid.keyUsage);
+  // RFC 5280 §4.2.1.3: the first byte of the BIT STRING counts unused bits, digitalSignature is the first bit of the next.
+  return keyUsage === undefined || ((derElement(keyUsage.value, 'KeyUsage').content[1] ?? 0) & DIGITAL_SIGNATURE) !== 0;
+}
+
 const DNS_NAME = 0x82;
 /** RFC 1123 §2.1, the wildcard of RFC 6125 §6.4.3, and the underscore that is met in practice. */
 const HOST_NAME = /^(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/;

@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { parseArguments, UsageError } from '../../src/cli/arguments.js';
 import { readTls, type TlsTexts } from '../../src/cli/tls-files.js';
 import { FileError } from '../../src/io/errors.js';
+import { keyPem, make, x509 } from '../support/certificates.js';
 import { withFolder } from '../support/live.js';
 
 const keys = fileURLToPath(new URL('../../../fixtures/keys/', import.meta.url));
@@ -71,6 +72,28 @@ test('OCSP responses and client CAs go along as texts', async () => {
     const error = problem(`${pair('server')} --ocsp ${file}`);
     assert.instance(error, FileError);
     assert.match(error.message, /ocsp\.der: the OCSP response cannot be used: OCSPResponse: /);
+  });
+});
+
+test('a certificate whose keyUsage does not let the key sign is none for a server (RFC 8446 §4.4.2.2)', async () => {
+  const { digitalSignature, keyEncipherment } = x509.KeyUsageFlags;
+  await withFolder(async (folder) => {
+    const certificate = join(folder, 'cert.pem');
+    const key = join(folder, 'key.pem');
+    const line = `--cert ${certificate} --key ${key}`;
+    const write = async (keyUsage?: x509.KeyUsageFlags): Promise<void> => {
+      const party = await make({ name: 'server', ...(keyUsage !== undefined && { keyUsage }) });
+      writeFileSync(certificate, party.pem);
+      writeFileSync(key, keyPem(party));
+    };
+    await write(keyEncipherment);
+    const error = problem(line);
+    assert.instance(error, FileError);
+    assert.match(error.message, /cert\.pem: its keyUsage does not let the key sign/);
+    for (const keyUsage of [undefined, digitalSignature, digitalSignature | keyEncipherment]) {
+      await write(keyUsage);
+      assert.ok(readLine(line));
+    }
   });
 });
 

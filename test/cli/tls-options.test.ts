@@ -197,15 +197,16 @@ test('in mode std ALPN and strict names are told to have no effect', () => {
   }
 });
 
-test('suites that HTTP/2 refuses are told when it is offered with no other', () => {
+test('suites that HTTP/2 refuses are told when there is no other suite and no other protocol', () => {
   const notices = (...words: string[]): readonly string[] => {
     const parsed = parseArguments(['--mode', 'tcp', ...words], {});
     return parsed.command === 'serve' ? parsed.notices : [];
   };
   const cbc = ['--ciphers', 'ECDHE-RSA-AES128-SHA', '--tls-max', '1.2'];
-  assert.equal(notices(...cbc), [
-    '--ciphers: HTTP/2 refuses these suites (RFC 9113 §9.2.2); --alpn http/1.1 leaves it out',
+  assert.equal(notices(...cbc, '--alpn', 'h2'), [
+    '--ciphers: HTTP/2 refuses these suites (RFC 9113 §9.2.2), and --alpn leaves nothing else',
   ]);
+  assert.equal(notices(...cbc), []);
   assert.equal(notices(...cbc, '--alpn', 'http/1.1'), []);
   assert.equal(notices('--ciphers', 'ECDHE-RSA-AES128-SHA,ECDHE-RSA-AES128-GCM-SHA256', '--tls-max', '1.2'), []);
   assert.equal(notices(), []);

@@ -1,13 +1,14 @@
 // Which client certificates are taken, and what is said about the others.
 
-import { KeyObject } from 'node:crypto';
+import { constants, createHash, KeyObject, sign } from 'node:crypto';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { limits } from '../../src/core/limits.js';
 import type { ClientCertificateVerifier } from '../../src/core/tls/config.js';
 import { createClientCertificateVerifier } from '../../src/io/client-ca.js';
+import { derChildren, derElement } from '../../src/io/crypto/der.js';
 import { nodeCrypto, signingKey } from '../../src/io/node-crypto.js';
-import { ascii, concat, equalBytes } from '../support/bytes.js';
+import { ascii, concat, equalBytes, hex } from '../support/bytes.js';
 import {
   authority,
   client,
@@ -19,6 +20,8 @@ import {
   rsaKeys,
   x509,
 } from '../support/certificates.js';
+import { TLS12, TLS13 } from '../support/tls/codes.js';
+import { connected, fullConfig } from '../support/tls/rig.js';
 
 const NOW = Date.parse('2030-06-01T00:00:00Z');
 const root = await authority('root');
@@ -60,6 +63,26 @@ test('the names of the CAs are told as they are in the file, each once', async (
   equalBytes(both.authorities[0], new Uint8Array(root.certificate.subjectName.toArrayBuffer()));
   equalBytes(both.authorities[1], new Uint8Array(other.certificate.subjectName.toArrayBuffer()));
   assert.is(verdict([await client('m', other)], NOW, both), 'ok');
+});
+
+test('names of CAs that have no room in a CertificateRequest are left out, all of them (RFC 5246 §7.4.4)', async () => {
+  const keys = await ecdsaKeys();
+  const many: Party[] = [];
+  for (let i = 0; i < 17; i++) many.push(await authority(`${i} ${'x'.repeat(4000)}`, { keys }));
+  const namesOf = (parties: readonly Party[]): readonly Uint8Array[] =>
+    createClientCertificateVerifier(parties.map(({ pem }) => pem).join('')).authorities;
+  assert.is(namesOf(many.slice(0, 16)).length, 16);
+  assert.is(namesOf(many).length, 0);
+  const verifierOfMany = createClientCertificateVerifier(many.map(({ pem }) => pem).join(''));
+  assert.is(verdict([await client('alice', many[16]!)], NOW, verifierOfMany), 'ok');
+  const startUnixUs = NOW * 1000;
+  const clientAuthentication = { verifier: verifierOfMany, required: false };
+  for (const version of [TLS12, TLS13]) {
+    assert.is(
+      connected(fullConfig({ clientAuthentication, startUnixUs }), { versions: [version] }).client.failure,
+      undefined,
+    );
+  }
 });
 
 test('a path over intermediates is found, in whatever order they were sent, with strangers among them', async () => {
@@ -115,6 +138,21 @@ test('validity is judged by the time given, to the second, for each certificate 
   assert.is(verdict([bob, short, renewed]), 'ok');
 });
 
+test('the end of the path is told: of the certificate that expires first', async () => {
+  const early = new Date('2030-09-01T00:00:00Z');
+  const endOf = (...chain: readonly Party[]): number | undefined => {
+    const result = verifier.verify(
+      chain.map(({ der }) => der),
+      NOW,
+    );
+    return 'failure' in result ? undefined : result.expiresMs;
+  };
+  const short = await authority('short', { issuer: root, notAfter: early });
+  assert.is(endOf(await client('alice', root)), NOT_AFTER.getTime() + 1000);
+  assert.is(endOf(await client('alice', root, { notAfter: early })), early.getTime() + 1000);
+  assert.is(endOf(await client('alice', short), short), early.getTime() + 1000);
+});
+
 test('issuers have to be CAs, allowed to sign, and no longer paths than they allow', async () => {
   const { keyCertSign, digitalSignature } = x509.KeyUsageFlags;
   const notCa = await client('not a ca', root);
@@ -129,6 +167,10 @@ test('issuers have to be CAs, allowed to sign, and no longer paths than they all
   const below = await authority('below', { issuer: last });
   assert.is(verdict([await client('alice', last), last]), 'ok');
   assert.is(verdict([await client('alice', below), below, last]), 'bad_certificate');
+  const newKey = await authority('last', { issuer: last });
+  const belowNewKey = await authority('below', { issuer: newKey });
+  assert.is(verdict([await client('alice', newKey), newKey, last]), 'ok', 'self-issued (RFC 5280 §4.2.1.9)');
+  assert.is(verdict([await client('alice', belowNewKey), belowNewKey, newKey, last]), 'bad_certificate');
 });
 
 test('signatures are checked: of another key, flipped, or made with SHA-1', async () => {
@@ -140,6 +182,47 @@ test('signatures are checked: of another key, flipped, or made with SHA-1', asyn
   assert.is(verdict([{ ...alice, der: flipped }]), 'bad_certificate');
   assert.is(verdict([await client('alice', root, { hash: 'SHA-1' })]), 'bad_certificate');
   assert.is(verdict([await client('alice', root, { hash: 'SHA-384' })]), 'ok');
+});
+
+/** The certificate, signed anew by RSASSA-PSS with this hash, whose OBJECT IDENTIFIER is given in hex (RFC 4055 §3.1). */
+function signedByPss(party: Party, issuer: Party, hash: string, oid: string): Party {
+  const hashId = tlv(0x30, hex(oid), hex('0500'));
+  const maskId = tlv(0x30, hex('06092a864886f70d010108'), hashId);
+  const salt = tlv(0xa2, Uint8Array.of(2, 1, createHash(hash).digest().length));
+  // SHA-1 is the default, and then left out.
+  const parameters = hash === 'sha1' ? tlv(0x30) : tlv(0x30, tlv(0xa0, hashId), tlv(0xa1, maskId), salt);
+  const algorithm = tlv(0x30, hex('06092a864886f70d01010a'), parameters);
+  const fields = derChildren(derChildren(derElement(party.der, 'certificate'), 'certificate')[0]!, 'tbs');
+  const tbs = tlv(0x30, ...fields.map(({ bytes }, index) => (index === 2 ? algorithm : bytes)));
+  const key = KeyObject.from(issuer.keys.privateKey);
+  const { RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST } = constants;
+  const signature = sign(hash, tbs, { key, padding: RSA_PKCS1_PSS_PADDING, saltLength: RSA_PSS_SALTLEN_DIGEST });
+  return { ...party, der: tlv(0x30, tbs, algorithm, tlv(0x03, Uint8Array.of(0), signature)) };
+}
+
+function tlv(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
+  const content = concat(...parts);
+  const { length } = content;
+  const lengthBytes = length < 128 ? [length] : length < 256 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  return concat(Uint8Array.of(tag, ...lengthBytes), content);
+}
+
+test('RSASSA-PSS is as good as its hash: no MD5 and no SHA-1 (RFC 8446 §4.4.2.4)', async () => {
+  const rsaRoot = await authority('rsa root', { keys: await rsaKeys() });
+  const byRsaRoot = createClientCertificateVerifier(rsaRoot.pem);
+  const alice = await client('alice', rsaRoot);
+  const one = await authority('one', { issuer: rsaRoot });
+  const bob = await client('bob', one);
+  for (const [hash, oid, expected] of [
+    ['md5', '06082a864886f70d0205', 'bad_certificate'],
+    ['sha1', '06052b0e03021a', 'bad_certificate'],
+    ['sha256', '0609608648016503040201', 'ok'],
+    ['sha384', '0609608648016503040202', 'ok'],
+    ['sha512', '0609608648016503040203', 'ok'],
+  ] as const) {
+    assert.is(verdict([signedByPss(alice, rsaRoot, hash, oid)], NOW, byRsaRoot), expected, hash);
+    assert.is(verdict([bob, signedByPss(one, rsaRoot, hash, oid)], NOW, byRsaRoot), expected, `${hash} above`);
+  }
 });
 
 test('what a certificate may not be used for is unsupported', async () => {
@@ -160,6 +243,18 @@ test('a critical extension that is not understood is unsupported, any other is p
   assert.is(verdict([await client('n', root, { extensions: unknown(false) })]), 'ok');
   const constrained = await authority('constrained', { issuer: root, extensions: unknown(true) });
   assert.is(verdict([await client('a', constrained), constrained]), 'unsupported_certificate');
+});
+
+test('a CA whose names are constrained is not taken, critical or not (RFC 5280 §4.2.1.10)', async () => {
+  // NameConstraints { permittedSubtrees [0] { { dNSName "a.test" } } }
+  const constraints = hex('300c a00a 3008 8206 612e74657374');
+  for (const critical of [true, false]) {
+    const extensions = [new x509.Extension('2.5.29.30', critical, constraints.slice().buffer)];
+    const constrained = await authority('constrained', { issuer: root, extensions });
+    assert.is(verdict([await client('a', constrained), constrained]), 'unsupported_certificate', String(critical));
+    const byItself = createClientCertificateVerifier(constrained.pem);
+    assert.is(verdict([await client('a', constrained)], NOW, byItself), 'unsupported_certificate');
+  }
 });
 
 test('keys of kinds that no scheme serves are unsupported; RSA is one that is', async () => {

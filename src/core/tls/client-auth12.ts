@@ -4,7 +4,7 @@
 import type { Crypto, SignatureName, VerifyingKey } from '../crypto.js';
 import type { Verdict } from './alerts.js';
 import { CERTIFICATE_VERDICTS } from './client-certificate13.js';
-import type { ClientAuthentication } from './config.js';
+import type { ClientAuthentication, VerifiedClient } from './config.js';
 import { SignatureScheme } from './extensions.js';
 import { type CertificateRequest, type CertificateVerify, ClientCertificateType } from './messages.js';
 
@@ -32,7 +32,7 @@ export function checkChain(
   { verifier, required }: ClientAuthentication,
   chain: readonly Uint8Array[],
   nowUnixUs: number,
-): { readonly key: VerifyingKey; readonly subject: string } | Verdict | undefined {
+): VerifiedClient | Verdict | undefined {
   // RFC 5246 §7.4.6: a client without a suitable certificate sends an empty list.
   if (chain.length === 0) return required ? 'clientCertificateMissing' : undefined;
   const verified = verifier.verify(chain, Math.floor(nowUnixUs / 1000));

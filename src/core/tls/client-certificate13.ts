@@ -1,11 +1,11 @@
 // A client's certificate in TLS 1.3: its Certificate and CertificateVerify, as the CertificateRequest asked for them. RFC 8446
 // §4.4.2, §4.4.2.4, §4.4.3. Whether the chain is good is for the verifier of the config; X.509 is not our concern.
 
-import type { SignatureName, VerifyingKey } from '../crypto.js';
+import type { SignatureName } from '../crypto.js';
 import { limits } from '../limits.js';
 import type { Micros } from '../types.js';
 import type { Verdict } from './alerts.js';
-import type { CertificateFailure, ClientAuthentication } from './config.js';
+import type { CertificateFailure, ClientAuthentication, VerifiedClient } from './config.js';
 import { type Extension, ExtensionType, extensionCode, SignatureScheme } from './extensions.js';
 import type { HandshakeContext } from './handshake-context.js';
 import type { Certificate13, CertificateVerify13 } from './messages13.js';
@@ -28,7 +28,7 @@ const KNOWN_EXTENSIONS: ReadonlySet<number> = new Set(Object.values(ExtensionTyp
 export class ClientCertificate13 {
   readonly #context: HandshakeContext;
   readonly #authentication: ClientAuthentication;
-  #client: { readonly key: VerifyingKey; readonly subject: string } | undefined;
+  #client: VerifiedClient | undefined;
 
   constructor(context: HandshakeContext, authentication: ClientAuthentication) {
     this.#context = context;
@@ -43,6 +43,11 @@ export class ClientCertificate13 {
   /** Of the client's certificate, once it was sent. */
   get subject(): string | undefined {
     return this.#client?.subject;
+  }
+
+  /** When it is not valid any more, as far as that is known. */
+  get expiresMs(): number | undefined {
+    return this.#client?.expiresMs;
   }
 
   /** False when it ended the connection. */
@@ -72,7 +77,7 @@ export class ClientCertificate13 {
     const result = this.#authentication.verifier.verify(chain, this.#context.unixMs(nowUs));
     if ('failure' in result) return CERTIFICATE_VERDICTS[result.failure];
     const subject = result.subject.slice(0, limits.tls.subjectCharacters);
-    this.#client = { key: result.key, subject };
+    this.#client = { ...result, subject };
     return undefined;
   }
 

@@ -28,8 +28,8 @@ export function offeredServerName(offered: readonly Extension[]): { readonly nam
 }
 
 /**
- * The credentials that may serve the name, favourite first: those that have it, or all of them when it is unknown or
- * absent. Undefined when an unknown name is to be refused.
+ * The credentials that may serve the name, favourite first: those that have it, or else those that are for any name, or all
+ * of them when it is unknown or absent. Undefined when an unknown name is to be refused.
  */
 export function credentialsFor(
   config: TlsConfig,
@@ -37,8 +37,11 @@ export function credentialsFor(
 ): readonly TlsCredential[] | undefined {
   if (serverName === undefined) return config.credentials;
   const name = serverName.toLowerCase();
-  const matching = config.credentials.filter((credential) => serves(credential, name));
+  // RFC 6066 §3: the name guides the choice, so a certificate of no name (of an address, say) does not hide that of the name.
+  const matching = config.credentials.filter(({ names }) => names !== undefined && serves(names, name));
   if (matching.length > 0) return matching;
+  const forAny = config.credentials.filter(({ names }) => names === undefined);
+  if (forAny.length > 0) return forAny;
   return config.strictServerName ? undefined : config.credentials;
 }
 
@@ -59,8 +62,7 @@ export function toBytes(text: string): Uint8Array {
 }
 
 /** RFC 6125 §6.4.3: the wildcard is the whole leftmost label, and stands for exactly one. */
-function serves({ names }: TlsCredential, name: string): boolean {
-  if (names === undefined) return true;
+function serves(names: readonly string[], name: string): boolean {
   const dot = name.indexOf('.');
   const wildcard = dot < 0 ? undefined : `*${name.slice(dot)}`;
   return names.some((own) => own === name || own === wildcard);

@@ -37,11 +37,16 @@ export type CertificateFailure =
 export interface ClientCertificateVerifier {
   /** DER of the distinguished names for CertificateRequest (RFC 5246 §7.4.4, RFC 8446 §4.2.4). */
   readonly authorities: readonly Uint8Array[];
-  /** `chain` is DER, leaf first, never empty; `unixMs` is the time that validity is judged by. `subject` is for the trace. */
-  verify(
-    chain: readonly Uint8Array[],
-    unixMs: number,
-  ): { readonly key: VerifyingKey; readonly subject: string } | { readonly failure: CertificateFailure };
+  /** `chain` is DER, leaf first, never empty; `unixMs` is the time that validity is judged by. */
+  verify(chain: readonly Uint8Array[], unixMs: number): VerifiedClient | { readonly failure: CertificateFailure };
+}
+
+export interface VerifiedClient {
+  readonly key: VerifyingKey;
+  /** For the trace. */
+  readonly subject: string;
+  /** Milliseconds since 1970: from then on the chain is not valid. Absent: not known. */
+  readonly expiresMs?: number;
 }
 
 export interface ClientAuthentication {

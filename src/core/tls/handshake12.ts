@@ -47,6 +47,7 @@ export class Handshake12 {
   readonly #transcript: Hash;
   #messages: Uint8Array[] | undefined;
   #clientSubject: string | undefined;
+  #clientExpiresMs: number | undefined;
   #masterSecret: Uint8Array = EMPTY;
   #keys: KeyBlock | undefined;
 
@@ -157,8 +158,10 @@ export class Handshake12 {
     return this.#clientSubject;
   }
 
-  setClientSubject(subject: string | undefined): void {
+  /** `expiresMs`: of the certificate, when it was shown in this handshake. */
+  setClientSubject(subject: string | undefined, expiresMs?: number): void {
     this.#clientSubject = subject?.slice(0, limits.tls.subjectCharacters);
+    this.#clientExpiresMs = expiresMs;
   }
 
   /** What a later connection may resume: a new session, or the one that was resumed, as old as it is. */
@@ -170,6 +173,7 @@ export class Handshake12 {
         serverName: this.offers.serverName,
         maxFragmentLength: this.offers.maxFragmentLength,
         clientSubject: this.#clientSubject,
+        clientExpiresMs: this.#clientExpiresMs,
         createdUnixUs: this.#context.unixUs(nowUs),
       }
     );

@@ -1,6 +1,6 @@
 // What a ClientHello leads to in TLS 1.2: what was offered, what is chosen for a full handshake, and the ServerHello's
 // extensions; or a verdict. Pure functions. RFC 5246 §7.4.1.2 to §7.4.1.4; RFC 8422 §4, §5.1; RFC 5746 §3.6; RFC 6066 §3,
-// §4, §8; RFC 7301 §3.2; RFC 7366 §2; RFC 7627 §5.2; RFC 8449 §4. Which session is resumed is resumption.ts's concern.
+// §4, §8; RFC 7301 §3.2; RFC 7366 §2; RFC 7627 §5.2; RFC 8449 §4; RFC 9113 §9.2.2. Which session is resumed is resumption.ts's concern.
 
 import { type GroupName, HASH_BYTES, type SignatureName, type SigningKey } from '../crypto.js';
 import type { Verdict } from './alerts.js';
@@ -139,16 +139,36 @@ export function choose(hello: ClientHello, { serverName }: Offers, config: TlsCo
   const schemes = findExtension(offered, 'signature_algorithms')?.schemes;
   if (schemes === undefined) return 'sha1Only';
 
+  // RFC 5246 §7.4.2, RFC 8446 §4.2.3: a chain that the client says it can verify; any other only if there is none.
+  const chainSchemes = findExtension(offered, 'signature_algorithms_cert')?.schemes ?? schemes;
+  let second: Choice | undefined;
   let verdict: Verdict = 'noCommonSuite';
   for (const suite of suites) {
     for (const credential of credentials) {
       if (!isFor(credential, suite)) continue;
       const signature = selectSignature(credential.key, schemes, groups, config);
-      if (signature !== undefined) return { suite, credential, group, signature };
-      verdict = 'noCommonSignature';
+      if (signature === undefined) {
+        verdict = 'noCommonSignature';
+        continue;
+      }
+      const choice = { suite, credential, group, signature };
+      if (credential.signedWith?.every((scheme) => chainSchemes.includes(scheme)) ?? true) return choice;
+      second ??= choice;
     }
   }
-  return verdict;
+  return second ?? verdict;
+}
+
+/**
+ * The offers, once the suite is known. RFC 9113 §9.2.2, appendix A: HTTP/2 refuses suites without an AEAD, and of those
+ * served only these. Over one of them a client gets another protocol if it offers one, whatever the server's order; a client
+ * that offers h2 alone hears from HTTP/2 what is wrong.
+ */
+export function offersOver(suite: CipherSuiteInfo, hello: ClientHello, offers: Offers, config: TlsConfig): Offers {
+  if (offers.alpn !== 'h2' || suite.mac === undefined) return offers;
+  const others = (config.alpnProtocols ?? []).filter((name) => name !== 'h2');
+  const chosen = chooseProtocol(hello.extensions ?? [], others);
+  return typeof chosen === 'string' || chosen.protocol === undefined ? offers : { ...offers, alpn: chosen.protocol };
 }
 
 /** The suites of 1.2 that both sides have, in the server's order. */

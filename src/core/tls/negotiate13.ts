@@ -207,17 +207,18 @@ function chooseGroup(
   offered: readonly Extension[],
   groups: readonly GroupName[],
 ): Pick<Parameters13, 'group' | 'clientShare'> | Verdict {
-  const supported = findExtension(offered, 'supported_groups')?.groups ?? [];
+  // A set, as a ClientHello has room for 16,000 groups and 6,000 shares.
+  const supported = new Set(findExtension(offered, 'supported_groups')?.groups);
   const extension = findExtension(offered, 'key_share');
   const shares = extension !== undefined && 'shares' in extension ? extension.shares : [];
   const seen = new Set<number>();
   for (const { group } of shares) {
     if (seen.has(group)) return 'duplicateKeyShare';
-    if (!supported.includes(group)) return 'keyShareNotInGroups';
+    if (!supported.has(group)) return 'keyShareNotInGroups';
     seen.add(group);
   }
   const group =
-    groups.find((name) => seen.has(NamedGroup[name])) ?? groups.find((name) => supported.includes(NamedGroup[name]));
+    groups.find((name) => seen.has(NamedGroup[name])) ?? groups.find((name) => supported.has(NamedGroup[name]));
   if (group === undefined) return 'noCommonGroup';
   return { group, clientShare: shareOf(shares, group) };
 }

@@ -17,7 +17,7 @@ export interface ApplicationSecrets {
 }
 
 /** What tickets take over from the connection. */
-export interface TicketFacts extends Pick<TicketState, 'serverName' | 'clientSubject'> {
+export interface TicketFacts extends Pick<TicketState, 'serverName' | 'clientSubject' | 'clientExpiresMs'> {
   /** Undefined: of this handshake. */
   readonly authenticatedMs: number | undefined;
 }
@@ -46,7 +46,7 @@ export class PostHandshake13 {
   sendTickets(nowUs: Micros, resumptionMasterSecret: Uint8Array, facts: TicketFacts): void {
     const { context, kdf } = this.#wire;
     const { config, flow } = context;
-    const { serverName, clientSubject } = facts;
+    const { serverName, clientSubject, clientExpiresMs } = facts;
     if (config.resumption === false) return;
     const keys = new TicketKeys13(config.crypto, config.random);
     const issuedMs = context.unixMs(nowUs);
@@ -64,6 +64,7 @@ export class PostHandshake13 {
         ticketAgeAdd,
         serverName,
         clientSubject,
+        clientExpiresMs,
       });
       const ticketLifetime = limits.tls.ticketLifetimeS;
       this.#send(nowUs, {

@@ -55,7 +55,15 @@ import {
   RANDOM_BYTES,
 } from './messages.js';
 import { cipherSuiteName, versionName } from './names.js';
-import { answerExtensions, type Choice, choose, type Offers, PSS_HASH_BYTES, readOffers } from './negotiate.js';
+import {
+  answerExtensions,
+  type Choice,
+  choose,
+  type Offers,
+  offersOver,
+  PSS_HASH_BYTES,
+  readOffers,
+} from './negotiate.js';
 import { ContentType, MAX_PLAINTEXT_BYTES } from './record.js';
 import { findSession, type Resumption } from './resumption.js';
 import { sealSession } from './tickets12.js';
@@ -158,9 +166,9 @@ export class Server12 implements HandshakeMachine {
     else this.#abbreviatedHandshake(nowUs, hello, bytes, offers, resumption);
   }
 
-  #fullHandshake(nowUs: Micros, hello: ClientHello, bytes: Uint8Array, offers: Offers): void {
+  #fullHandshake(nowUs: Micros, hello: ClientHello, bytes: Uint8Array, offered: Offers): void {
     const { config, flow, sessions } = this.#context;
-    const choice = choose(hello, offers, config);
+    const choice = choose(hello, offered, config);
     if (typeof choice === 'string') {
       this.#context.fail(nowUs, choice);
       return;
@@ -170,6 +178,7 @@ export class Server12 implements HandshakeMachine {
       this.#context.fail(nowUs, 'noPrivateKey');
       return;
     }
+    const offers = offersOver(choice.suite, hello, offered, config);
     const handshake = new Handshake12(this.#context, offers, choice.suite, hello.random, this.#drawServerRandom());
     this.#handshake = handshake;
     handshake.choice = choice;
@@ -199,10 +208,11 @@ export class Server12 implements HandshakeMachine {
     nowUs: Micros,
     hello: ClientHello,
     bytes: Uint8Array,
-    offers: Offers,
+    offered: Offers,
     resumption: Resumption,
   ): void {
     const { session, suite, by } = resumption;
+    const offers = offersOver(suite, hello, offered, this.#context.config);
     const handshake = new Handshake12(this.#context, offers, suite, hello.random, this.#drawServerRandom());
     this.#handshake = handshake;
     handshake.resumption = resumption;
@@ -299,7 +309,7 @@ export class Server12 implements HandshakeMachine {
       return;
     }
     handshake.clientKey = checked?.key;
-    handshake.setClientSubject(checked?.subject);
+    handshake.setClientSubject(checked?.subject, checked?.expiresMs);
     handshake.addMessage(bytes);
     this.#to(nowUs, 'ExpectClientKeyExchange');
   }
@@ -370,9 +380,11 @@ export class Server12 implements HandshakeMachine {
     const { config, flow } = this.#context;
     const session = handshake.session(nowUs);
     const ageUs = this.#context.unixUs(nowUs) - session.createdUnixUs;
+    const secondsLeft = Math.floor((limits.tls.sessionLifetimeUs - ageUs) / MICROS_PER_SECOND);
     this.#send(nowUs, {
       type: 'NewSessionTicket',
-      ticketLifetimeHint: Math.floor((limits.tls.sessionLifetimeUs - ageUs) / MICROS_PER_SECOND),
+      // RFC 5077 §3.3: 0 would say that it is not told.
+      ticketLifetimeHint: Math.max(1, secondsLeft),
       ticket: sealSession(config, flow, session),
     });
   }

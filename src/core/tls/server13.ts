@@ -393,6 +393,7 @@ export class Server13 implements HandshakeMachine {
     this.#postHandshake.sendTickets(nowUs, resumptionMasterSecret, {
       serverName: parameters.serverName,
       clientSubject,
+      clientExpiresMs: clientCertificate?.expiresMs ?? psk?.state.clientExpiresMs,
       authenticatedMs: psk?.state.authenticatedMs,
     });
   }

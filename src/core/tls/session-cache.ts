@@ -15,13 +15,20 @@ export interface Session12 {
   readonly maxFragmentLength: number;
   /** Of the client's certificate, when it showed one. */
   readonly clientSubject: string | undefined;
+  /** When that certificate is not valid any more, milliseconds since 1970; absent: not known, or not before the session dies. */
+  readonly clientExpiresMs?: number | undefined;
   /** When the full handshake was, microseconds since 1970. Resuming does not make it younger. */
   readonly createdUnixUs: number;
 }
 
-/** RFC 5246 §F.1.4: a session dies some time after its full handshake, however often it was resumed. */
+/**
+ * RFC 5246 §F.1.4: a session dies some time after its full handshake, however often it was resumed, and when a certificate
+ * that it stands on has expired.
+ */
 export function isAlive(session: Session12, nowUnixUs: number): boolean {
   const ageUs = nowUnixUs - session.createdUnixUs;
+  const { clientExpiresMs } = session;
+  if (clientExpiresMs !== undefined && nowUnixUs >= clientExpiresMs * 1000) return false;
   return ageUs >= 0 && ageUs < limits.tls.sessionLifetimeUs;
 }
 

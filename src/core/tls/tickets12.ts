@@ -3,6 +3,7 @@
 
 import { ParseError, Reader } from '../bytes/reader.js';
 import { Writer } from '../bytes/writer.js';
+import { limits } from '../limits.js';
 import { TLS_1_2, type TlsConfig } from './config.js';
 import { MASTER_SECRET_BYTES } from './schedule.js';
 import type { Session12 } from './session-cache.js';
@@ -10,21 +11,32 @@ import { ticketSeal } from './ticket-seal.js';
 
 const DRAW_BYTES = 16;
 const TWO_TO_32 = 0x1_0000_0000;
-/** Which of the two optional parts are there. */
+/** Which of the optional parts are there. */
 const HAS_SERVER_NAME = 1;
 const HAS_SUBJECT = 2;
+const HAS_EXPIRY = 4;
 
 /** `flow` names the connection that the ticket is given out on. */
 export function sealSession(config: TlsConfig, flow: string, session: Session12): Uint8Array {
   const { crypto, random } = config;
-  const { serverName, clientSubject, createdUnixUs } = session;
+  const { serverName, clientSubject, clientExpiresMs, createdUnixUs } = session;
+  // An end behind the session's own says nothing.
+  const expiresMs =
+    clientExpiresMs !== undefined && clientExpiresMs * 1000 < createdUnixUs + limits.tls.sessionLifetimeUs
+      ? clientExpiresMs
+      : undefined;
   const state = new Writer();
   state.u16(TLS_1_2).u16(session.cipherSuite).u8(session.maxFragmentLength);
   state.u32(Math.floor(createdUnixUs / TWO_TO_32)).u32(createdUnixUs % TWO_TO_32);
   state.put(session.masterSecret);
-  state.u8((serverName === undefined ? 0 : HAS_SERVER_NAME) | (clientSubject === undefined ? 0 : HAS_SUBJECT));
+  state.u8(
+    (serverName === undefined ? 0 : HAS_SERVER_NAME) |
+      (clientSubject === undefined ? 0 : HAS_SUBJECT) |
+      (expiresMs === undefined ? 0 : HAS_EXPIRY),
+  );
   if (serverName !== undefined) putText(state, serverName);
   if (clientSubject !== undefined) putText(state, clientSubject);
+  if (expiresMs !== undefined) state.u32(Math.floor(expiresMs / TWO_TO_32)).u32(expiresMs % TWO_TO_32);
   return ticketSeal(crypto, random, 'TLS1.2').seal(state.view(), random.bytes(flow, 'ticket nonce', DRAW_BYTES));
 }
 
@@ -48,8 +60,18 @@ function readSession(state: Reader): Session12 | undefined {
   const parts = state.u8('parts');
   const serverName = (parts & HAS_SERVER_NAME) !== 0 ? takeText(state) : undefined;
   const clientSubject = (parts & HAS_SUBJECT) !== 0 ? takeText(state) : undefined;
+  const clientExpiresMs =
+    (parts & HAS_EXPIRY) !== 0 ? state.u32('expires') * TWO_TO_32 + state.u32('expires') : undefined;
   state.expectEnd('session');
-  return { cipherSuite, masterSecret, serverName, maxFragmentLength, clientSubject, createdUnixUs };
+  return {
+    cipherSuite,
+    masterSecret,
+    serverName,
+    maxFragmentLength,
+    clientSubject,
+    createdUnixUs,
+    ...(clientExpiresMs !== undefined && { clientExpiresMs }),
+  };
 }
 
 /** Characters as 16-bit numbers: the subject of a certificate may have any. */

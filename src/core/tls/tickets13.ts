@@ -20,6 +20,8 @@ export interface TicketState {
   readonly serverName: string | undefined;
   /** Of the client's certificate; undefined: it had none. */
   readonly clientSubject: string | undefined;
+  /** When that certificate is not valid any more, milliseconds since 1970; absent: not known, or not before tickets end. */
+  readonly clientExpiresMs?: number | undefined;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -101,6 +103,8 @@ function whyNot(state: TicketState, needs: PskNeeds): PskRefusal | undefined {
   if (ageMs < 0 || ageMs > limits.tls.ticketLifetimeS * 1000) return 'expired';
   // §4.6.1: tickets out of tickets come to an end as well.
   if (needs.unixMs - state.authenticatedMs > LONGEST_LIFETIME_S * 1000) return 'expired';
+  // RFC 5246 §F.1.4: nor do they outlive the certificate that they stand for.
+  if (state.clientExpiresMs !== undefined && needs.unixMs >= state.clientExpiresMs) return 'expired';
   // §4.6.1: a server may decline identities of other names; the name told is then always the one of the certificate.
   if (state.serverName !== needs.serverName) return 'other server name';
   return needs.needsClient && state.clientSubject === undefined ? 'no client certificate' : undefined;
@@ -110,11 +114,20 @@ function whyNot(state: TicketState, needs: PskNeeds): PskRefusal | undefined {
 const FORM = 1;
 const HAS_SERVER_NAME = 1;
 const HAS_CLIENT = 2;
+const HAS_EXPIRY = 4;
 
 function encodeState(state: TicketState): Uint8Array {
   const writer = new Writer();
+  const { clientExpiresMs } = state;
+  // An end behind that of all tickets says nothing.
+  const expiresMs =
+    clientExpiresMs !== undefined && clientExpiresMs < state.authenticatedMs + LONGEST_LIFETIME_S * 1000
+      ? clientExpiresMs
+      : undefined;
   const flags =
-    (state.serverName === undefined ? 0 : HAS_SERVER_NAME) | (state.clientSubject === undefined ? 0 : HAS_CLIENT);
+    (state.serverName === undefined ? 0 : HAS_SERVER_NAME) |
+    (state.clientSubject === undefined ? 0 : HAS_CLIENT) |
+    (expiresMs === undefined ? 0 : HAS_EXPIRY);
   writer.u8(FORM).u8(HASHES.indexOf(state.hash)).u8(flags);
   writer.u8(state.psk.length).put(state.psk);
   putMs(writer, state.issuedMs);
@@ -122,6 +135,7 @@ function encodeState(state: TicketState): Uint8Array {
   writer.u32(state.ticketAgeAdd);
   if (state.serverName !== undefined) putText(writer, state.serverName);
   if (state.clientSubject !== undefined) putText(writer, state.clientSubject);
+  if (expiresMs !== undefined) putMs(writer, expiresMs);
   return writer.finish();
 }
 
@@ -140,6 +154,7 @@ function decodeState(bytes: Uint8Array): TicketState | undefined {
       ticketAgeAdd: reader.u32('ticket_age_add'),
       serverName: (flags & HAS_SERVER_NAME) === 0 ? undefined : takeText(reader, 'server_name'),
       clientSubject: (flags & HAS_CLIENT) === 0 ? undefined : takeText(reader, 'client_subject'),
+      ...((flags & HAS_EXPIRY) !== 0 && { clientExpiresMs: takeMs(reader, 'expires') }),
     };
   } catch (error) {
     // Sealed by these keys, but in a form that is not ours.

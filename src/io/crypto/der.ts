@@ -68,6 +68,8 @@ export interface CertificateFields {
   readonly issuer: Uint8Array;
   readonly subject: Uint8Array;
   readonly signatureAlgorithm: string;
+  /** The hash of RSASSA-PSS, which is a parameter there; undefined: the algorithm is another one. */
+  readonly pssHash: string | undefined;
   readonly extensions: ReadonlyMap<string, Extension>;
 }
 
@@ -78,6 +80,9 @@ export const ExtensionOid = {
   basicConstraints: '551d13',
   extendedKeyUsage: '551d25',
 } as const;
+
+const RSASSA_PSS = '2a864886f70d01010a';
+const SHA_1 = '2b0e03021a';
 
 /** The fields of a certificate that node:crypto does not tell. Throws a DerError. */
 export function certificateFields(der: Uint8Array): CertificateFields {
@@ -91,12 +96,24 @@ export function certificateFields(der: Uint8Array): CertificateFields {
     throw new DerError('TBSCertificate: fields are missing');
   for (const field of [algorithm!, issuer!, validity!, subject!, publicKey]) sequence(field);
   const extensions = rest.find((field) => field.tag === 0xa3);
+  const [algorithmId, parameters] = derChildren(sequence(signatureAlgorithm), 'AlgorithmIdentifier');
+  const algorithmOid = oidOf(algorithmId);
   return {
     issuer: issuer!.bytes,
     subject: subject!.bytes,
-    signatureAlgorithm: oidOf(derChildren(sequence(signatureAlgorithm), 'AlgorithmIdentifier')[0]),
+    signatureAlgorithm: algorithmOid,
+    pssHash: algorithmOid === RSASSA_PSS ? readPssHash(parameters) : undefined,
     extensions: extensions === undefined ? new Map() : readExtensions(extensions),
   };
+}
+
+/** RFC 4055 §3.1: RSASSA-PSS-params ::= SEQUENCE { hashAlgorithm [0] DEFAULT SHA-1, ... } */
+function readPssHash(parameters: DerElement | undefined): string {
+  if (parameters === undefined) return SHA_1;
+  const what = 'RSASSA-PSS-params';
+  const explicit = derChildren(sequence(parameters), what).find(({ tag }) => tag === 0xa0);
+  if (explicit === undefined) return SHA_1;
+  return oidOf(derChildren(sequence(derElement(explicit.content, what)), what)[0]);
 }
 
 /** Extensions ::= SEQUENCE OF SEQUENCE { extnID, critical DEFAULT FALSE, extnValue OCTET STRING } */

@@ -152,6 +152,34 @@ test('a client that is resumed is not asked again, and stays who it was (§4.3.2
   assert.is(rig.server.negotiated?.clientCertificate, first.server.negotiated?.clientCertificate);
 });
 
+test('tickets do not outlive the client’s certificate, however often they are renewed (RFC 5246 §F.1.4)', () => {
+  const HOUR_MS = 3_600_000;
+  const startMs = START_UNIX_US / 1000;
+  const verifier: ClientCertificateVerifier = {
+    authorities: [],
+    verify(chain, unixMs) {
+      const verified = clientVerifier.verify(chain, unixMs);
+      return 'failure' in verified ? verified : { ...verified, expiresMs: startMs + HOUR_MS };
+    },
+  };
+  const config = fullConfig({ clientAuthentication: { verifier, required: true } });
+  const first = new Rig(config, { ...base, certificate: clients.ecdsa }).shake();
+  const at = (ms: number, of: Rig): Rig => {
+    const sessions = of.client.sessions.slice(-1);
+    const rig = new Rig(config, { ...base, sessions, certificate: clients.ecdsa, nowMs: startMs + ms });
+    rig.nowUs = ms * 1000;
+    return rig.shake();
+  };
+  const second = at(HOUR_MS - 1, first);
+  assert.is(second.client.agreed.resumed, 'psk', second.reason);
+  for (const rig of [at(HOUR_MS, first), at(HOUR_MS, second)]) {
+    assert.is(rig.client.agreed.resumed, undefined);
+    assert.ok(rig.client.seen.includes('CertificateRequest'));
+    const told = rig.events.find((event) => event.kind === 'psk');
+    assert.is(told?.kind === 'psk' && told.verdict, 'expired');
+  }
+});
+
 test('a ticket of a client without a certificate is of no use where one is required', () => {
   const { random } = requiring;
   const anonymous = new Rig(fullConfig({ random }), base).shake();

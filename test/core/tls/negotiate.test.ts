@@ -5,6 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { limits } from '../../../src/core/limits.js';
 import type { Verdict } from '../../../src/core/tls/alerts.js';
+import { credentialsFor } from '../../../src/core/tls/client-offers.js';
 import type { TlsConfig, TlsCredential } from '../../../src/core/tls/config.js';
 import type { Extension } from '../../../src/core/tls/extensions.js';
 import type { ClientHello } from '../../../src/core/tls/messages.js';
@@ -235,6 +236,21 @@ test('the credential is the one for the name, wildcards stand for one label (RFC
   assert.is(agreed({ extensions: withExtension('server_name') }, { credentials, ...strict }).credential, one);
 });
 
+test('a credential of no name serves all that no other has the name of, wherever it stands (RFC 6066 §3)', () => {
+  const named = keyed('ecdsa', 'b.test');
+  for (const credentials of [
+    [rsa, named],
+    [named, rsa],
+  ]) {
+    for (const strictServerName of [false, true]) {
+      const config = { credentials, strictServerName };
+      assert.equal(credentialsFor(serverOptions(config).config, 'B.test'), [named]);
+      assert.equal(credentialsFor(serverOptions(config).config, 'c.test'), [rsa]);
+      assert.equal(credentialsFor(serverOptions(config).config, undefined), credentials);
+    }
+  }
+});
+
 test('of several credentials for one name the suite decides', () => {
   const credentials = [keyed('rsa', 'a.test'), keyed('ecdsa', 'a.test'), keyed('ecdsa', 'b.test')];
   const extensions = withExtension({ type: 'server_name', names: [{ nameType: 0, name: ascii('a.test') }] });
@@ -242,6 +258,28 @@ test('of several credentials for one name the suite decides', () => {
   const both = [...extensions.filter((one) => one.type === 'server_name'), ...schemes.slice(1)];
   const result = agreed({ extensions: both, cipherSuites: [0xc02b] }, { credentials, cipherSuites: ALL_SUITES });
   assert.is(result.credential, credentials[1]);
+});
+
+test('a chain that the client verifies goes before the server’s order (RFC 5246 §7.4.2, RFC 8446 §4.2.3)', () => {
+  const sha512 = { ...keyed('rsa'), signedWith: [0x0401, 0x0601] };
+  const sha256 = { ...keyed('rsa'), signedWith: [0x0401] };
+  const byEcdsa = { ...ecdsa, signedWith: [0x0403] };
+  const taken = (schemes: number[], credentials: readonly TlsCredential[], certificateSchemes?: number[]) => {
+    const extensions: Extension[] = [
+      { type: 'supported_groups', groups: [29, 23] },
+      { type: 'signature_algorithms', schemes },
+      ...(certificateSchemes ? [{ type: 'signature_algorithms_cert' as const, schemes: certificateSchemes }] : []),
+    ];
+    const config = { credentials, cipherSuites: ALL_SUITES };
+    return credentials.indexOf(agreed({ cipherSuites: ALL_SUITES, extensions }, config).credential);
+  };
+  assert.is(taken([0x0401, 0x0601], [sha512, sha256]), 0);
+  assert.is(taken([0x0401], [sha512, sha256]), 1);
+  assert.is(taken([0x0804, 0x0403], [sha512, byEcdsa]), 1, 'of another suite');
+  assert.is(taken([0x0804], [sha512, byEcdsa]), 0, 'there is no other');
+  assert.is(taken([0x0401], [sha512, sha256], [0x0401, 0x0601]), 0);
+  assert.is(taken([0x0401, 0x0601], [sha512, sha256], [0x0401]), 1);
+  assert.is(taken([0x0401], [sha512, rsa]), 1, 'what is not known may be right');
 });
 
 // ---- Sizes of records ----

@@ -68,6 +68,24 @@ test('the first of our suites that the client has, whatever its order (RFC 5246 
   assert.is(negotiate13(hello(), { ...base, cipherSuites: [0xc02f] }), 'noCommonSuite');
 });
 
+test('many shares of many groups are no work beyond their number', () => {
+  const listed = Array.from({ length: 16_000 }, (_, index) => 1000 + index);
+  let searches = 0;
+  const groups = Object.assign([...listed], {
+    includes(this: number[], group: number): boolean {
+      searches++;
+      return this.indexOf(group) >= 0;
+    },
+  });
+  const shares = listed.slice(0, 6000).map((group) => ({ group, keyExchange: bytes(1) }));
+  const one = hello([
+    { type: 'supported_groups', groups },
+    { type: 'key_share', shares },
+  ]);
+  assert.is(negotiate13(one, base), 'noCommonGroup');
+  assert.ok(searches < 10, `the list of groups was searched ${searches} times`);
+});
+
 test('a share that is there wins over a group that is liked better, which is then told (§4.2.7)', () => {
   const cases: [readonly GroupName[] | undefined, number[], number[], GroupName, boolean, boolean][] = [
     // our groups, the client's, its shares, the group, a share is there, supported_groups is sent

@@ -100,6 +100,8 @@ test('a used ticket is renewed: another one, for the time that is left (RFC 5077
   const renewed = rig.client.sessions[0] as Kept;
   assert.is.not(toHex(renewed.ticket), toHex(session.ticket));
   assert.is(renewed.lifetimeHint, LIFETIME_US / 1_000_000 - 1000);
+  const last = connect({ ...withTicket, sessions: [session] }, LIFETIME_US - 1).client.sessions[0] as Kept;
+  assert.is(last.lifetimeHint, 1, 'not 0, which would mean no end');
   assert.is(outcome(connect({ ...withTicket, sessions: [renewed] }, LIFETIME_US - 1)), 'ticket');
 });
 
@@ -299,6 +301,33 @@ test('the client’s certificate is remembered by the session, and a session wit
   }
 });
 
+test('a session does not outlive the client’s certificate (RFC 5246 §F.1.4)', () => {
+  const HOUR_US = 3_600_000_000;
+  const until = (ms: number): Partial<TlsConfig> => ({
+    clientAuthentication: {
+      required: false,
+      verifier: {
+        authorities: [],
+        verify: (chain, unixMs) => {
+          const verified = clientVerifier.verify(chain, unixMs);
+          return 'failure' in verified ? verified : { ...verified, expiresMs: START_UNIX_US / 1000 + ms };
+        },
+      },
+    },
+  });
+  for (const options of [{}, withTicket]) {
+    const { connect, first } = run(until(HOUR_US / 1000));
+    const shown = first({ ...options, certificate: clients.ed25519 });
+    const rig = connect({ ...options, sessions: [shown] }, HOUR_US - 1);
+    assert.is.not(outcome(rig), 'full');
+    const renewed = rig.client.sessions.at(-1) ?? shown;
+    for (const one of [shown, renewed]) assert.is(outcome(connect({ ...options, sessions: [one] }, HOUR_US)), 'full');
+    // One that ends later says no more than none.
+    const longer = run(until(100 * HOUR_US)).first({ ...options, certificate: clients.ed25519 });
+    assert.is(longer.ticket.length, shown.ticket.length && shown.ticket.length - 8);
+  }
+});
+
 test('of a resumed session the key log has the line of the new connection', () => {
   const { connect, first } = run();
   const session = first();
@@ -341,7 +370,11 @@ test('a session that is too old is forgotten when it is looked for', () => {
 
 test('a ticket gives back all of the session, with and without its optional parts', () => {
   const config = fullConfig();
-  for (const session of [plain, { ...plain, serverName: undefined, clientSubject: undefined, maxFragmentLength: 0 }]) {
+  for (const session of [
+    plain,
+    { ...plain, serverName: undefined, clientSubject: undefined, maxFragmentLength: 0 },
+    { ...plain, clientExpiresMs: START_UNIX_US / 1000 + 9 },
+  ]) {
     assert.equal(openSession(config, sealSession(config, 'flow#0', session)), session);
   }
 });

@@ -146,6 +146,28 @@ test('RFC 7301 §3.2: what was selected is what the connection is for, also when
   assert.is(second.client.agreed.alpn, 'http/1.1');
 });
 
+test('RFC 9113 §9.2.2: over a suite that HTTP/2 refuses, clients that offer another protocol get that, also when resumed', () => {
+  const alpnOf = (options: ClientOptions, served = config): string | undefined => {
+    const rig = connected(served, { ...ticketed, ...options });
+    assert.is(rig.server.negotiated?.alpn, rig.client.agreed.alpn);
+    return rig.client.agreed.alpn;
+  };
+  const both = ['h2', 'http/1.1'];
+  for (const cbc of [0xc013, 0xc014]) {
+    assert.is(alpnOf({ cipherSuites: [cbc], alpn: both }), 'http/1.1');
+    const cipherSuites = [cbc, 0xc02f];
+    assert.is(alpnOf({ cipherSuites, alpn: both }), 'h2', 'the suite is another one');
+    // HTTP/2 says what is wrong.
+    assert.is(alpnOf({ cipherSuites: [cbc], alpn: ['h2'] }), 'h2');
+    assert.is(alpnOf({ cipherSuites: [cbc], alpn: both }, fullConfig({ alpnProtocols: ['h2'] })), 'h2');
+    assert.is(alpnOf({ cipherSuites: [cbc] }), undefined);
+    const first = connected(config, { ...ticketed, cipherSuites: [cbc], alpn: ['h2'] });
+    const second = { cipherSuites, alpn: both, sessions: sessionOf(first) };
+    assert.is(resumedOf({ ...ticketed, ...second }), 'ticket');
+    assert.is(alpnOf(second), 'http/1.1');
+  }
+});
+
 // ---- RFC 6066 ----
 
 const named = fullConfig({ credentials: [ed25519Credential, ecdsaCredential, rsaCredential] });

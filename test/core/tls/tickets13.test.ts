@@ -52,6 +52,7 @@ test('what is sealed opens to the same, by any keys of the seed', () => {
     { ...state, hash: 'sha384', psk: testRandom(3).bytes(48), ticketAgeAdd: 0 },
     { ...state, serverName: undefined, clientSubject: 'CN=Zoë \u{1F600}' },
     { ...state, issuedMs: 2 ** 52, authenticatedMs: 0, clientSubject: '' },
+    { ...state, clientSubject: 'CN=client', clientExpiresMs: NOW_MS + LONGEST_LIFETIME_S * 1000 - 1 },
   ];
   const others = new TicketKeys13(nodeCrypto, randomOf(1));
   for (const one of states) {
