@@ -74,7 +74,8 @@ function matches(list: string, etag: string, strong: boolean): boolean {
   let found = false;
   let at = 0;
   while (at < list.length) {
-    const member = /[ \t]*(?:(W\/)?("[\x21\x23-\x7e\x80-\xff]*"))?[ \t]*(?:,|$)/y;
+    // No two runs of blanks meet in it: it would try all the ways to share them out.
+    const member = /[ \t]*(?:(W\/)?("[\x21\x23-\x7e\x80-\xff]*")[ \t]*)?(?:,|$)/y;
     member.lastIndex = at;
     const parts = member.exec(list);
     if (parts === null || parts[0] === '') return false;

@@ -4,7 +4,7 @@
 
 import { ParseError } from '../bytes/reader.js';
 import type { Field } from '../http/message.js';
-import { FIELD_VALUE, HEX_DIGIT, TARGET, type TextCache, TOKEN } from '../http/text.js';
+import { FIELD_VALUE, HEX_DIGIT, TARGET, type TextCache, TOKEN, withoutBlanks } from '../http/text.js';
 import { type Refusal, refusals } from './refusals.js';
 import { isAuthority, parseTarget } from './target.js';
 
@@ -188,7 +188,7 @@ function members(value: string): string[] {
   return value
     .toLowerCase()
     .split(',')
-    .map((member) => member.replace(/^[ \t]+|[ \t]+$/g, ''))
+    .map(withoutBlanks)
     .filter((member) => member !== '');
 }
 
