@@ -101,7 +101,7 @@ export class Http2Connection implements Session {
       if (this.#trace !== undefined && input.prefaceDone) {
         traceInput(this.#trace, nowUs, this.#options.flow, input, found === true);
       }
-      const verdict = found === true ? this.#frame(nowUs) : found;
+      const verdict = found === true ? this.#frame(nowUs) : this.#requests.unsound(found);
       if (verdict !== undefined) this.#error(nowUs, input.streamId, verdict);
       if (this.#control.full) this.#connectionError(0, verdicts.tooManyReplies);
       // After each frame, so that it does not depend on where the input was cut.
