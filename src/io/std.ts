@@ -222,7 +222,7 @@ function bodyOf(request: NodeRequest): BodySource {
 function send(request: NodeRequest, response: NodeResponse, made: Response, wake?: Wake): void {
   if (response.destroyed || response.writableEnded) return;
   response.statusCode = made.status;
-  for (const [name, value] of made.headers) response.setHeader(name, value);
+  for (const [name, value] of grouped(made.headers, request)) response.setHeader(name, value);
   const noContent = request.method === 'HEAD' || made.status === 204 || made.status === 304;
   const { body } = made;
   if (made.status !== 204 && made.status !== 304) {
@@ -238,6 +238,29 @@ function send(request: NodeRequest, response: NodeResponse, made: Response, wake
   pump(request, response, body, wake);
 }
 
+/**
+ * Repeated fields under one name, for Node keeps only the last of those that are set one by one. In HTTP/2 it refuses two lines of
+ * many fields, so there all but Set-Cookie are joined (RFC 9110 §5.3).
+ */
+function grouped(fields: readonly Field[], request: NodeRequest): Map<string, string | string[]> {
+  const byName = new Map<string, string[]>();
+  for (const [name, value] of fields) {
+    const values = byName.get(name);
+    if (values === undefined) byName.set(name, [value]);
+    else values.push(value);
+  }
+  return new Map(
+    Array.from(byName, ([name, values]) => [
+      name,
+      values.length === 1 ? values[0]! : isHttp2(request) && name !== 'set-cookie' ? values.join(', ') : values,
+    ]),
+  );
+}
+
+function isHttp2(request: NodeRequest): boolean {
+  return request.httpVersionMajor === 2;
+}
+
 function pump(request: NodeRequest, response: NodeResponse, body: BodySource, wake?: Wake): void {
   // Both kinds of response are Writable; their types differ in overloads only.
   const out = response as ServerResponse;
@@ -248,7 +271,9 @@ function pump(request: NodeRequest, response: NodeResponse, body: BodySource, wa
       const bytes = body.read(READ_BYTES, nowUs);
       if (bytes === undefined) {
         const trailers = body.trailers?.() ?? [];
-        if (trailers.length > 0) out.addTrailers(trailers as [string, string][]);
+        // HTTP/1.1 takes pairs, HTTP/2 an object.
+        if (trailers.length > 0 && isHttp2(request)) out.addTrailers(Object.fromEntries(grouped(trailers, request)));
+        else if (trailers.length > 0) out.addTrailers(trailers as [string, string][]);
         out.end();
         request.resume();
         return;
