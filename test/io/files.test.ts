@@ -1,6 +1,7 @@
 // Files of a directory: what is served, with types, validators, ranges; and that no spelling leads out of the directory.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   mkdirSync,
@@ -11,6 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -318,6 +320,31 @@ test('segments: decoded once, each for itself', () => {
   assert.equal(segmentsOf('/'), ['']);
   assert.equal(segmentsOf('/a/'), ['a', '']);
   assert.equal(segmentsOf('/%252e'), ['%2e']);
+});
+
+test('a socket is nothing that can be served', async () => {
+  const server = createServer().listen(join(root, 'socket'));
+  await once(server, 'listening');
+  try {
+    assert.is(await ask('/socket'), undefined);
+  } finally {
+    server.close();
+  }
+});
+
+test('a pipe is not opened: its writer waits on for a reader', async () => {
+  const writer = spawn('sh', ['-c', 'echo text > "$0"', join(root, 'pipe')]);
+  const ended = once(writer, 'exit').then(() => 'ended');
+  const later = (ms: number): Promise<string> => new Promise((resolve) => setTimeout(resolve, ms, 'waits'));
+  try {
+    // So that it has come to open the pipe.
+    await later(300);
+    assert.is(await ask('/pipe'), undefined);
+    assert.is(await Promise.race([ended, later(300)]), 'waits');
+  } finally {
+    writer.kill();
+    await ended;
+  }
 });
 
 test('what may not be read is 403', async () => {
