@@ -13,7 +13,16 @@ import {
 import type { AddressInfo, Server } from 'node:net';
 import { createSecureContext, type TLSSocket } from 'node:tls';
 import { ask, isDeferred } from '../core/http/deferral.js';
-import type { Answer, BodySource, ConnectionInfo, Field, Handler, Request, Response } from '../core/http/message.js';
+import type {
+  Answer,
+  BodySource,
+  ConnectionInfo,
+  Deferred,
+  Field,
+  Handler,
+  Request,
+  Response,
+} from '../core/http/message.js';
 import { listenError } from './sockets.js';
 import { StdOutside, type Wake } from './std-outside.js';
 import { opensslName, type TlsRunConfig } from './tls-config.js';
@@ -144,7 +153,13 @@ function answer(handler: Handler, outside: StdOutside, request: NodeRequest, res
   request.on('error', () => {});
   response.on('error', () => {});
   const described = describe(request);
-  const made = ask(handler, described);
+  let made: Response | Deferred;
+  try {
+    made = ask(handler, described);
+  } catch {
+    // As the core has it (RFC 9110 §15.6.1): one request does not end the server.
+    made = { status: 500, headers: [] };
+  }
   if (isDeferred(made)) {
     outside.defer(described, made, request, response, (given, wake) => begin(request, response, given, wake));
   } else begin(request, response, made);

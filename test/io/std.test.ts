@@ -6,7 +6,7 @@ import * as http2 from 'node:http2';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bytesBody } from '../../src/core/http/body.js';
-import type { Field, Response } from '../../src/core/http/message.js';
+import type { Field, Request, Response } from '../../src/core/http/message.js';
 import { runStd, type StdServer } from '../../src/io/std.js';
 
 const key = (name: string): string =>
@@ -26,7 +26,8 @@ const TRAILERS: readonly Field[] = [
   ['x-part', 'b'],
 ];
 
-function answer(): Response {
+function answer({ path }: Request): Response {
+  if (path === '/throw') throw new Error('the handler throws');
   const { read } = bytesBody(Uint8Array.of(0x61));
   return { status: 200, headers: REPEATED, body: { length: undefined, read, trailers: () => TRAILERS } };
 }
@@ -96,6 +97,21 @@ test('HTTP/2: set-cookie keeps its lines, others are joined; trailers have their
       assert.is(part, 'a, b');
     } finally {
       session.destroy();
+    }
+  });
+});
+
+test('a handler that throws is a 500, and the next request is answered', async () => {
+  await withStd(async ({ plainPort }) => {
+    for (const [path, status] of [
+      ['/throw', 500],
+      ['/', 200],
+    ] as const) {
+      const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+        http.get({ host: '127.0.0.1', port: plainPort, path, agent: false }, resolve).on('error', reject);
+      });
+      response.resume();
+      assert.is(response.statusCode, status);
     }
   });
 });
