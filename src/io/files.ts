@@ -142,6 +142,7 @@ function representation(name: string, stats: BigIntStats, nowNs: bigint): Repres
     etag: `"${stats.size.toString(16)}-${BigInt.asUintN(64, stats.mtimeNs).toString(16)}"`,
     // RFC 9110 §8.8.2.1: a date must not be later than the response's own; before 1970 it has no form that we write.
     lastModifiedSeconds: age >= 0n && stats.mtimeNs >= 0n ? Number(stats.mtimeNs / NS_PER_SECOND) : undefined,
+    nowSeconds: Number(nowNs / NS_PER_SECOND),
     dateIsStrong: age > STRONG_AFTER_NS,
   };
 }

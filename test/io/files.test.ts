@@ -322,6 +322,18 @@ test('segments: decoded once, each for itself', () => {
   assert.equal(segmentsOf('/%252e'), ['%2e']);
 });
 
+test('a year in two digits is at most 50 years ahead of now, not of the file (RFC 9110 §5.6.7)', async () => {
+  const ask85 = async (nowSeconds: bigint, name: string): Promise<number | undefined> => {
+    const then = await directoryFiles(root, () => nowSeconds * 1_000_000_000n);
+    return (await ask('/plain.txt', [[name, 'Monday, 01-Jan-85 00:00:00 GMT']], 'GET', undefined, then))?.status;
+  };
+  // The file is of 2023. Seen from 2040 the date is in 2085, seen from 2024 in 1985.
+  assert.is(await ask85(2_208_988_800n, 'if-modified-since'), 304);
+  assert.is(await ask85(2_208_988_800n, 'if-unmodified-since'), 200);
+  assert.is(await ask85(1_704_067_200n, 'if-modified-since'), 200);
+  assert.is(await ask85(1_704_067_200n, 'if-unmodified-since'), 412);
+});
+
 test('a socket is nothing that can be served', async () => {
   const server = createServer().listen(join(root, 'socket'));
   await once(server, 'listening');
