@@ -121,7 +121,8 @@ export class RequestHead {
       this.headers.push(entry.field);
     }
     if (priority !== '') this.priority = parsePriority(priority);
-    return this.#checkControlData(seen, host) ?? this.#checkLength(endStream);
+    // What is missing of an oversize list may be what was not kept: RFC 9113 §10.5.1 has an answer for that.
+    return (list.oversize ? undefined : this.#checkControlData(seen, host)) ?? this.#checkLength(endStream);
   }
 
   /** RFC 9113 §8.3.1, §8.5. */
