@@ -14,7 +14,7 @@ const LENGTH_EXEMPT = new Set(['src/core/http2/hpack/huffman-table.ts']);
 const LEAF = [
   /^src\/core\/bytes\//,
   /^src\/core\/(time|random|crypto|trace(-http)?|limits|types|faults)\.ts$/,
-  /^src\/core\/(http\/(message|text)|ip\/(checksum|address))\.ts$/,
+  /^src\/core\/(http\/(message|text|authority)|ip\/(checksum|address))\.ts$/,
 ];
 /** The wire formats: leaf modules and wire formats of the same protocol. */
 const CODEC =

@@ -86,10 +86,13 @@ export async function directoryFiles(
   };
 }
 
-/** The file itself, never one outside of `base`: links are followed inside only. Undefined: it is outside. */
+/** The file itself, never one outside of `base`: links are followed inside only. Undefined: it is outside, or no file. */
 async function openInside(base: string, name: string): Promise<FileHandle | undefined> {
   const real = await realpath(name);
   if (!isInside(base, real)) return undefined;
+  // Never opened: a socket cannot be, and the writer of a pipe would take us for its reader, and fail when we close it.
+  const kind = await stat(real);
+  if (!kind.isFile() && !kind.isDirectory()) return undefined;
   // O_NONBLOCK: a pipe without a writer would never be opened. O_NOFOLLOW: a link that has just taken the file's place.
   const file = await open(real, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   try {
@@ -139,6 +142,7 @@ function representation(name: string, stats: BigIntStats, nowNs: bigint): Repres
     etag: `"${stats.size.toString(16)}-${BigInt.asUintN(64, stats.mtimeNs).toString(16)}"`,
     // RFC 9110 §8.8.2.1: a date must not be later than the response's own; before 1970 it has no form that we write.
     lastModifiedSeconds: age >= 0n && stats.mtimeNs >= 0n ? Number(stats.mtimeNs / NS_PER_SECOND) : undefined,
+    nowSeconds: Number(nowNs / NS_PER_SECOND),
     dateIsStrong: age > STRONG_AFTER_NS,
   };
 }

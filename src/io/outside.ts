@@ -12,6 +12,7 @@ import {
   requestToken,
   type SyncHandler,
 } from '../core/http/message.js';
+import { allowsContent } from '../core/http/status.js';
 import { limits } from '../core/limits.js';
 import { OutsideRequest, RequestContent } from './outside-request.js';
 import { checkedResponse, isChunk, isStatus, toBytes, trailersOf } from './outside-response.js';
@@ -224,7 +225,9 @@ class Exchange implements Deferred {
       // Leaving the loop tells the iterable that nobody reads on. What is behind a body that was sent in full is told.
       if (this.#over && !(this.#sent && sent === length)) return;
     }
-    if (length !== undefined && sent < length && !this.#over) {
+    // RFC 9110 §8.6: of content that is not sent (§9.3.2, §6.4.1) the length is told all the same.
+    const isSent = this.#request.method !== 'HEAD' && allowsContent(status);
+    if (length !== undefined && sent < length && isSent && !this.#over) {
       throw new LengthError(`the body ends after ${sent} bytes, its length was to be ${length}`);
     }
     this.#end(trailers);

@@ -13,7 +13,16 @@ import {
 import type { AddressInfo, Server } from 'node:net';
 import { createSecureContext, type TLSSocket } from 'node:tls';
 import { ask, isDeferred } from '../core/http/deferral.js';
-import type { Answer, BodySource, ConnectionInfo, Field, Handler, Request, Response } from '../core/http/message.js';
+import type {
+  Answer,
+  BodySource,
+  ConnectionInfo,
+  Deferred,
+  Field,
+  Handler,
+  Request,
+  Response,
+} from '../core/http/message.js';
 import { listenError } from './sockets.js';
 import { StdOutside, type Wake } from './std-outside.js';
 import { opensslName, type TlsRunConfig } from './tls-config.js';
@@ -144,7 +153,13 @@ function answer(handler: Handler, outside: StdOutside, request: NodeRequest, res
   request.on('error', () => {});
   response.on('error', () => {});
   const described = describe(request);
-  const made = ask(handler, described);
+  let made: Response | Deferred;
+  try {
+    made = ask(handler, described);
+  } catch {
+    // As the core has it (RFC 9110 §15.6.1): one request does not end the server.
+    made = { status: 500, headers: [] };
+  }
   if (isDeferred(made)) {
     outside.defer(described, made, request, response, (given, wake) => begin(request, response, given, wake));
   } else begin(request, response, made);
@@ -222,7 +237,7 @@ function bodyOf(request: NodeRequest): BodySource {
 function send(request: NodeRequest, response: NodeResponse, made: Response, wake?: Wake): void {
   if (response.destroyed || response.writableEnded) return;
   response.statusCode = made.status;
-  for (const [name, value] of made.headers) response.setHeader(name, value);
+  for (const [name, value] of grouped(made.headers, request)) response.setHeader(name, value);
   const noContent = request.method === 'HEAD' || made.status === 204 || made.status === 304;
   const { body } = made;
   if (made.status !== 204 && made.status !== 304) {
@@ -238,6 +253,29 @@ function send(request: NodeRequest, response: NodeResponse, made: Response, wake
   pump(request, response, body, wake);
 }
 
+/**
+ * Repeated fields under one name, for Node keeps only the last of those that are set one by one. In HTTP/2 it refuses two lines of
+ * many fields, so there all but Set-Cookie are joined (RFC 9110 §5.3).
+ */
+function grouped(fields: readonly Field[], request: NodeRequest): Map<string, string | string[]> {
+  const byName = new Map<string, string[]>();
+  for (const [name, value] of fields) {
+    const values = byName.get(name);
+    if (values === undefined) byName.set(name, [value]);
+    else values.push(value);
+  }
+  return new Map(
+    Array.from(byName, ([name, values]) => [
+      name,
+      values.length === 1 ? values[0]! : isHttp2(request) && name !== 'set-cookie' ? values.join(', ') : values,
+    ]),
+  );
+}
+
+function isHttp2(request: NodeRequest): boolean {
+  return request.httpVersionMajor === 2;
+}
+
 function pump(request: NodeRequest, response: NodeResponse, body: BodySource, wake?: Wake): void {
   // Both kinds of response are Writable; their types differ in overloads only.
   const out = response as ServerResponse;
@@ -248,7 +286,9 @@ function pump(request: NodeRequest, response: NodeResponse, body: BodySource, wa
       const bytes = body.read(READ_BYTES, nowUs);
       if (bytes === undefined) {
         const trailers = body.trailers?.() ?? [];
-        if (trailers.length > 0) out.addTrailers(trailers as [string, string][]);
+        // HTTP/1.1 takes pairs, HTTP/2 an object.
+        if (trailers.length > 0 && isHttp2(request)) out.addTrailers(Object.fromEntries(grouped(trailers, request)));
+        else if (trailers.length > 0) out.addTrailers(trailers as [string, string][]);
         out.end();
         request.resume();
         return;

@@ -1,6 +1,7 @@
 // Files of a directory: what is served, with types, validators, ranges; and that no spelling leads out of the directory.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   mkdirSync,
@@ -11,6 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -318,6 +320,43 @@ test('segments: decoded once, each for itself', () => {
   assert.equal(segmentsOf('/'), ['']);
   assert.equal(segmentsOf('/a/'), ['a', '']);
   assert.equal(segmentsOf('/%252e'), ['%2e']);
+});
+
+test('a year in two digits is at most 50 years ahead of now, not of the file (RFC 9110 §5.6.7)', async () => {
+  const ask85 = async (nowSeconds: bigint, name: string): Promise<number | undefined> => {
+    const then = await directoryFiles(root, () => nowSeconds * 1_000_000_000n);
+    return (await ask('/plain.txt', [[name, 'Monday, 01-Jan-85 00:00:00 GMT']], 'GET', undefined, then))?.status;
+  };
+  // The file is of 2023. Seen from 2040 the date is in 2085, seen from 2024 in 1985.
+  assert.is(await ask85(2_208_988_800n, 'if-modified-since'), 304);
+  assert.is(await ask85(2_208_988_800n, 'if-unmodified-since'), 200);
+  assert.is(await ask85(1_704_067_200n, 'if-modified-since'), 200);
+  assert.is(await ask85(1_704_067_200n, 'if-unmodified-since'), 412);
+});
+
+test('a socket is nothing that can be served', async () => {
+  const server = createServer().listen(join(root, 'socket'));
+  await once(server, 'listening');
+  try {
+    assert.is(await ask('/socket'), undefined);
+  } finally {
+    server.close();
+  }
+});
+
+test('a pipe is not opened: its writer waits on for a reader', async () => {
+  const writer = spawn('sh', ['-c', 'echo text > "$0"', join(root, 'pipe')]);
+  const ended = once(writer, 'exit').then(() => 'ended');
+  const later = (ms: number): Promise<string> => new Promise((resolve) => setTimeout(resolve, ms, 'waits'));
+  try {
+    // So that it has come to open the pipe.
+    await later(300);
+    assert.is(await ask('/pipe'), undefined);
+    assert.is(await Promise.race([ended, later(300)]), 'waits');
+  } finally {
+    writer.kill();
+    await ended;
+  }
 });
 
 test('what may not be read is 403', async () => {

@@ -9,7 +9,7 @@ import { assembleStreams } from '../../src/io/assemble.js';
 import { Desk, outsideLimits } from '../../src/io/outside.js';
 import { type AppFunction, type AppRequest, type AppResult, HttpError } from '../../src/io/outside-types.js';
 import { ascii, concat, text } from '../support/bytes.js';
-import { type Parsed, parseResponse } from '../support/http1.js';
+import { type Parsed, parseResponse, rig } from '../support/http1.js';
 import { siteIdentity } from '../support/site-run.js';
 
 const test = suite('outside');
@@ -279,6 +279,26 @@ const lengths: readonly (readonly [string, readonly string[], number, RegExp | u
   ['nothing', [], 3, /ends after 0 bytes/, ''],
   ['just that, and empty pieces', ['abc', '', ''], 3, undefined, 'abc'],
 ];
+
+for (const [method, status] of [
+  ['HEAD', 200],
+  ['GET', 304],
+  ['GET', 205],
+] as const) {
+  test(`a length of content that is not sent is told: ${method}, ${status}, whenever the client takes it`, async () => {
+    const errors: unknown[] = [];
+    const answerers: AppFunction[] = [() => ({ status, body: [], length: 1_000 })];
+    const desk = new Desk({ answerers, otherwise: createSite(), onError: (error) => errors.push(error) });
+    const { connection, send } = rig({ handler: desk.handler });
+    desk.connect((token, answer) => connection.respond(0, token, answer));
+    send(`${method} / HTTP/1.1\r\nhost: a\r\n\r\n`);
+    // The application has ended before its response is taken, as behind a long one on a slow way.
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.equal(errors, []);
+    assert.match(send(), new RegExp(`^HTTP/1.1 ${status} `));
+    assert.is(desk.open, 0);
+  });
+}
 
 for (const [name, body, length, pattern, sent] of lengths) {
   test(`a body with a length that holds ${name}`, async () => {

@@ -1,5 +1,5 @@
 // Conditional requests (RFC 9110 §13): whether a request is to be performed, given the validators of what it selects. Pure;
-// leaves out ranges themselves (ranges.ts) and dates of requests that name a year with two digits only by our own clock.
+// leaves out ranges themselves (ranges.ts).
 
 import { parseHttpDate } from './date.js';
 import type { Field } from './message.js';
@@ -9,6 +9,8 @@ export interface Validators {
   readonly etag: string;
   /** Seconds since 1970; undefined: the resource has no modification date. */
   readonly lastModifiedSeconds?: number | undefined;
+  /** What the year of a date in two digits is reckoned from, seconds since 1970 (RFC 9110 §5.6.7). Absent: the modification date. */
+  readonly nowSeconds?: number;
   /** The date alone identifies the content: it did not change twice in that second (RFC 9110 §8.8.2.2). */
   readonly dateIsStrong?: boolean;
 }
@@ -33,20 +35,20 @@ export function evaluate(method: string, headers: readonly Field[], validators: 
     else if (name === 'if-unmodified-since') ifUnmodifiedSince = joined(ifUnmodifiedSince, value);
     else if (name === 'if-range') ifRange = joined(ifRange, value);
   }
-  const { etag, lastModifiedSeconds: modified } = validators;
+  const { etag, lastModifiedSeconds: modified, nowSeconds = modified ?? 0 } = validators;
   const reads = method === 'GET' || method === 'HEAD';
 
   if (ifMatch !== undefined) {
     if (!matches(ifMatch, etag, true)) return 412;
   } else if (ifUnmodifiedSince !== undefined && modified !== undefined) {
-    const since = parseHttpDate(ifUnmodifiedSince, modified);
+    const since = parseHttpDate(ifUnmodifiedSince, nowSeconds);
     if (since !== undefined && modified > since) return 412;
   }
 
   if (ifNoneMatch !== undefined) {
     if (matches(ifNoneMatch, etag, false)) return reads ? 304 : 412;
   } else if (reads && ifModifiedSince !== undefined && modified !== undefined) {
-    const since = parseHttpDate(ifModifiedSince, modified);
+    const since = parseHttpDate(ifModifiedSince, nowSeconds);
     if (since !== undefined && modified <= since) return 304;
   }
 
@@ -59,10 +61,10 @@ function joined(before: string | undefined, value: string): string {
 }
 
 /** §13.1.5: an exact match, by a strong comparison. */
-function rangeHolds(value: string, { etag, lastModifiedSeconds, dateIsStrong }: Validators): boolean {
+function rangeHolds(value: string, { etag, lastModifiedSeconds, nowSeconds, dateIsStrong }: Validators): boolean {
   if (value.startsWith('"') || value.startsWith('W/')) return value === etag;
   if (lastModifiedSeconds === undefined || dateIsStrong !== true) return false;
-  return parseHttpDate(value, lastModifiedSeconds) === lastModifiedSeconds;
+  return parseHttpDate(value, nowSeconds ?? lastModifiedSeconds) === lastModifiedSeconds;
 }
 
 /**
@@ -74,7 +76,8 @@ function matches(list: string, etag: string, strong: boolean): boolean {
   let found = false;
   let at = 0;
   while (at < list.length) {
-    const member = /[ \t]*(?:(W\/)?("[\x21\x23-\x7e\x80-\xff]*"))?[ \t]*(?:,|$)/y;
+    // No two runs of blanks meet in it: it would try all the ways to share them out.
+    const member = /[ \t]*(?:(W\/)?("[\x21\x23-\x7e\x80-\xff]*")[ \t]*)?(?:,|$)/y;
     member.lastIndex = at;
     const parts = member.exec(list);
     if (parts === null || parts[0] === '') return false;

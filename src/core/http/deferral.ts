@@ -165,6 +165,11 @@ export class Deferral {
    */
   isOverdue(nowUs: Micros): boolean {
     if (this.dueUs > nowUs) return false;
+    // RFC 9110 §9.3.2: a response whose content is not sent is whole as it is, however long it waits to be taken.
+    if (this.#content?.isCancelled) {
+      this.dueUs = Number.POSITIVE_INFINITY;
+      return false;
+    }
     if (!this.wantsContent && (this.#content === undefined || this.#content.waitingBytes === 0)) {
       this.end(nowUs, 'timeout');
       return true;
@@ -326,12 +331,13 @@ class AnswerContent {
   /** Octets at the front that the last read gave out as a view. */
   #lent = 0;
   #trailers = NO_FIELDS;
-  #cancelled = false;
+  /** Nobody reads it, or reads on. */
+  isCancelled = false;
 
   constructor(length: number | undefined, drained: (waitingBytes: number) => void) {
     const read = (maxBytes: number): Uint8Array | undefined => {
       this.#settle();
-      if (this.#cancelled || (this.#queue.length === 0 && this.ended)) return undefined;
+      if (this.isCancelled || (this.#queue.length === 0 && this.ended)) return undefined;
       const view = this.#queue.front(maxBytes);
       this.#lent = view.length;
       if (view.length > 0) drained(this.waitingBytes);
@@ -348,7 +354,7 @@ class AnswerContent {
   }
 
   push(bytes: Uint8Array, end: boolean, trailers: readonly Field[]): void {
-    if (this.#cancelled) return;
+    if (this.isCancelled) return;
     this.#settle();
     if (bytes.length > 0) this.#queue.push(bytes);
     this.ended = end;
@@ -356,7 +362,7 @@ class AnswerContent {
   }
 
   cancel(): void {
-    this.#cancelled = true;
+    this.isCancelled = true;
     this.#lent = 0;
     this.#queue.clear();
   }

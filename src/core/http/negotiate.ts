@@ -1,11 +1,10 @@
 // Content negotiation (RFC 9110 §12): what Accept and Accept-Encoding say, in thousandths. Leaves out languages and charsets.
 
-import { type Field, fieldValue } from './message.js';
+import type { Field } from './message.js';
 
 /** RFC 9110 §12.5.1: HTML only when it is named, and not liked less than plain text. What curl says is only a star. */
 export function prefersHtml(headers: readonly Field[]): boolean {
-  const accept = fieldValue(headers, 'accept');
-  if (accept === undefined) return false;
+  const accept = listOf(headers, 'accept');
   const html = quality(accept, 'text/html') ?? 0;
   return html > 0 && html >= (quality(accept, 'text/plain') ?? 0);
 }
@@ -15,13 +14,19 @@ export function prefersHtml(headers: readonly Field[]): boolean {
  * field any coding would be acceptable, but then nobody has asked for one.
  */
 export function wantsGzip(headers: readonly Field[]): boolean {
-  const lines = headers.filter(([name]) => name === 'accept-encoding');
-  if (lines.length === 0) return false;
-  const accept = lines.map(([, value]) => value).join(',');
+  const accept = listOf(headers, 'accept-encoding');
   const star = quality(accept, '*');
   // §8.4.1.3: x-gzip is the same.
   const gzip = quality(accept, 'gzip') ?? quality(accept, 'x-gzip') ?? star ?? 0;
   return gzip > 0 && gzip >= (quality(accept, 'identity') ?? 0);
+}
+
+/** RFC 9110 §5.3: the lines of a list are one list, in their order; empty without any. */
+function listOf(headers: readonly Field[], wanted: string): string {
+  return headers
+    .filter(([name]) => name === wanted)
+    .map(([, value]) => value)
+    .join(',');
 }
 
 /** The qvalue of a member of the list (RFC 9110 §12.4.2), 0 to 1000; undefined when the list does not name it. */

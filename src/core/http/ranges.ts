@@ -2,6 +2,7 @@
 // all (conditional.ts) and where the bytes come from (representation.ts).
 
 import { limits } from '../limits.js';
+import { withoutBlanks } from './text.js';
 
 /** `length` bytes from offset `from` on; at least one. */
 export interface ByteRange {
@@ -17,7 +18,7 @@ export function parseRange(value: string, total: number): readonly ByteRange[] |
   const ranges: ByteRange[] = [];
   let count = 0;
   for (const part of value.slice(equals + 1).split(',')) {
-    const spec = part.replace(/^[ \t]+|[ \t]+$/g, '');
+    const spec = withoutBlanks(part);
     // RFC 9110 §5.6.1.2: empty members of a list do not count.
     if (spec === '') continue;
     // Each part costs its own bytes, so a request with very many of them is answered as if it had no Range.

@@ -47,9 +47,13 @@ export function planRepresentation(method: string, headers: readonly Field[], re
   // §14.2: GET is the only method that Range is defined for.
   const range = verdict === 'range' && method === 'GET' ? rangeField(headers) : undefined;
   const ranges = range === undefined ? undefined : parseRange(range, length);
-  if (ranges === undefined) {
-    return { status: 200, headers: [type, ACCEPT_RANGES, ...validators], pieces: [{ from: 0, length }], length };
-  }
+  const whole: Plan = {
+    status: 200,
+    headers: [type, ACCEPT_RANGES, ...validators],
+    pieces: [{ from: 0, length }],
+    length,
+  };
+  if (ranges === undefined) return whole;
   if (ranges.length === 0) {
     return words(416, 'nothing of this range is here', [['content-range', `bytes */${length}`], ACCEPT_RANGES]);
   }
@@ -75,7 +79,10 @@ export function planRepresentation(method: string, headers: readonly Field[], re
   }
   pieces.push(latin1Bytes(`\r\n--${boundary}--\r\n`));
   const parts: Field = ['content-type', `multipart/byteranges; boundary=${boundary}`];
-  return { status: 206, headers: [parts, ACCEPT_RANGES, ...known], pieces, length: lengthOf(pieces) };
+  const total = lengthOf(pieces);
+  // Parts that overlap may together be longer than a length can be: §14.2 lets Range be ignored.
+  if (!Number.isSafeInteger(total)) return whole;
+  return { status: 206, headers: [parts, ACCEPT_RANGES, ...known], pieces, length: total };
 }
 
 /** A response of bytes that can be had from any offset at once. */

@@ -52,6 +52,19 @@ export function latin1Bytes(text: string): Uint8Array {
   return out;
 }
 
+/** Without the SP and HTAB at both ends (OWS, RFC 9110 §5.6.3); looks at each of them once, which a regular expression would not. */
+export function withoutBlanks(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
 /**
  * Strings of the last requests, so that a client that says the same again costs no new ones. One slot for each hash,
  * the newest wins: no input makes it larger or slower, and what it returns never depends on what it holds.

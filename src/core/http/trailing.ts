@@ -37,7 +37,10 @@ function withTrailers(source: BodySource, requestBody: BodySource): BodySource {
     trailers: () => [
       ['x-content-crc32', hex32(crc)],
       ['x-content-length', String(length)],
-      ...(requestBody.trailers?.() ?? []).map(([name, value]): Field => ['x-request-trailer', `${name}: ${value}`]),
+      // A space behind the colon of an empty value would be no part of ours either (RFC 9110 §5.5, RFC 9113 §8.2.1).
+      ...(requestBody.trailers?.() ?? []).map(
+        ([name, value]): Field => ['x-request-trailer', value === '' ? `${name}:` : `${name}: ${value}`],
+      ),
     ],
     cancel: () => source.cancel?.(),
   };

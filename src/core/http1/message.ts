@@ -3,10 +3,11 @@
 // body.ts) and what is answered. Lenient nowhere: two readers that split a stream differently are request smuggling (§11.2).
 
 import { ParseError } from '../bytes/reader.js';
+import { isAuthority } from '../http/authority.js';
 import type { Field } from '../http/message.js';
-import { FIELD_VALUE, HEX_DIGIT, TARGET, type TextCache, TOKEN } from '../http/text.js';
+import { FIELD_VALUE, HEX_DIGIT, TARGET, type TextCache, TOKEN, withoutBlanks } from '../http/text.js';
 import { type Refusal, refusals } from './refusals.js';
-import { isAuthority, parseTarget } from './target.js';
+import { parseTarget } from './target.js';
 
 const HTAB = 0x09;
 const LF = 0x0a;
@@ -188,7 +189,7 @@ function members(value: string): string[] {
   return value
     .toLowerCase()
     .split(',')
-    .map((member) => member.replace(/^[ \t]+|[ \t]+$/g, ''))
+    .map(withoutBlanks)
     .filter((member) => member !== '');
 }
 

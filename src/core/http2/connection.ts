@@ -101,7 +101,7 @@ export class Http2Connection implements Session {
       if (this.#trace !== undefined && input.prefaceDone) {
         traceInput(this.#trace, nowUs, this.#options.flow, input, found === true);
       }
-      const verdict = found === true ? this.#frame(nowUs) : found;
+      const verdict = found === true ? this.#frame(nowUs) : this.#requests.unsound(found);
       if (verdict !== undefined) this.#error(nowUs, input.streamId, verdict);
       if (this.#control.full) this.#connectionError(0, verdicts.tooManyReplies);
       // After each frame, so that it does not depend on where the input was cut.
@@ -395,8 +395,9 @@ export class Http2Connection implements Session {
       if (verdict !== undefined) return verdict;
       const change = peer.initialWindowSize - before;
       if (change !== 0 && !this.#sender.moveWindows(change)) return verdicts.settingsWindowOverflow;
+      // One by one (RFC 9113 §6.5.3): the peer's table has been as small as the smallest of them (RFC 7541 §4.2).
+      this.#sender.encoder.setMaxTableSize(peer.headerTableSize);
     }
-    this.#sender.encoder.setMaxTableSize(peer.headerTableSize);
     this.#control.settingsAck();
     return undefined;
   }

@@ -72,6 +72,7 @@ export const verdicts = {
   badPseudoValue: stream('PROTOCOL_ERROR', 'invalid pseudo-header value', 'RFC 9113 §8.3.1'),
   badConnect: stream('PROTOCOL_ERROR', 'CONNECT with :scheme or :path, or without :authority', 'RFC 9113 §8.5'),
   hostDiffers: stream('PROTOCOL_ERROR', 'host differs from :authority', 'RFC 9113 §8.3.1'),
+  badHost: stream('PROTOCOL_ERROR', 'invalid host', 'RFC 9110 §7.2'),
   badContentLength: stream('PROTOCOL_ERROR', 'invalid content-length', 'RFC 9113 §8.1.1'),
   contentLengthDiffers: stream('PROTOCOL_ERROR', 'content-length differs from DATA', 'RFC 9113 §8.1.1'),
   trailersOpen: stream('PROTOCOL_ERROR', 'second HEADERS without END_STREAM', 'RFC 9113 §8.1'),

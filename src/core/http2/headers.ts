@@ -1,6 +1,7 @@
 // Header sections (RFC 9113 §8.1 to §8.3): from a decoded field list to a request, and the rules that make either side's
 // malformed. What was found out about a field is kept with its table entry, so that a repeated field is looked at once.
 
+import { isAuthority } from '../http/authority.js';
 import { isBody, isSize } from '../http/deferral.js';
 import type { Response } from '../http/message.js';
 import { limits } from '../limits.js';
@@ -21,13 +22,14 @@ const INVALID = 6;
 const CONNECTION_SPECIFIC = 7;
 const BAD_PSEUDO_VALUE = 8;
 const BAD_CONTENT_LENGTH = 9;
+const BAD_HOST = 10;
 // From here on: sound regular fields.
-const PLAIN = 10;
-const COOKIE = 11;
-const HOST = 12;
-const CONTENT_LENGTH = 13;
-const EXPECT_CONTINUE = 14;
-const PRIORITY = 15;
+const PLAIN = 11;
+const COOKIE = 12;
+const HOST = 13;
+const CONTENT_LENGTH = 14;
+const EXPECT_CONTINUE = 15;
+const PRIORITY = 16;
 
 const requestPseudo: ReadonlyMap<string, number> = new Map([
   [':method', METHOD],
@@ -119,7 +121,8 @@ export class RequestHead {
       this.headers.push(entry.field);
     }
     if (priority !== '') this.priority = parsePriority(priority);
-    return this.#checkControlData(seen, host) ?? this.#checkLength(endStream);
+    // What is missing of an oversize list may be what was not kept: RFC 9113 §10.5.1 has an answer for that.
+    return (list.oversize ? undefined : this.#checkControlData(seen, host)) ?? this.#checkLength(endStream);
   }
 
   /** RFC 9113 §8.3.1, §8.5. */
@@ -193,6 +196,7 @@ export function isLeftOut(name: string): boolean {
 function refusal(check: number): Verdict {
   if (check === CONNECTION_SPECIFIC) return verdicts.connectionField;
   if (check === BAD_CONTENT_LENGTH) return verdicts.badContentLength;
+  if (check === BAD_HOST) return verdicts.badHost;
   return check === BAD_PSEUDO_VALUE ? verdicts.badPseudoValue : verdicts.badField;
 }
 
@@ -216,7 +220,8 @@ function classify(name: string, value: string): number {
     case 'cookie':
       return COOKIE;
     case 'host':
-      return HOST;
+      // RFC 9110 §7.2: it may be empty, and where there is no :authority it is what an application takes for one.
+      return value === '' || isAuthority(value) ? HOST : BAD_HOST;
     case 'content-length':
       // Fifteen digits stay a safe integer.
       return /^[0-9]{1,15}$/.test(value) ? CONTENT_LENGTH : BAD_CONTENT_LENGTH;
@@ -237,8 +242,8 @@ function isPseudoValue(pseudo: number, value: string): boolean {
       // RFC 3986 §3.1.
       return /^[A-Za-z][A-Za-z0-9+.-]*$/.test(value);
     case AUTHORITY:
-      // RFC 9113 §8.3.1: no userinfo.
-      return /^[\x21-\x3f\x41-\x7e]*$/.test(value);
+      // RFC 9113 §8.3.1: the authority portion of a URI, no userinfo. A slash or a question mark in it would move the path.
+      return value === '' || isAuthority(value);
     default:
       // RFC 9113 §8.3.1: path and query; a fragment is never sent (RFC 9110 §7.1).
       return /^[\x21\x22\x24-\x7e\x80-\xff]+$/.test(value);

@@ -52,6 +52,11 @@ export class Requests {
     return this.#block.streamId !== 0;
   }
 
+  /** What a frame's error is in the end. RFC 9113 §6.10: inside of a field block it is none of a stream alone. */
+  unsound(verdict: Verdict): Verdict {
+    return verdict.scope === 'stream' && this.blockIsOpen ? verdicts.blockInterrupted : verdict;
+  }
+
   /** The HEADERS frame in `input`. */
   headers(nowUs: Micros, input: FrameInput): Verdict | undefined {
     const { streamId, flags, bytes, start, end } = input;

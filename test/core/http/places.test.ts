@@ -233,7 +233,7 @@ test('/trailers: what was sent, and the trailers of the request, behind the cont
     ['x-content-crc32', 'cbf43926'],
     ['x-content-length', '9'],
     ['x-request-trailer', 't: 1'],
-    ['x-request-trailer', 'u: '],
+    ['x-request-trailer', 'u:'],
   ]);
 });
 

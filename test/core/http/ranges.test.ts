@@ -223,4 +223,13 @@ test('parts that nobody reads on are cancelled', () => {
   assert.is(response.status, 206);
 });
 
+test('parts that are together longer than a length can be: answered in whole', () => {
+  const path = `/bytes/${Number.MAX_SAFE_INTEGER}`;
+  for (const range of ['bytes=0-,0-', 'bytes=0-0,1-']) {
+    const { status, body } = ask(range, [], path);
+    assert.equal([status, body?.length], [200, Number.MAX_SAFE_INTEGER], range);
+  }
+  assert.is(ask('bytes=1-', [], path).status, 206);
+});
+
 test.run();

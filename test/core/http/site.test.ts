@@ -57,14 +57,19 @@ test('/ is text for curl and HTML for a browser, and lists every place', () => {
 });
 
 test('/ weighs Accept', () => {
-  const type = (accept: string): string =>
-    fieldValue(ask('/', 'GET', [['accept', accept]]).headers, 'content-type')!.split(';')[0]!;
+  const type = (...lines: string[]): string => {
+    const accept = lines.map((line): Field => ['accept', line]);
+    return fieldValue(ask('/', 'GET', accept).headers, 'content-type')!.split(';')[0]!;
+  };
   assert.is(type('text/html;q=0'), 'text/plain');
   assert.is(type('text/html;q=0, text/plain;q=0'), 'text/plain');
   assert.is(type('text/plain, text/html;q=0.9'), 'text/plain');
   assert.is(type('text/plain;q=0.5, TEXT/HTML ; q=0.55'), 'text/html');
   assert.is(type('text/html;q=nonsense'), 'text/plain');
   assert.is(type('text/html;q=1.000'), 'text/html');
+  // RFC 9110 §5.3: its lines are one list.
+  assert.is(type('text/plain;q=0.5', 'text/html'), 'text/html');
+  assert.is(type('text/html;q=0.5', 'text/plain'), 'text/plain');
 });
 
 test('/ shows what TLS negotiated and makes harmless what the client chose', () => {

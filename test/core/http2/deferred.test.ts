@@ -160,6 +160,21 @@ test('answerUs: a client that is slow to send or to take is not the fault of the
   assert.equal(app.told, ['1 drained 4', '1 ended cancelled'], 'a slow reader is called off as such');
 });
 
+test('answerUs: a response to HEAD is whole as soon as it is there, however late it is taken', () => {
+  for (const rest of [[], [more('', true)]]) {
+    const { app, peer } = start();
+    peer.frames(peer.request(1, '/', { method: 'HEAD' }));
+    // Nothing is taken meanwhile, as when TCP has no room.
+    for (const answer of [{ ...FOLLOWS, length: 5 }, ...rest]) peer.connection.respond(peer.nowUs, 'test#0/1', answer);
+    peer.nowUs += 2 * limits.http.answerUs;
+    peer.connection.advance(peer.nowUs);
+    const frames = peer.take();
+    assert.equal(told(frames), ['HEADERS 1 END']);
+    assert.equal(peer.decode(frames[0]!)[0], [':status', '200']);
+    assert.equal(app.told, ['1 ended sent']);
+  }
+});
+
 test('who passes leaves the request to the other handler', () => {
   const { app, peer, give } = start(outside({ otherwise: createSite() }));
   peer.frames(peer.request(1, '/status/418'));

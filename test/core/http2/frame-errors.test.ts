@@ -138,6 +138,13 @@ test('§6.10 a field block must not be interrupted, by whatever frame', () => {
   }
 });
 
+test('§6.10 a field block must not be interrupted by a frame that is an error of another stream either', () => {
+  const peer = createPeer();
+  peer.frames(peer.request(1, '/echo', { method: 'POST', end: false }));
+  const got = errorOf(peer.send(concat(hex('000001 01 01 00000003 82'), hex('000004 02 00 00000001 00000000'))));
+  assert.equal(got, { scope: 'connection', code: ErrorCode.PROTOCOL_ERROR });
+});
+
 test('§6.10 a field block in three parts is one request; END_STREAM is that of HEADERS', () => {
   const peer = createPeer();
   const whole = peer.request(1, '/');

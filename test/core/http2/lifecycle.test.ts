@@ -269,4 +269,19 @@ test('the peer’s smaller header table is kept to', () => {
   assert.is(peer.decode(head)[0]![1], '200');
 });
 
+test('a header table that one SETTINGS frame makes smaller and large again has lost its entries (RFC 7541 §4.2)', () => {
+  const peer = createPeer();
+  peer.decode(peer.frames(peer.request(1, '/')).find((frame) => frame.type === 'HEADERS')!);
+  const settings: [number, number][] = [
+    [1, 0],
+    [1, 4096],
+  ];
+  const frames = peer.frames({ type: 'SETTINGS', ack: false, settings }, peer.request(3, '/'));
+  const head = frames.find((frame) => frame.type === 'HEADERS')!;
+  if (head.type !== 'HEADERS') throw new Error('HEADERS expected');
+  // Size updates to 0 and to 4096, and only then fields.
+  assert.equal([...head.fieldBlockFragment.subarray(0, 4)], [0x20, 0x3f, 0xe1, 0x1f]);
+  assert.is(peer.decode(head)[0]![1], '200');
+});
+
 test.run();

@@ -127,6 +127,19 @@ test('headerListBytes: 431, and the tables go on (CVE-2016-6581)', () => {
   assert.is(peer.decode(peer.frames(peer.request(5, '/'))[0]!)[0]![1], '200');
 });
 
+test('headerListBytes: a path that is too long itself is 431, too, and not a request without one', () => {
+  const peer = createPeer();
+  const whole = peer.request(1, `/${'a'.repeat(http2.headerListBytes)}`);
+  if (whole.type !== 'HEADERS') throw new Error('HEADERS expected');
+  const block = whole.fieldBlockFragment;
+  const parts: Frame[] = [{ ...whole, endHeaders: false, fieldBlockFragment: block.subarray(0, 16_384) }];
+  for (let at = 16_384; at < block.length; at += 16_384) {
+    const fieldBlockFragment = block.subarray(at, at + 16_384);
+    parts.push({ type: 'CONTINUATION', streamId: 1, endHeaders: at + 16_384 >= block.length, fieldBlockFragment });
+  }
+  assert.is(peer.decode(peer.frames(...parts)[0]!)[0]![1], '431');
+});
+
 test('headerListHardBytes: a list that decodes to far more than was announced ends the connection (CVE-2016-6581)', () => {
   const peer = createPeer();
   const bomb: Field[] = Array.from({ length: 600 }, () => ['x-large', 'y'.repeat(2_000)]);

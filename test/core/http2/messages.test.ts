@@ -33,6 +33,14 @@ const malformed: readonly (readonly [name: string, fields: readonly Field[]])[] 
   ['§8.3.1 :path with a space', withValue(':path', '/a b')],
   ['§8.3.1 * for other than OPTIONS', withValue(':path', '*')],
   ['§8.3.1 userinfo in :authority', withValue(':authority', 'user@a.test')],
+  ['§8.3.1 path in :authority', withValue(':authority', 'a.test/b')],
+  ['§8.3.1 query in :authority', withValue(':authority', 'a.test?b')],
+  ['§8.3.1 fragment in :authority', withValue(':authority', 'a.test#b')],
+  ['§8.3.1 port in :authority that is none', withValue(':authority', 'a.test:b')],
+  ['§8.3.1 bracket in :authority that is not closed', withValue(':authority', '[::1')],
+  ['§8.3.1 path in host instead of :authority', [...without(':authority'), ['host', 'a.test/b']]],
+  ['§8.3.1 userinfo in host instead of :authority', [...without(':authority'), ['host', 'user@a.test']]],
+  ['§8.3.1 space in host instead of :authority', [...without(':authority'), ['host', 'a.test b']]],
   ['§8.3.1 :method that is no token', withValue(':method', 'GE T')],
   ['§8.3.1 empty :method', withValue(':method', '')],
   ['§8.3.1 :scheme that is none', withValue(':scheme', '1:')],
@@ -107,6 +115,8 @@ const sound: readonly (readonly [name: string, fields: readonly Field[]])[] = [
     ],
   ],
   ['host instead of :authority', [...without(':authority'), ['host', 'a.test']]],
+  ['IPv6 address in :authority', withValue(':authority', '[fd00::2]:443')],
+  ['encoded octets in :authority', withValue(':authority', 'a%C3%A4.test')],
 ];
 
 for (const [name, fields] of sound) {

@@ -4,6 +4,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { BodySource, Response } from '../../../src/core/http/message.js';
+import { createSite } from '../../../src/core/http/site.js';
 import { ErrorCode, type Frame } from '../../../src/core/http2/frame.js';
 import { limits } from '../../../src/core/limits.js';
 import type { Field } from '../../../src/core/trace.js';
@@ -47,6 +48,17 @@ test('trailers behind no content at all', () => {
 
 test('an empty trailer section is none', () => {
   assert.equal(types(answered({ ...body(ascii('abc')), trailers: () => [] }).frames), ['HEADERS', 'DATA ES']);
+});
+
+test('an empty trailer field of a request is shown by /trailers', () => {
+  const peer = createPeer({ handler: createSite() });
+  const frames = peer.frames(
+    peer.request(1, '/trailers', { method: 'POST', end: false }),
+    trailersFrame(peer, [['x-a', '']]),
+  );
+  assert.equal(types(frames), ['HEADERS', 'HEADERS ES']);
+  peer.decode(frames[0]!);
+  assert.equal(peer.decode(frames[1]!).at(-1), ['x-request-trailer', 'x-a:']);
 });
 
 test('trailers need no window', () => {
