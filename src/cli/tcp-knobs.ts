@@ -19,6 +19,7 @@ const KNOBS: Readonly<Record<string, (what: string, text: string) => TcpConfig>>
   'keepalive-interval': (what, text) => ({ keepAliveIntervalUs: duration(what, text) }),
   'keepalive-probes': (what, text) => ({ keepAliveProbes: integerIn(what, text, 0, HIGHEST) }),
   'user-timeout': (what, text) => ({ userTimeoutUs: durationOrOff(what, text) }),
+  'closed-window': (what, text) => ({ closedWindowUs: durationOrOff(what, text) }),
   linger: (what, text) => ({ lingerBytes: integerIn(what, text, 0, HIGHEST) }),
 };
 const FORM = `congestion=reno,sack=off: any of ${Object.keys(KNOBS).join(', ')}`;
@@ -27,7 +28,16 @@ const FORM = `congestion=reno,sack=off: any of ${Object.keys(KNOBS).join(', ')}`
 export const TCP_WORDS: readonly string[] = [
   ...['congestion=cubic', 'congestion=reno', 'recovery=rack', 'recovery=newreno'],
   ...['sack', 'timestamps', 'ecn', 'syncookies'].flatMap((name) => [`${name}=on`, `${name}=off`]),
-  ...['window=', 'scale=', 'keepalive=', 'keepalive-interval=', 'keepalive-probes=', 'user-timeout=', 'linger='],
+  ...[
+    'window=',
+    'scale=',
+    'keepalive=',
+    'keepalive-interval=',
+    'keepalive-probes=',
+    'user-timeout=',
+    'closed-window=',
+    'linger=',
+  ],
 ];
 
 /** `option` is how it was spelled. Ranges are those of the core. */

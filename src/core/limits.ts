@@ -70,8 +70,13 @@ export const limits = {
     retransmissions: 15,
     /** Retransmissions of a SYN-ACK: 63 s in all, as in Linux (RFC 4987 §3: shorten what a SYN flood holds). */
     synAckRetransmissions: 5,
-    /** Consecutive zero-window probes that nobody answers; answered ones are unlimited (RFC 9293 §3.8.6.1). */
+    /** Consecutive zero-window probes that nobody answers (RFC 9293 §3.8.6.1). */
     unansweredProbes: 15,
+    /**
+     * How long a window may stay closed on what waits for it ("slow read"), unless the config says more. RFC 9293 §3.8.6.1 leaves
+     * that to resource management; it is the default of the user timeout in §3.9.1.1.
+     */
+    closedWindowUs: 300_000_000,
     /** Keep-alive probes that the config may ask for before a silent peer is given up (RFC 9293 §3.8.4; Linux: MAX_TCP_KEEPCNT). */
     keepAliveProbes: 127,
     /** Challenge ACKs of one connection in one second (RFC 5961 §7). No count is shared: one told strangers who sends (CVE-2016-5696). */
@@ -286,6 +291,8 @@ export const limits = {
     open: 4096,
     /** Given out and not yet taken over by the other TCP; beyond it a session is not asked for more. */
     outstandingBytes: 1_048_576,
+    /** How long the other TCP may take over none of it ("slow read"); as for our own TCP, `tcp.closedWindowUs`. */
+    stalledUs: 300_000_000,
     /** After our end and the last acknowledgment, how long the peer may take to end, too (Linux: tcp_fin_timeout). */
     lingerUs: 60_000_000,
   },

@@ -43,7 +43,7 @@ const CHUNK_BYTES = 65_536;
 /** A chunk with less room than a full TLS record is given out, so that no record is cut small for its sake. */
 const CHUNK_FULL_BYTES = CHUNK_BYTES - 16_384 - 512;
 
-const Timer = { session: 0, linger: 1 } as const;
+const Timer = { session: 0, linger: 1, stalled: 2 } as const;
 
 interface Stream extends HeapEntry {
   readonly session: Session;
@@ -95,6 +95,7 @@ export class Streams {
         stream.outstandingBytes = Math.max(0, stream.outstandingBytes - input.count);
         // Linux's tcp_fin_timeout begins when our FIN is acknowledged: a slow reader of our last bytes is not cut off.
         if (stream.outputEnded) stream.timers.set(Timer.linger, this.#nowUs + limits.streams.lingerUs);
+        else stream.timers.clear(Timer.stalled);
         break;
       case 'end':
         if (!stream.inputEnded) {
@@ -196,7 +197,7 @@ export class Streams {
     const stream: Stream = {
       serial,
       session: factory(this.#nowUs, `accept#${serial}`),
-      timers: new TimerTable(2),
+      timers: new TimerTable(3),
       deadlineUs: Number.POSITIVE_INFINITY,
       heapIndex: -1,
       outstandingBytes: 0,
@@ -224,7 +225,7 @@ export class Streams {
 
   #fire(stream: Stream, nowUs: Micros): void {
     const kind = stream.timers.popDue(nowUs);
-    if (kind === Timer.linger) {
+    if (kind === Timer.linger || kind === Timer.stalled) {
       this.#outputs.push({ kind: 'reset', atUs: nowUs, stream: stream.serial });
       this.#forget(stream);
       return;
@@ -246,10 +247,15 @@ export class Streams {
       stream.outputEnded = true;
       this.#outputs.push({ kind: 'end', atUs: this.#nowUs, stream: stream.serial });
       stream.timers.set(Timer.linger, this.#nowUs + limits.streams.lingerUs);
+      stream.timers.clear(Timer.stalled);
     }
     if (stream.outputEnded && stream.inputEnded) {
       this.#forget(stream);
       return;
+    }
+    const isFull = stream.outstandingBytes >= limits.streams.outstandingBytes;
+    if (isFull && !stream.outputEnded && !stream.timers.isSet(Timer.stalled)) {
+      stream.timers.set(Timer.stalled, this.#nowUs + limits.streams.stalledUs);
     }
     const deadlineUs = stream.outputEnded ? undefined : session.nextDeadlineUs();
     stream.timers.set(Timer.session, deadlineUs ?? Number.POSITIVE_INFINITY);

@@ -116,7 +116,7 @@ const TCP_KNOBS = {
     synCookies: true,
   } as const),
   ...({ keepAliveUs: true, keepAliveIntervalUs: true, keepAliveProbes: true, userTimeoutUs: true } as const),
-  ...({ lingerBytes: true, congestion: true, recovery: true } as const),
+  ...({ closedWindowUs: true, lingerBytes: true, congestion: true, recovery: true } as const),
 } as const;
 const PLAIN_PORTS: readonly number[] = [80];
 const TLS_PORTS: readonly number[] = [443];

@@ -23,6 +23,8 @@ const ACCEPTED: readonly [text: string, config: TcpConfig][] = [
     { keepAliveUs: 1_500_000, keepAliveIntervalUs: 500_000, keepAliveProbes: 3 },
   ],
   ['user-timeout=30s', { userTimeoutUs: 30_000_000 }],
+  ['closed-window=5s', { closedWindowUs: 5_000_000 }],
+  ['closed-window=off', { closedWindowUs: 0 }],
   ['linger=0', { lingerBytes: 0 }],
 ];
 

@@ -240,6 +240,34 @@ test('the linger time begins anew while the other TCP still makes progress with 
   assert.equal(drain(), [`${7 * half} reset 0`]);
 });
 
+test('a peer that reads nothing of a long response is reset after a time, and one that reads slowly is not', () => {
+  const { streams, open, give, drain } = rig({ source: 3 * limits.streams.outstandingBytes });
+  open(7, 0);
+  assert.ok(streams.isFull(0));
+  // What it reads counts, however little it is: the time begins anew.
+  const halfUs = limits.streams.stalledUs / 2;
+  let nowUs = 7;
+  for (let step = 1; step <= 5; step++) {
+    nowUs += halfUs;
+    give(nowUs, { kind: 'acknowledged', stream: 0, count: 1 });
+    assert.is(streams.openFlows, 1, `step ${step}`);
+  }
+  streams.advance(nowUs + 2 * halfUs - 1);
+  assert.equal(drain(), []);
+  streams.advance(nowUs + 2 * halfUs);
+  assert.equal(drain(), [`${nowUs + 2 * halfUs} reset 0`]);
+  assert.is(streams.nextDeadlineUs(), undefined);
+});
+
+test('a stream that waits for its peer to ask something may wait: nothing is held back', () => {
+  const { streams, open, give, drain } = rig({ source: limits.streams.outstandingBytes });
+  open(0, 0);
+  give(1, { kind: 'acknowledged', stream: 0, count: limits.streams.outstandingBytes });
+  streams.advance(10 * limits.streams.stalledUs);
+  assert.equal(drain(), []);
+  assert.is(streams.openFlows, 1);
+});
+
 test('an aborted session resets the stream, which is gone then', () => {
   const plan = [{ atUs: 100, verb: 'abort', amount: 0 }];
   const { streams, open, give, drain } = rig({ plan });

@@ -26,6 +26,11 @@ export interface TcpConfig {
   /** How long data may wait for its acknowledgment (RFC 5482 §2); 0, the default: as long as the retransmissions last. */
   readonly userTimeoutUs?: Micros;
   /**
+   * How long the peer may keep its window closed on what waits for it; 0: for as long as it answers probes (RFC 9293 §3.8.6.1,
+   * MUST-37). Default 300 s.
+   */
+  readonly closedWindowUs?: Micros;
+  /**
    * Bytes that may come unread after our side was closed in full before a reset (RFC 9293 §3.6.1). Default: all that the
    * window can offer, so that a peer within it is never reset; 0 as Linux.
    */
@@ -60,6 +65,7 @@ export function resolveTcpConfig(config: TcpConfig = {}): TcpSettings {
     keepAliveIntervalUs: config.keepAliveIntervalUs ?? 75_000_000,
     keepAliveProbes: config.keepAliveProbes ?? 9,
     userTimeoutUs: config.userTimeoutUs ?? 0,
+    closedWindowUs: config.closedWindowUs ?? limits.tcp.closedWindowUs,
     lingerBytes: config.lingerBytes ?? receiveWindowBytes + limits.tcp.receiveQueueSlackBytes,
     congestion: config.congestion ?? 'cubic',
     recovery: config.recovery ?? 'rack',
@@ -69,6 +75,7 @@ export function resolveTcpConfig(config: TcpConfig = {}): TcpSettings {
   check('keepAliveIntervalUs', settings.keepAliveIntervalUs, 1, 365 * DAY_US);
   check('keepAliveProbes', settings.keepAliveProbes, 1, limits.tcp.keepAliveProbes);
   check('userTimeoutUs', settings.userTimeoutUs, 0, 365 * DAY_US);
+  check('closedWindowUs', settings.closedWindowUs, 0, 365 * DAY_US);
   check('lingerBytes', settings.lingerBytes, 0, largest + limits.tcp.receiveQueueSlackBytes);
   checkName('congestion', settings.congestion, ['cubic', 'reno']);
   checkName('recovery', settings.recovery, ['rack', 'newreno']);

@@ -13,6 +13,9 @@ export class Liveness {
   #probes = 0;
   /** SND.UNA when the user timeout was armed. */
   #una = 0;
+  /** SND.UNA when a closed window was first probed there, and when that was. */
+  #stalledAt: number | undefined;
+  #stalledUs: Micros = 0;
 
   /** The connection is established now. */
   constructor(nowUs: Micros, settings: TcpSettings, timers: TimerTable) {
@@ -46,6 +49,19 @@ export class Liveness {
     this.#probes++;
     this.#timers.set(TIMER_KEEP_ALIVE, nowUs + keepAliveIntervalUs);
     return 'probe';
+  }
+
+  /**
+   * A closed window is to be probed again. Whether that has gone on for too long without an octet taken: otherwise a peer could
+   * hold the connection, and what waits in it, for as long as it answers probes.
+   */
+  isStalled(nowUs: Micros, sender: Sender): boolean {
+    if (this.#stalledAt !== sender.una) {
+      this.#stalledAt = sender.una;
+      this.#stalledUs = nowUs;
+    }
+    const { closedWindowUs } = this.#settings;
+    return closedWindowUs > 0 && nowUs - this.#stalledUs >= closedWindowUs;
   }
 
   /** After every event: the user timeout runs while something waits for its acknowledgment, anew from each one. */

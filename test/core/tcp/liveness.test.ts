@@ -5,6 +5,8 @@ import * as assert from 'uvu/assert';
 import { limits } from '../../../src/core/limits.js';
 import { resolveTcpConfig, type TcpConfig } from '../../../src/core/tcp/config.js';
 import { runScript } from '../../support/packet-script.js';
+import type { PlannedAction } from '../../support/stub-session.js';
+import { Wire } from '../../support/wire.js';
 
 const test = suite('liveness');
 
@@ -121,6 +123,58 @@ test('a closed window counts as well: what it holds back is not acknowledged', (
   `,
     { tcp: { userTimeoutUs: 1_000_000 } },
   );
+});
+
+/** A peer that has closed its window answers every probe, for `seconds`; when the connection was gone. */
+function heldClosed(wire: Wire, seconds: number): number | undefined {
+  for (let at = 1; at < seconds; at++) {
+    for (const { seq } of wire.at(at).take()) {
+      if (wire.state === 'CLOSED') return at;
+      wire.send(`. 1:1(0) ack ${seq} win 0`);
+    }
+  }
+  return undefined;
+}
+
+function closedWindow(plan: readonly PlannedAction[], tcp: TcpConfig = {}): Wire {
+  const wire = new Wire({ tcp }, plan);
+  wire.at(0).send('S 0:0(0) win 65535 <mss 1460>').take();
+  return wire.at(0.1).send('. 1:1(0) ack 1 win 0').nothing();
+}
+
+const RESPONSE: PlannedAction = { atUs: 200_000, verb: 'write', amount: 100_000 };
+const CLOSE: PlannedAction = { atUs: 300_000, verb: 'close', amount: 0 };
+const PATIENCE_S = limits.tcp.closedWindowUs / 1_000_000;
+/** Between two probes. */
+const INTERVAL_S = 60;
+
+for (const [name, plan] of [
+  ['on a response', [RESPONSE]],
+  ['on the rest of a session that has ended', [{ ...RESPONSE, amount: 100 }, CLOSE]],
+] as const) {
+  test(`a peer that keeps its window closed ${name}, and takes nothing, is not waited for without end`, () => {
+    const wire = closedWindow(plan);
+    const endedS = heldClosed(wire, 3_600);
+    assert.ok(endedS !== undefined && endedS >= PATIENCE_S && endedS <= PATIENCE_S + INTERVAL_S + 2, `${endedS}`);
+    assert.ok(wire.says('the window stays closed'));
+  });
+}
+
+test('MUST-37: with closedWindowUs 0 it is, for as long as it answers probes', () => {
+  assert.is(heldClosed(closedWindow([RESPONSE], { closedWindowUs: 0 }), 7_200), undefined);
+});
+
+test('a peer that takes a little now and then is waited for', () => {
+  const wire = closedWindow([RESPONSE]);
+  let taken = 1;
+  for (let at = 1; at < 3_600; at++) {
+    const sent = wire.at(at).take();
+    // One octet every four minutes or so: the one that a probe carries.
+    if (at % 240 === 0) taken++;
+    if (sent.length > 0) wire.send(`. 1:1(0) ack ${taken} win 0`);
+  }
+  assert.ok(taken > 10);
+  assert.is(wire.state, 'ESTABLISHED');
 });
 
 test('linger 0: text after the close is reset, as Linux does it (RFC 2525 §2.17)', () => {

@@ -4,6 +4,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createStack } from '../../../src/core/stack.js';
+import type { TcpConfig } from '../../../src/core/tcp/config.js';
 import { parseTcpFrame, SYN, tcpFrame } from '../../support/frames.js';
 import { hashRandomSource } from '../../support/random.js';
 import { reach } from '../../support/state-table.js';
@@ -16,8 +17,8 @@ function write(atSeconds: number, amount: number): PlannedAction {
   return { atUs: Math.round(atSeconds * 1_000_000), verb: 'write', amount };
 }
 
-function established(plan: readonly PlannedAction[] = [], syn = 'S 0:0(0) <mss 1460>'): Wire {
-  const wire = new Wire({}, plan);
+function established(plan: readonly PlannedAction[] = [], syn = 'S 0:0(0) <mss 1460>', tcp: TcpConfig = {}): Wire {
+  const wire = new Wire({ tcp }, plan);
   wire.at(0).send(syn).take();
   return wire.at(0.1).send('. 1:1(0) ack 1').nothing();
 }
@@ -45,7 +46,7 @@ test('MUST-1: a window of 32,768 and more is not negative', () => {
 });
 
 test('SHLD-17, MUST-37: a window taken back from data in flight is probed for as long as probes are answered', () => {
-  const wire = established([write(0.2, 1000)]);
+  const wire = established([write(0.2, 1000)], undefined, { closedWindowUs: 0 });
   wire.at(0.2).expect('P. 1:1001(1000) ack 1');
   wire.send('. 1:1(0) ack 1 win 0').nothing();
   let probes = 0;

@@ -106,7 +106,7 @@ test('a probe interval never exceeds 60 s', () => {
     at += Math.min(60_000_000, 200_000 * 2 ** i);
     script += `${at / 1e6} > . 1:2(1) ack 1\n${(at + 1000) / 1e6} < . 1:1(0) ack 1 win 0\n`;
   }
-  runScript(script);
+  runScript(script, { tcp: { closedWindowUs: 0 } });
 });
 
 test('a lone FIN probes a closed window', () => {
@@ -128,10 +128,13 @@ test('probes that nobody answers end the connection', () => {
     at += Math.min(60_000_000, 200_000 * 2 ** i);
     script += `${at / 1e6} > . 1:2(1) ack 1\n`;
   }
-  const { stack } = runScript(`${script}
+  const { stack } = runScript(
+    `${script}
     ${(at + 60_000_000) / 1e6} says zero-window probes unanswered
     ${(at + 60_000_000) / 1e6} state CLOSED
-  `);
+  `,
+    { tcp: { closedWindowUs: 0 } },
+  );
   assert.is(stack.nextDeadlineUs(), undefined);
 });
 
