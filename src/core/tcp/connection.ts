@@ -214,7 +214,8 @@ export class Connection implements HeapEntry, SegmentWriter {
           this.#end(nowUs, this.#path.explain('retransmission limit reached'));
         return;
       case TIMER_PERSIST:
-        this.#persistTimeout(nowUs);
+        if (this.#liveness.isStalled(nowUs, this.#sender)) this.abort(nowUs, 'the window stays closed');
+        else if (!this.#sender.persistTimeout(nowUs, this)) this.#end(nowUs, 'zero-window probes unanswered');
         return;
       case TIMER_REORDERING:
         this.#sender.reorderingTimeout(nowUs, this);
@@ -239,12 +240,6 @@ export class Connection implements HeapEntry, SegmentWriter {
         this.#application?.session.advance(nowUs);
         this.#settle(nowUs);
     }
-  }
-
-  #persistTimeout(nowUs: Micros): void {
-    const sender = this.#sender;
-    if (sender.wnd === 0 && this.#liveness.isStalled(nowUs, sender)) this.abort(nowUs, 'the window stays closed');
-    else if (!sender.persistTimeout(nowUs, this)) this.#end(nowUs, 'zero-window probes unanswered');
   }
 
   /** The session does something that no segment caused. False: there is none any more. */

@@ -52,10 +52,11 @@ export class Liveness {
   }
 
   /**
-   * A closed window is to be probed again. Whether that has gone on for too long without an octet taken: otherwise a peer could
-   * hold the connection, and what waits in it, for as long as it answers probes.
+   * The persist timer has expired. Whether the window has been closed for too long without an octet taken: otherwise a peer
+   * could hold the connection, and what waits in it, for as long as it answers probes.
    */
   isStalled(nowUs: Micros, sender: Sender): boolean {
+    if (sender.wnd > 0) return false;
     if (this.#stalledAt !== sender.una) {
       this.#stalledAt = sender.una;
       this.#stalledUs = nowUs;
