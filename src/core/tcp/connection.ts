@@ -447,8 +447,7 @@ export class Connection implements HeapEntry, SegmentWriter {
 
   /** RFC 9293 §3.10.7.4: behind both FINs it is an end like another, and nobody is told of a reset. Clients that are done do so. */
   #resetByPeer(nowUs: Micros): void {
-    const state = this.#state;
-    if (state === 'LAST-ACK' || state === 'CLOSING' || state === 'TIME-WAIT') this.#enter(nowUs, 'CLOSED');
+    if (['LAST-ACK', 'CLOSING', 'TIME-WAIT'].includes(this.#state)) this.#enter(nowUs, 'CLOSED');
     else this.#end(nowUs, 'reset by the peer');
   }
 
