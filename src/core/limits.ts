@@ -130,6 +130,8 @@ export const limits = {
      * the other extensions). Beyond that none is named, which lets a client choose by itself.
      */
     authoritiesBytes: 65_000,
+    /** A stapled response, which shares the 65,535 bytes of a certificate's extensions with 8 of framing (RFC 8446 §4.4.2, §4.4.2.1). */
+    ocspResponseBytes: 65_527,
     /** Certificates of a client's path, its own and the trusted one included (RFC 5280 §6.1 sets no bound). */
     clientChainCertificates: 8,
     /** Signatures checked to find that path (RUSTSEC-2023-0052: the number of paths can grow exponentially). */

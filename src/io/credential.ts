@@ -2,6 +2,7 @@
 // §4.2.1.6), and an OCSP response to staple (RFC 6960 §4.2.1). Whether it is trusted is for clients to decide.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { limits } from '../core/limits.js';
 import type { TlsCredential } from '../core/tls/config.js';
 import { certificateFields, DerTag, derChildren, derElement, ExtensionOid } from './crypto/der.js';
 import { plain } from './crypto/plain.js';
@@ -89,6 +90,8 @@ function signatureSchemes(chain: readonly Uint8Array[]): number[] {
 
 /** OCSPResponse ::= SEQUENCE { responseStatus ENUMERATED, responseBytes [0] EXPLICIT OPTIONAL } */
 function checkOcspResponse(der: Uint8Array): void {
+  const most = limits.tls.ocspResponseBytes;
+  if (der.length > most) throw new Error(`it has ${der.length} bytes, and ${most} fit into an extension`);
   const [status, bytes] = derChildren(derElement(der, 'OCSPResponse'), 'OCSPResponse');
   if (status?.tag !== DerTag.enumerated) throw new Error('it has no responseStatus');
   if (status.content[0] !== 0) throw new Error(`its responseStatus is ${status.content[0]}, not successful (0)`);

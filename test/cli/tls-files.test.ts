@@ -72,6 +72,9 @@ test('OCSP responses and client CAs go along as texts', async () => {
     const error = problem(`${pair('server')} --ocsp ${file}`);
     assert.instance(error, FileError);
     assert.match(error.message, /ocsp\.der: the OCSP response cannot be used: OCSPResponse: /);
+    writeFileSync(file, new Uint8Array(65_528));
+    const tooLarge = problem(`${pair('server')} --ocsp ${file}`);
+    assert.match(tooLarge.message, /ocsp\.der: the OCSP response cannot be used: it has 65528 bytes, and 65527 fit/);
   });
 });
 
