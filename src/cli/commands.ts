@@ -160,8 +160,8 @@ const SERVE_OPTIONS: readonly OptionSpec[] = [
     description:
       'knobs of TCP: congestion=cubic|reno, recovery=rack|newreno, sack, timestamps, ecn, syncookies=on|off, ' +
       'window=BYTES, scale=0..14|off, keepalive=60s|off, keepalive-interval=75s, keepalive-probes=9, ' +
-      'user-timeout=30s|off, closed-window=5m|off, linger=BYTES; joined by commas',
-    defaultText: 'as Linux has them',
+      'user-timeout=30s|off, closed-window=300s|off, linger=BYTES; joined by commas',
+    defaultText: 'as Linux has them, closed-window=300s',
   },
   {
     name: 'seed',
