@@ -6,6 +6,7 @@
 // Needs tshark.
 
 import { compareWithTshark, defaultCaptures } from '../test/support/against-tshark.js';
+import { toolArguments } from './arguments.js';
 
 async function main(files: readonly string[]): Promise<void> {
   let compared = 0;
@@ -22,10 +23,5 @@ async function main(files: readonly string[]): Promise<void> {
   process.exitCode = different === 0 ? 0 : 1;
 }
 
-const named = process.argv.slice(2);
-if (named.some((name) => name.startsWith('-'))) {
-  process.stderr.write('usage: node dist/tools/against-tshark.js [CAPTURE ...]\n');
-  process.exitCode = 2;
-} else {
-  await main(named.length > 0 ? named : defaultCaptures());
-}
+const named = toolArguments('usage: against-tshark.js [CAPTURE ...]\n', { allowPositionals: true }).positionals;
+await main(named.length > 0 ? named : defaultCaptures());

@@ -14,7 +14,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { toolArguments, wrongUsage } from './arguments.js';
 import { attackByPackets } from './attack/floods.js';
 import { attackByRequests, HTTP1_KINDS } from './attack/http1.js';
 import { HTTP2_ATTACKS } from './attack/http2.js';
@@ -64,8 +64,12 @@ function missing(namespace: boolean): string | undefined {
   return undefined;
 }
 
+const USAGE =
+  `usage: attack.js ${[...ATTACKS.keys(), ...GROUPS.keys()].join('|')} [--count 200000] [--rate 50000] ` +
+  '[--seconds 3] [--connections N] [--mode tcp|tun]\n';
+
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = toolArguments(USAGE, {
     allowPositionals: true,
     options: {
       count: { type: 'string', default: '200000' },
@@ -86,11 +90,11 @@ async function main(): Promise<number> {
     seconds >= 0 &&
     [count, rate, connections ?? 1].every((value) => Number.isInteger(value) && value >= 1 && value <= 10_000_000);
   if (attacks.length === 0 || attacks.includes(undefined) || !sensible || (mode !== 'tcp' && mode !== 'tun')) {
-    process.stderr.write(
-      `usage: attack.js ${[...ATTACKS.keys(), ...GROUPS.keys()].join('|')} [--count 200000] [--rate 50000] ` +
-        '[--seconds 3] [--connections N] [--mode tcp|tun]\n',
+    const unknown = names.find((name) => !ATTACKS.has(name));
+    wrongUsage(
+      USAGE,
+      `attack: ${unknown === undefined ? 'name an attack, and numbers that are some' : `no attack ${unknown}`}`,
     );
-    return 2;
   }
   const namespace = mode === 'tun' || names.some((name) => !TLS_KINDS.some((kind) => kind === name));
   const lacking = missing(namespace);

@@ -7,8 +7,8 @@
 // Exit codes: 0 nothing failed, 1 something did, 2 wrong usage.
 
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { toolArguments, wrongUsage } from './arguments.js';
 import { hpackTarget } from './fuzz/hpack.js';
 import { http1Target } from './fuzz/http1.js';
 import { http2Target } from './fuzz/http2.js';
@@ -133,16 +133,24 @@ function runOne(target: FuzzTarget, fuzzCase: Case, how: string, logged: boolean
   return verdict.failure === undefined ? 0 : 1;
 }
 
-function usage(problem: string): number {
-  const targets = TARGETS.map(({ name, description }) => `  ${name}: ${description}\n`).join('');
-  process.stderr.write(
-    `fuzz: ${problem}\nusage: fuzz.js TARGET [--seed S] [--runs N | --run N | --case JSON] [--log]\n${targets}`,
-  );
-  return 2;
+const USAGE =
+  'usage: fuzz.js TARGET [--seed S] [--runs N | --run N | --case JSON] [--workers N] [--log]\n' +
+  TARGETS.map(({ name, description }) => `  ${name}: ${description}\n`).join('');
+
+function usage(problem: string): never {
+  return wrongUsage(USAGE, `fuzz: ${problem}`);
+}
+
+function caseOf(json: string): Case {
+  try {
+    return JSON.parse(json) as Case;
+  } catch {
+    return usage('--case takes JSON, as a failure prints it');
+  }
 }
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = toolArguments(USAGE, {
     allowPositionals: true,
     options: {
       seed: { type: 'string', default: '1' },
@@ -161,7 +169,7 @@ async function main(): Promise<number> {
   }
   const [seed, runs, workers, run] = numbers as [number, number, number, number];
   if (values.case !== undefined) {
-    return runOne(target, { ...target.plain, ...(JSON.parse(values.case) as Case) }, '', values.log);
+    return runOne(target, { ...target.plain, ...caseOf(values.case) }, '', values.log);
   }
   if (values.run !== undefined) {
     return runOne(target, target.make(seed, run), `--seed ${seed} --run ${run}`, values.log);

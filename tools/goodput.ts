@@ -7,7 +7,6 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { NO_FAULTS } from '../src/core/faults.js';
 import { createStack } from '../src/core/stack.js';
@@ -18,6 +17,7 @@ import { Peer } from '../test/support/peer/peer.js';
 import { fastRandomSource } from '../test/support/random.js';
 import { StubSession } from '../test/support/stub-session.js';
 import { WireCheck } from '../test/support/wire-check.js';
+import { toolArguments } from './arguments.js';
 
 const LOSSES_PPM = [1_000, 10_000, 30_000];
 const ROUND_TRIPS_MS = [10, 50, 200];
@@ -194,7 +194,9 @@ async function report(): Promise<string> {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { write: { type: 'string' }, check: { type: 'string' } } });
+  const { values } = toolArguments('usage: goodput.js [--write FILE | --check FILE]\n', {
+    options: { write: { type: 'string' }, check: { type: 'string' } },
+  });
   const text = await report();
   if (values.check !== undefined) {
     const golden = readFileSync(values.check, 'utf8').split('\n');

@@ -12,15 +12,15 @@ import { keyLogLine } from '../src/bench/recorders.js';
 import { RECORDING_FORMAT, RecordingWriter } from '../src/bench/recording.js';
 import type { RunConfig } from '../src/io/assemble.js';
 import { projectRoot } from '../test/support/live.js';
+import { toolArguments, wrongUsage } from './arguments.js';
 
 const MOST = 100_000;
 
-const [folder, countText = '1000'] = process.argv.slice(2);
+const USAGE = `usage: make-many.js FOLDER [COUNT up to ${MOST}]\n`;
+const [folder, countText = '1000'] = toolArguments(USAGE, { allowPositionals: true }).positionals;
 const count = Number(countText);
-if (folder === undefined || !Number.isInteger(count) || count < 1 || count > MOST) {
-  process.stderr.write(`usage: node dist/tools/make-many.js FOLDER [COUNT up to ${MOST}]\n`);
-  process.exit(2);
-}
+if (folder === undefined) wrongUsage(USAGE, 'make-many: name a folder');
+if (!Number.isInteger(count) || count < 1 || count > MOST) wrongUsage(USAGE, `make-many: ${countText} is no count`);
 
 const config: RunConfig = {
   mode: 'tun',

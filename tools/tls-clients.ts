@@ -10,9 +10,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { mainScript } from '../test/support/live.js';
 import { met, needCommands } from '../test/support/needs.js';
+import { toolArguments, wrongUsage } from './arguments.js';
 import { chromium, firefox } from './tls-clients/browsers.js';
 import { curl } from './tls-clients/curl.js';
 import { gnutls } from './tls-clients/gnutls.js';
@@ -24,7 +24,8 @@ import { type Outcome, tables } from './tls-clients/table.js';
 
 const CLIENTS: readonly Client[] = [curl, openssl, gnutls, nss, chromium, firefox];
 
-const { values } = parseArgs({
+const USAGE = 'usage: tls-clients.js [--mode tcp|tun|both] [--client NAME] [--short] [--write FILE]\n';
+const { values } = toolArguments(USAGE, {
   options: {
     mode: { type: 'string', default: 'tcp' },
     client: { type: 'string', multiple: true },
@@ -118,6 +119,5 @@ function print(shown: string, versions: readonly string[], sum: string): void {
 }
 
 function usage(text: string): never {
-  process.stderr.write(`tls-clients: ${text}\n`);
-  process.exit(2);
+  return wrongUsage(USAGE, `tls-clients: ${text}`);
 }
