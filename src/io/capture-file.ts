@@ -53,7 +53,9 @@ export class CaptureFile {
       this.#path = attempt(target, () => realpathSync(target));
     }
     const part = join(dirname(this.#path), `.${basename(this.#path)}.${process.pid}.part`);
-    this.#fd = attempt(target, () => openSync(part, 'w'));
+    // It may hold secrets of TLS: a new one is for its owner, as a recording is.
+    const mode = there === undefined ? 0o600 : there.mode & 0o777;
+    this.#fd = attempt(target, () => openSync(part, 'w', mode));
     this.#part = part;
     // Ctrl-C, or nobody who reads what is printed, ends the process at once.
     process.once('exit', this.#onExit);
