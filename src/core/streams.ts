@@ -70,7 +70,7 @@ export class Streams {
     this.#trace = config.trace;
   }
 
-  /** Streams that are not yet closed both ways. */
+  /** Streams that are not yet closed both ways, or whose last bytes are not taken over yet. */
   get openFlows(): number {
     return this.#streams.size;
   }
@@ -247,7 +247,8 @@ export class Streams {
       this.#outputs.push({ kind: 'end', atUs: this.#nowUs, stream: stream.serial });
       stream.timers.set(Timer.linger, this.#nowUs + limits.streams.lingerUs);
     }
-    if (stream.outputEnded && stream.inputEnded) {
+    // Until our last bytes are taken over the stream counts: peers that never read them would be without a bound.
+    if (stream.outputEnded && stream.inputEnded && stream.outstandingBytes === 0) {
       this.#forget(stream);
       return;
     }

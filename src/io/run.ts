@@ -27,8 +27,6 @@ export interface Outside {
   answered?(token: string): void;
   /** A run event for the recording. */
   event(kind: RunEventKind, atUs: number): void;
-  /** What the core gave out is not all with the system yet: an orderly end waits for it. `finish` is called when it is. */
-  readonly holdsOutput?: boolean;
   /** Releases everything. */
   shut(): void;
 }
@@ -113,12 +111,8 @@ export class Loop {
       return;
     }
     this.#flush();
-    if (this.#isDone) this.#end();
+    if (this.#stopping && this.#machine.openFlows === 0) this.#end();
     else this.#arm();
-  }
-
-  get #isDone(): boolean {
-    return this.#stopping && this.#machine.openFlows === 0 && this.#outside.holdsOutput !== true;
   }
 
   #flush(): void {
@@ -211,7 +205,7 @@ export class Loop {
           this.#waiting = [];
           for (const handle of waiting) handle();
           if (!this.#paused && !this.#ended) this.#outside.startInput();
-          if (!this.#paused && this.#isDone) this.#end();
+          if (!this.#paused && this.#stopping && this.#machine.openFlows === 0) this.#end();
           else this.#arm();
         }
       })

@@ -104,7 +104,6 @@ class SocketRun {
 
   constructor(options: SocketRunOptions) {
     this.#options = options;
-    const connections = this.#connections;
     this.loop = new Loop(
       options.streams,
       options.clock,
@@ -116,10 +115,6 @@ class SocketRun {
         answered: (token) => this.#regulateStreamOf(token),
         event: (kind, atUs) => options.recorder?.event(kind, atUs),
         shut: () => this.#shut(),
-        // The core forgets a stream that both sides have ended, and a slow reader of its last bytes is still served.
-        get holdsOutput() {
-          return [...connections.values()].some(({ socket }) => isWriting(socket));
-        },
       },
       options.presenter,
     );
@@ -312,19 +307,10 @@ class SocketRun {
 
   #shut(): void {
     this.#options.listeners.close();
-    for (const { socket } of this.#connections.values()) {
-      // An end in the middle of what was to come would look like the end of it.
-      if (isWriting(socket)) socket.resetAndDestroy();
-      else socket.destroy();
-    }
+    for (const { socket } of this.#connections.values()) socket.destroy();
     this.#connections.clear();
     this.#options.recorder?.close();
   }
-}
-
-/** The system does not have all that was written. */
-function isWriting(socket: Socket): boolean {
-  return socket.writableLength > 0 && !socket.destroyed;
 }
 
 /** Why a port cannot be had, as an error that says what to do. */
