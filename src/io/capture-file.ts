@@ -19,6 +19,9 @@ import { FileError } from './errors.js';
 /** What names standard output where a file is wanted. */
 export const STANDARD_OUTPUT = '-';
 
+/** `kill`, and a terminal that is closed. What Ctrl-C does is up to who reads. */
+const AT_ONCE = ['SIGTERM', 'SIGHUP'] as const;
+
 export class CaptureFile {
   /** For messages. */
   readonly name: string;
@@ -28,9 +31,9 @@ export class CaptureFile {
   readonly #path: string;
   #isOpen = true;
   readonly #onExit = (): void => this.discard();
-  readonly #onTerm = (): void => {
+  readonly #onSignal = (signal: NodeJS.Signals): void => {
     this.discard();
-    process.kill(process.pid, 'SIGTERM');
+    process.kill(process.pid, signal);
   };
 
   /** `sources`: the files that it is made of, `-` being standard input. Raises FileError. */
@@ -59,7 +62,7 @@ export class CaptureFile {
     this.#part = part;
     // Ctrl-C, or nobody who reads what is printed, ends the process at once.
     process.once('exit', this.#onExit);
-    process.once('SIGTERM', this.#onTerm);
+    for (const signal of AT_ONCE) process.once(signal, this.#onSignal);
   }
 
   /** The bytes are taken before it returns. */
@@ -98,7 +101,7 @@ export class CaptureFile {
 
   #forget(): void {
     process.off('exit', this.#onExit);
-    process.off('SIGTERM', this.#onTerm);
+    for (const signal of AT_ONCE) process.off(signal, this.#onSignal);
   }
 
   #close(): boolean {

@@ -279,11 +279,12 @@ test('so many connections and no more: the secrets of further ones stay behind',
   });
 });
 
-test('Ctrl-C keeps what was read; SIGTERM leaves nothing behind', async () => {
+test('Ctrl-C keeps what was read; SIGTERM and SIGHUP leave nothing behind', async () => {
   await withFolder(async (folder) => {
     const out = join(folder, 'out.pcapng');
     for (const [signal, names] of [
       ['SIGTERM', []],
+      ['SIGHUP', []],
       ['SIGINT', ['out.pcapng']],
     ] as const) {
       const child = spawn(process.execPath, [mainScript, 'inspect', '-', '-w', out, '--layers', 'tcp'], {
