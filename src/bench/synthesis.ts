@@ -55,6 +55,10 @@ interface Flow {
   /** Reader only: the packets of a `data` event until its last. */
   inParts: Uint8Array[];
   outParts: Uint8Array[];
+  /** Reader only: the last packet of its opening was seen. */
+  isOpen: boolean;
+  /** Reader only: there is nothing more to come but that. */
+  isOver: boolean;
 }
 
 /**
@@ -145,7 +149,9 @@ export class SocketEventReader {
     const flow = this.#flows.get(key);
     if (flow === undefined) return fail('a packet of a flow that was not opened', 0);
     const event = this.#ofFlow(flow, dir, header);
-    if (event?.kind === 'reset' || isFinished(flow)) this.#flows.delete(key);
+    if (event?.kind === 'reset' || isFinished(flow)) flow.isOver = true;
+    // A replay refuses a connection when it reads its SYN, and reads the rest of its opening behind that.
+    if (flow.isOver && flow.isOpen) this.#flows.delete(key);
     return event;
   }
 
@@ -191,6 +197,7 @@ export class SocketEventReader {
 
   #acknowledged(flow: Flow, header: SynthesisedSegment): SocketEvent | undefined {
     const bytes = distance(flow.acked, header.ack);
+    flow.isOpen = true;
     if (bytes === 0) return undefined;
     if (bytes > distance(flow.acked, flow.outSeq) - (flow.outFin ? 1 : 0)) {
       return fail(`ack: ${header.ack} is more than was sent`, header.seqAt + 4);
@@ -234,6 +241,8 @@ function newFlow(number: number, peer: Uint8Array, local: Uint8Array, peerPort: 
     outFin: false,
     inParts: [],
     outParts: [],
+    isOpen: false,
+    isOver: false,
   };
 }
 

@@ -1,6 +1,6 @@
 // The TLS secrets that go with a capture: key logs that were named, or what lies beside it under its name.
 
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { createKeyStore, type KeyLog } from '../bench/inspect/keys.js';
 import { FileError } from '../io/errors.js';
 import { readKeyLogFile } from '../io/key-log-file.js';
@@ -18,7 +18,11 @@ export function captureKeys(capture: string, keylogs: readonly string[]): KeyLog
     if (keys.count === before && capture !== '-')
       process.stderr.write(`wirebench: ${file}: no TLS secrets in it that are not known already\n`);
   }
-  if (capture === '-') return keylogs.length === 0 ? keys : new FollowedKeys(keys, keylogs);
+  if (capture === '-') {
+    // A pipe was read to its end.
+    const growing = keylogs.filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
+    return growing.length === 0 ? keys : new FollowedKeys(keys, growing);
+  }
   if (keylogs.length > 0) return keys;
   const stem = capture.replace(/\.gz$/, '').replace(/\.(pcapng|pcap|cap)$/, '');
   for (const file of BESIDE.map((suffix) => `${stem}.${suffix}`)) {

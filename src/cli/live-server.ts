@@ -103,7 +103,9 @@ export function startServer(place: Place, options: ServeOptions, materials: Mate
   const seedSha256 = seedDigest(seed);
   const manifest = { format: formatOf(config), mode: config.mode, seedSha256, startUnixUs: clock.startUnixUs };
   const shown = createShown(options, output, manifest);
-  const keyLog = options.keylog === undefined ? undefined : openKeyLog(options.keylog);
+  // Not within the trace: what the input at hand sends belongs into the recording, which says how far the run came.
+  const onLost = (error: FileError): void => void setImmediate(() => loop.fail(error));
+  const keyLog = options.keylog === undefined ? undefined : openKeyLog(options.keylog, onLost);
   const recording = options.record === undefined ? undefined : openRecording(options.record, identity);
   if (options.manifest !== undefined) writeManifest(options.manifest, manifestOf(identity));
   const trace = joinTraces(shown.trace, recording, keyLog);
@@ -301,7 +303,8 @@ interface KeyLog {
   close(): void;
 }
 
-function openKeyLog(file: string): KeyLog {
+/** `onLost`: a line could not be written. */
+function openKeyLog(file: string, onLost: (error: FileError) => void): KeyLog {
   const unwritable = (error: unknown): FileError =>
     new FileError(file, `cannot be written (${(error as NodeJS.ErrnoException).code})`, 'name another --keylog file');
   let fd: number;
@@ -315,7 +318,7 @@ function openKeyLog(file: string): KeyLog {
       try {
         writeSync(fd, `${text}\n`);
       } catch (error) {
-        throw unwritable(error);
+        onLost(unwritable(error));
       }
     },
     close: () => closeSync(fd),

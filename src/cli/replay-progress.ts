@@ -15,8 +15,9 @@ export class Progress {
 
   show(totals: Totals): void {
     if (!this.#isShown) return;
-    const { captures, different, goldenDifferent, goldenMissing, unreadable, crashed } = totals;
-    const failed = different + goldenDifferent + goldenMissing + unreadable + crashed;
+    const { captures, different, goldenDifferent, goldenMissing, withoutPackets, cutOff } = totals;
+    const compared = different + goldenDifferent + goldenMissing + withoutPackets + cutOff;
+    const failed = compared + totals.unreadable + totals.unwritable + totals.crashed;
     process.stderr.write(`${captures} of ${this.#all}${failed > 0 ? `, ${failed} failed` : ''}\r`);
     this.#isThere = true;
   }

@@ -70,7 +70,7 @@ export class Streams {
     this.#trace = config.trace;
   }
 
-  /** Streams that are not yet closed both ways. */
+  /** Streams that are not yet closed both ways, or whose last bytes are not taken over yet. */
   get openFlows(): number {
     return this.#streams.size;
   }
@@ -249,7 +249,8 @@ export class Streams {
       stream.timers.set(Timer.linger, this.#nowUs + limits.streams.lingerUs);
       stream.timers.clear(Timer.stalled);
     }
-    if (stream.outputEnded && stream.inputEnded) {
+    // Until our last bytes are taken over the stream counts: peers that never read them would be without a bound.
+    if (stream.outputEnded && stream.inputEnded && stream.outstandingBytes === 0) {
       this.#forget(stream);
       return;
     }

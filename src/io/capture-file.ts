@@ -19,6 +19,9 @@ import { FileError } from './errors.js';
 /** What names standard output where a file is wanted. */
 export const STANDARD_OUTPUT = '-';
 
+/** `kill`, and a terminal that is closed. What Ctrl-C does is up to who reads. */
+const AT_ONCE = ['SIGTERM', 'SIGHUP'] as const;
+
 export class CaptureFile {
   /** For messages. */
   readonly name: string;
@@ -28,9 +31,9 @@ export class CaptureFile {
   readonly #path: string;
   #isOpen = true;
   readonly #onExit = (): void => this.discard();
-  readonly #onTerm = (): void => {
+  readonly #onSignal = (signal: NodeJS.Signals): void => {
     this.discard();
-    process.kill(process.pid, 'SIGTERM');
+    process.kill(process.pid, signal);
   };
 
   /** `sources`: the files that it is made of, `-` being standard input. Raises FileError. */
@@ -53,11 +56,13 @@ export class CaptureFile {
       this.#path = attempt(target, () => realpathSync(target));
     }
     const part = join(dirname(this.#path), `.${basename(this.#path)}.${process.pid}.part`);
-    this.#fd = attempt(target, () => openSync(part, 'w'));
+    // It may hold secrets of TLS: a new one is for its owner, as a recording is.
+    const mode = there === undefined ? 0o600 : there.mode & 0o777;
+    this.#fd = attempt(target, () => openSync(part, 'w', mode));
     this.#part = part;
     // Ctrl-C, or nobody who reads what is printed, ends the process at once.
     process.once('exit', this.#onExit);
-    process.once('SIGTERM', this.#onTerm);
+    for (const signal of AT_ONCE) process.once(signal, this.#onSignal);
   }
 
   /** The bytes are taken before it returns. */
@@ -96,7 +101,7 @@ export class CaptureFile {
 
   #forget(): void {
     process.off('exit', this.#onExit);
-    process.off('SIGTERM', this.#onTerm);
+    for (const signal of AT_ONCE) process.off(signal, this.#onSignal);
   }
 
   #close(): boolean {

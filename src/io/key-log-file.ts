@@ -1,7 +1,7 @@
 // TLS secrets of a file that was named for them: the text of an NSS key log, or what the Decryption Secrets blocks of a pcapng
 // hold (IETF draft opsawg-pcapng, section 4.7), of which only these blocks are read.
 
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { SECRETS_TLS_KEY_LOG } from './capture-types.js';
 import { BLOCK, BYTE_ORDER_MAGIC } from './pcapng.js';
@@ -10,14 +10,11 @@ import { BLOCK, BYTE_ORDER_MAGIC } from './pcapng.js';
 export function readKeyLogFile(file: string): string {
   const fd = openSync(file, 'r');
   try {
+    // A pipe is read once and from its beginning on: `--keylog <(ssh host cat keys.log)`.
+    if (!fstatSync(fd).isFile()) return textOf(readFileSync(fd));
     const head = new Uint8Array(4);
     readSync(fd, head, 0, 4, 0);
-    if (head[0] === 0x1f && head[1] === 0x8b) {
-      const bytes = gunzipSync(readFileSync(file));
-      if (!isPcapng(bytes)) return bytes.toString('utf8');
-      return secretsOf((at, length) => bytes.subarray(at, at + length));
-    }
-    if (!isPcapng(head)) return readFileSync(file, 'utf8');
+    if (isGzip(head) || !isPcapng(head)) return textOf(readFileSync(file));
     return secretsOf((at, length) => {
       const bytes = Buffer.alloc(length);
       return bytes.subarray(0, readSync(fd, bytes, 0, length, at));
@@ -25,6 +22,15 @@ export function readKeyLogFile(file: string): string {
   } finally {
     closeSync(fd);
   }
+}
+
+function textOf(content: Buffer): string {
+  const bytes = isGzip(content) ? gunzipSync(content) : content;
+  return isPcapng(bytes) ? secretsOf((at, length) => bytes.subarray(at, at + length)) : bytes.toString('utf8');
+}
+
+function isGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
 /** The section header's type reads the same in both byte orders. */

@@ -124,7 +124,8 @@ class Exchange implements Deferred {
     this.#wakeUp();
     if (how === 'sent' || how === 'passed') return;
     this.#aborted = true;
-    this.#aborter?.abort();
+    // Who listens is called at once, and may ask for the content of another request: not within the call of the core.
+    if (this.#aborter !== undefined) queueMicrotask(() => this.#aborter!.abort());
     if (how === 'failed' && !this.#failedItself) {
       this.#options.onError(new Error('what the application gave cannot be sent'), this.#request);
     }

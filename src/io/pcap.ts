@@ -120,18 +120,28 @@ async function takeWholeRecords(
     throw cutOff(window, RECORD_HEADER_BYTES, packets);
   }
   const capturedLength = window.u32(8, header.littleEndian);
-  if (capturedLength > header.largestPacket) throw tooLong(window, header, capturedLength, packets);
+  if (isTooLong(window, 0, header)) throw tooLong(window, header, capturedLength, packets);
   let length = RECORD_HEADER_BYTES + capturedLength;
   if (!(await window.want(length))) throw cutOff(window, length, packets);
   let records = 1;
   while (window.available - length >= RECORD_HEADER_BYTES) {
     const nextLength = window.u32(length + 8, header.littleEndian);
-    if (nextLength > header.largestPacket) break;
+    if (isTooLong(window, length, header)) break;
     if (window.available - length < RECORD_HEADER_BYTES + nextLength) break;
     length += RECORD_HEADER_BYTES + nextLength;
     records++;
   }
   return { bytes: window.take(length), records };
+}
+
+/**
+ * Of the record that begins `ahead`. Some writers name a snap length that they do not heed (dpkt: 1500 for frames of 1514):
+ * as tcpdump and Wireshark, we take a longer packet, if it is whole, as corrupt lengths hardly are.
+ */
+function isTooLong(window: FileWindow, ahead: number, { littleEndian, largestPacket }: FileHeader): boolean {
+  const capturedLength = window.u32(ahead + 8, littleEndian);
+  if (capturedLength <= largestPacket) return false;
+  return capturedLength > captureLimits.packetBytes || capturedLength !== window.u32(ahead + 12, littleEndian);
 }
 
 function cutOff(window: FileWindow, wanted: number, packets: number): CaptureError {

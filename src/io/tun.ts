@@ -51,6 +51,8 @@ const IFF_NO_PI = 0x1000;
 /** A virtio-net header stands before each packet, both ways. */
 const IFF_VNET_HDR = 0x4000;
 const TUNSETVNETHDRSZ = 0x4004_54d8;
+/** Its argument is a number, not where one is. */
+const TUNSETOFFLOAD = 0x4004_54d0;
 /** A packet as it is read: its IP length field says no more than 65,535. */
 const LARGEST_PACKET_BYTES = 65_536;
 const INTERFACE_NAME_BYTES = 16;
@@ -84,7 +86,7 @@ type Koffi = typeof import('koffi');
 interface Libc {
   open(path: string, flags: number): number;
   close(fd: number): number;
-  ioctl(fd: number, request: number, argument: Uint8Array): number;
+  ioctl(fd: number, request: number, argument: Uint8Array | null): number;
   read(fd: number, buffer: Uint8Array, size: number): number;
   write(fd: number, buffer: Uint8Array, size: number): number;
   eventfd(initial: number, flags: number): number;
@@ -192,6 +194,8 @@ function attach(koffi: Koffi, libc: Libc, fd: number, options: TunOptions): stri
   if (offload && libc.ioctl(fd, TUNSETVNETHDRSZ, headerBytes) < 0) {
     throw new DeviceError(`TUNSETVNETHDRSZ failed for ${name} (errno ${koffi.errno()})`, 'pass `--no-offload`');
   }
+  // A device that was made beforehand keeps what its last user took: packets of many segments, without their checksums.
+  libc.ioctl(fd, TUNSETOFFLOAD, null);
   let end = 0;
   while (end < INTERFACE_NAME_BYTES && request[end] !== 0) end++;
   return String.fromCharCode(...request.subarray(0, end));

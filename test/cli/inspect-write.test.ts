@@ -2,7 +2,16 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -54,6 +63,19 @@ test('every packet as it was, and what is in it can be read without anything els
         before.interfaces.map(({ linkType, snapLength, name }) => [linkType, snapLength, name]),
       );
       assert.is((await wirebench(['inspect', out])).stdout, (await wirebench(['inspect', file])).stdout, file);
+    }
+  });
+});
+
+test('a new file is for its owner only, since it may hold secrets; one that is there keeps its mode', async () => {
+  await withFolder(async (folder) => {
+    const out = join(folder, 'out.pcapng');
+    for (const mode of [0o600, 0o644]) {
+      if (mode !== 0o600) chmodSync(out, mode);
+      const { code, stderr } = await wirebench(['inspect', NGINX, '-w', out]);
+      assert.is(code, 0, stderr);
+      assert.match(stderr, 'with the TLS secrets of 1 handshake');
+      assert.is((statSync(out).mode & 0o777).toString(8), mode.toString(8));
     }
   });
 });
@@ -257,11 +279,12 @@ test('so many connections and no more: the secrets of further ones stay behind',
   });
 });
 
-test('Ctrl-C keeps what was read; SIGTERM leaves nothing behind', async () => {
+test('Ctrl-C keeps what was read; SIGTERM and SIGHUP leave nothing behind', async () => {
   await withFolder(async (folder) => {
     const out = join(folder, 'out.pcapng');
     for (const [signal, names] of [
       ['SIGTERM', []],
+      ['SIGHUP', []],
       ['SIGINT', ['out.pcapng']],
     ] as const) {
       const child = spawn(process.execPath, [mainScript, 'inspect', '-', '-w', out, '--layers', 'tcp'], {

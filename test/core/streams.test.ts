@@ -200,6 +200,7 @@ test('half close by the peer: output goes on, and its end follows', () => {
   assert.is(sessions[0]!.received, 0);
   streams.advance(300);
   assert.equal(drain(), ['100 data 0 30', '200 end 0']);
+  assert.equal(give(301, { kind: 'acknowledged', stream: 0, count: 30 }), []);
   assert.is(streams.openFlows, 0);
   assert.is(streams.nextDeadlineUs(), undefined);
 });
@@ -211,7 +212,20 @@ test('half close by us: input is thrown away until the peer ends, too', () => {
   assert.ok(streams.wantsInput(0));
   assert.equal(give(8, { kind: 'data', stream: 0, bytes: patternBytes(0, 10) }), []);
   assert.is(sessions[0]!.received, 0);
+  assert.equal(give(9, { kind: 'acknowledged', stream: 0, count: 5 }), []);
   assert.equal(give(9, { kind: 'end', stream: 0 }), []);
+  assert.is(streams.openFlows, 0);
+  assert.is(streams.nextDeadlineUs(), undefined);
+});
+
+test('a peer that has ended and does not read our last bytes counts as open, and is reset after the linger time', () => {
+  const { streams, open, give, drain } = rig({ source: 500_000, closeAfterOutput: true });
+  open(0, 0);
+  assert.equal(give(1, { kind: 'end', stream: 0 }), []);
+  assert.equal(give(2, { kind: 'acknowledged', stream: 0, count: 499_999 }), []);
+  assert.is(streams.openFlows, 1);
+  streams.advance(1 + 2 * limits.streams.lingerUs);
+  assert.equal(drain(), [`${2 + limits.streams.lingerUs} reset 0`]);
   assert.is(streams.openFlows, 0);
   assert.is(streams.nextDeadlineUs(), undefined);
 });
@@ -371,6 +385,8 @@ test('close: open sessions are asked to finish in the order of their streams, ne
   assert.equal(drain(), ['400 end 0', '400 end 1', '400 end 2']);
   assert.equal(open(401, 3), ['401 reset 3']);
   for (const stream of [0, 1, 2]) give(402, { kind: 'end', stream });
+  assert.is(streams.openFlows, 1, 'what the third one said is not taken over yet');
+  give(402, { kind: 'acknowledged', stream: 2, count: 4 });
   assert.is(streams.openFlows, 0);
   streams.close(403);
   assert.equal(drain(), []);

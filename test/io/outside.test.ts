@@ -414,6 +414,23 @@ test('a client that leaves is told by the signal, ends the reading, and stops th
   assert.is(slow.desk.open, 0);
 });
 
+test('who hears that a client has left is not within the call of the core that says so', async () => {
+  let withinCore = false;
+  const heard: boolean[] = [];
+  const client = serve(async ({ signal }) => {
+    signal.addEventListener('abort', () => heard.push(withinCore));
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    return 'never';
+  });
+  client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await client.settle();
+  withinCore = true;
+  client.reset();
+  withinCore = false;
+  await client.settle();
+  assert.equal(heard, [false]);
+});
+
 test('the end of the run tells whoever still answers to stop', async () => {
   let aborted = false;
   const client = serve(

@@ -178,14 +178,26 @@ errors('the message names file, offset, what is wrong and what to do', async () 
   );
 });
 
-errors('a captured length beyond the snap length is corrupt', async () => {
+reading(
+  'whole packets beyond the snap length are read: there are writers that do not heed the one they name',
+  async () => {
+    const records = [A, B, A, B, B].map((data, at) => [at, 0, data] as const);
+    const { packets } = await readCapture(files.write('unheeded.pcap', pcapFile(records, { snapLength: 4 })));
+    assert.equal(
+      packets.map(({ data, originalLength }) => [data.length, originalLength]),
+      records.map(([, , { length }]) => [length, length]),
+    );
+  },
+);
+
+errors('a captured length beyond the snap length is corrupt where the packet is not whole', async () => {
   const { packets, error } = await readAll(
     files.write(
       'snap.pcap',
       pcapFile(
         [
           [1, 2, A],
-          [3, 4, B],
+          [3, 4, B, 9],
         ],
         { snapLength: 4 },
       ),

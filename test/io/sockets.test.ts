@@ -1,7 +1,7 @@
 // tcp mode in this process, with clients that do what clients do: sockets to timed inputs and back, and what is recorded.
 
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -132,6 +132,59 @@ test('all that was written is acknowledged at the end, so that a recording can l
     assert.is(acknowledged, written);
   }
   await stop(run);
+});
+
+/** A client that has ended its half and has read only so much that the session is done: the rest of it is in the socket. */
+async function slowReader(run: Running): Promise<{ readAll: () => Promise<number>; total: number }> {
+  const total = 8_000_000;
+  const client = run.client();
+  client.end(get(`/bytes/${total}`, 'connection: close\r\n'));
+  const leave = (): void => {};
+  client.on('readable', leave);
+  let received = 0;
+  const isGiven = (): boolean => run.outputs.some(({ kind }) => kind === 'end');
+  for (const end = Date.now() + 5_000; !isGiven() && Date.now() < end; await sleep(0)) {
+    received += client.read()?.length ?? 0;
+  }
+  assert.ok(isGiven());
+  const readAll = async (): Promise<number> => {
+    client.off('readable', leave);
+    client.on('data', (bytes) => {
+      received += bytes.length;
+    });
+    await once(client.resume(), 'end');
+    return received;
+  };
+  return { readAll, total };
+}
+
+test('an orderly end waits for what a slow reader has not got yet, though both sides have ended', async () => {
+  const run = await start();
+  const { readAll, total } = await slowReader(run);
+  run.loop.stop();
+  await sleep(20);
+  const received = await readAll();
+  assert.ok(received > total, `${received} bytes`);
+  await run.loop.done;
+});
+
+test('who has not got all of it when the run ends is reset, not told that this was all', async () => {
+  const run = await start();
+  const { readAll, total } = await slowReader(run);
+  // The client here cannot tell: libuv takes a hang-up behind a short read for an end.
+  const { resetAndDestroy } = Socket.prototype;
+  let resets = 0;
+  Socket.prototype.resetAndDestroy = function (this: Socket) {
+    resets++;
+    return resetAndDestroy.call(this);
+  };
+  try {
+    await stop(run);
+  } finally {
+    Socket.prototype.resetAndDestroy = resetAndDestroy;
+  }
+  assert.is(resets, 1);
+  assert.ok((await readAll()) < total);
 });
 
 test('clients that reset before they are accepted hurt nobody', async () => {

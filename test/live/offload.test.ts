@@ -2,10 +2,12 @@
 // and the recording holds segments.
 
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { certificateFile, type Server, wirebench, withFolder, withServer } from '../support/live.js';
+import { certificateFile, run, type Server, wirebench, withFolder, withServer } from '../support/live.js';
 import { needCommands, testWith } from '../support/needs.js';
 
 const test = suite('offload, live');
@@ -53,6 +55,35 @@ for (const offload of [true, false]) {
       const packets = Number(/([\d,]+) packets/.exec(replay.stdout)?.[1]?.replaceAll(',', ''));
       assert.ok(packets > 2 * SEGMENTS, `${packets} packets recorded`);
     });
+  });
+}
+
+/** A program that had the device before: it took packets of any size with the checksums left to it. */
+const FORMER_USER = `
+import { openSync } from "node:fs";
+import koffi from "${pathToFileURL(createRequire(import.meta.url).resolve('koffi'))}";
+const libc = koffi.load("libc.so.6");
+const attach = libc.func("int ioctl(int fd, unsigned long request, void *argument)");
+const offload = libc.func("ioctl", "int", ["int", "unsigned long", "unsigned long"]);
+const fd = openSync("/dev/net/tun", "r+");
+const request = Buffer.alloc(40);
+request.write("wb0");
+request.writeUInt16LE(0x5001, 16);
+if (attach(fd, 0x400454ca, request) < 0 || offload(fd, 0x400454d0, 7) < 0) process.exit(1);
+`;
+
+for (const more of [[], ['--no-offload']]) {
+  const name = `a device whose former user took offload works${more.length > 0 ? ', with no offload' : ''}`;
+  testWith(test, [...needs, ...needCommands('ip', 'sh')], name, async () => {
+    const node = `'${process.execPath}' --input-type=module -e '${FORMER_USER}'`;
+    const script = `ip tuntap add mode tun name wb0 && ${node} && exec "$@"`;
+    const through = ['unshare', '--net', 'sh', '-c', script, 'sh'];
+    const end = await withServer(['--mode', 'tun', '--log', 'none', ...more], { through }, async ({ pid }) => {
+      const curl = ['-sS', '--max-time', '10', '-o', '/dev/null', '-w', '%{http_code}', 'http://10.0.0.2/'];
+      const { stdout, stderr } = await run('nsenter', ['-t', `${pid}`, '-n', 'curl', ...curl]);
+      assert.is(stdout, '200', stderr);
+    });
+    assert.is(end.code, 130, end.stderr);
   });
 }
 

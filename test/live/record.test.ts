@@ -240,6 +240,25 @@ testWith(test, [], 'a recording that cannot be written stops the run before it b
 
 testWith(
   test,
+  needCommands('curl'),
+  'a key log that cannot be written ends a run whose recording replays',
+  async () => {
+    await withFolder(async (folder) => {
+      const file = join(folder, 'r.pcapng');
+      const args = ['--mode', 'tcp', '--port', '0', '--record', file, '--keylog', '/dev/full', '--log', 'none'];
+      const server = await serve(args);
+      const ended = new Promise((resolve) => server.child.once('close', resolve));
+      await server.client('curl', ['-sS', ...CA, '-o', '/dev/null', `https://localhost:${server.tlsPort}/`]);
+      assert.is(await ended, 3, server.stderr());
+      assert.match(server.stderr(), /\/dev\/full: cannot be written \(ENOSPC\)/);
+      const replay = await wirebench(['replay', file]);
+      assert.is(replay.code, 0, replay.stdout + replay.stderr);
+    });
+  },
+);
+
+testWith(
+  test,
   [],
   'a recording, a manifest, or any other file that is there is replaced with --force only',
   async () => {

@@ -2,7 +2,7 @@
 // together again and given to the sessions as they came; how many segments the server read at once is not in the capture, so a
 // few ways are tried.
 
-import type { StreamInput } from '../../core/streams.js';
+import type { StreamInput, StreamOutput } from '../../core/streams.js';
 import { ACK, RST, SYN } from '../../core/tcp/segment.js';
 import { assembleStreams, type RunIdentity } from '../../io/assemble.js';
 import { keyLogLine } from '../recorders.js';
@@ -60,6 +60,7 @@ export function runStreams(
     }
   });
   const drain = (): void => {
+    const ended: StreamOutput[] = [];
     for (let out = streams.poll(); out !== undefined; out = streams.poll()) {
       const flow = flows[out.stream];
       if (flow === undefined) continue;
@@ -67,8 +68,13 @@ export function runStreams(
       if (out.kind === 'data') {
         image.append(out.bytes);
         outstanding.set(out.stream, (outstanding.get(out.stream) ?? 0) + out.bytes.length);
-      } else image.endAt(out.kind);
+      } else {
+        image.endAt(out.kind);
+        ended.push(out);
+      }
     }
+    // The kernel has the last bytes, and would go on without us.
+    for (const { atUs, stream } of ended) acknowledge(atUs, stream);
   };
   /** The kernel takes what it is given: how fast the client read is not in question here. */
   const acknowledge = (atUs: number, stream: number): void => {
