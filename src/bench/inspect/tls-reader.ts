@@ -398,7 +398,8 @@ export class TlsReader implements StreamReader {
         return;
       case 'Finished':
         half.finished = true;
-        if (facts.version === '1.3') this.#enter(half, 'application');
+        // RFC 8446 §4.6.2: that of post-handshake authentication changes no keys.
+        if (facts.version === '1.3' && half.ladder.epoch !== 'application') this.#enter(half, 'application');
         this.#establish(half);
         return;
       default:

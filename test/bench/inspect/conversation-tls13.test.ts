@@ -212,6 +212,23 @@ test('KeyUpdate each way, with secrets that follow and with secrets of the log',
   }
 });
 
+test('post-handshake authentication leaves the keys as they are (RFC 8446 §4.6.2)', () => {
+  for (const updates of [0, 1]) {
+    const { steps, client, server } = established();
+    const later = updates === 0 ? client : under(next(SECRETS.CLIENT_TRAFFIC_SECRET_0));
+    const told = run([
+      ...steps,
+      ['in', concat(client(23, get('/1')), updates === 0 ? new Uint8Array(0) : client(22, keyUpdate))],
+      ['out', server(23, ok)],
+      ['in', concat(later(22, finished), later(23, get('/2')))],
+      ['out', server(23, ok)],
+    ]);
+    assert.equal(codes(told), []);
+    assert.equal(targets(told), ['/1 200', '/2 200']);
+    assert.is(keysOf(told).at(-1), `client_application_traffic_secret_${updates}`);
+  }
+});
+
 test('a KeyUpdate that the capture lacks is found out', () => {
   const { steps, client, server } = established();
   const later = under(next(SECRETS.CLIENT_TRAFFIC_SECRET_0));
