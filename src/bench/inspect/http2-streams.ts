@@ -115,6 +115,8 @@ export class SeenStreams {
   /** The highest identifier of each side's streams. */
   readonly #highest: Record<Direction, number> = { in: 0, out: 0 };
   readonly #resets = new Set<number>();
+  /** How many the server has opened. */
+  #pushed = 0;
   #nameBytes = 0;
   #forgotten = false;
   /** Frames are missing: what is odd need not be anybody's fault. */
@@ -152,9 +154,9 @@ export class SeenStreams {
     return this.#streams.values();
   }
 
-  /** Streams that the client has open. */
+  /** Streams that the client has open: those that are pushed count against its own limit (§5.1.2). */
   get open(): number {
-    return this.#streams.size;
+    return this.#streams.size - this.#pushed;
   }
 
   /** Of the side that opens streams of this parity (§5.1.1). */
@@ -193,6 +195,7 @@ export class SeenStreams {
       out: this.settings.in.get(SettingId.INITIAL_WINDOW_SIZE),
     };
     const stream = new SeenStream(id, window);
+    if (id % 2 === 0) this.#pushed++;
     this.#streams.set(id, stream);
     const opener = id % 2 === 1 ? 'in' : 'out';
     this.#highest[opener] = Math.max(this.#highest[opener], id);
@@ -253,6 +256,7 @@ export class SeenStreams {
   }
 
   #drop(stream: SeenStream): void {
+    if (stream.id % 2 === 0) this.#pushed--;
     this.#streams.delete(stream.id);
     this.#nameBytes -= stream.method.length + stream.path.length;
     this.#closed(stream);

@@ -112,6 +112,29 @@ test('requests, interim responses, content and trailers of interleaved streams',
   assert.equal(states, ['open', 'half-closed (local)', 'closed']);
 });
 
+test('pushed streams do not count among those that the client may open (RFC 9113 §5.1.2)', () => {
+  const push = (promisedStreamId: number): Frame => ({
+    type: 'PUSH_PROMISE',
+    streamId: 1,
+    endHeaders: true,
+    promisedStreamId,
+    fieldBlockFragment: block(...REQUEST),
+  });
+  const told = run([
+    ['in', CLIENT_PREFACE, settings(), request(1)],
+    ['out', settings([3, 1]), ack, push(2), push(4), headers(2, STATUS, false), headers(1, STATUS)],
+    ['in', ack, request(3)],
+    ['out', headers(3, STATUS), data(2, 1)],
+  ]);
+  assert.equal(broken(told), []);
+  const tooMany = run([
+    ['in', CLIENT_PREFACE, settings(), request(1)],
+    ['out', settings([3, 1]), ack],
+    ['in', ack, request(3)],
+  ]);
+  assert.equal(broken(tooMany), ['too-many-streams RFC 9113 §5.1.2']);
+});
+
 test('a field block over CONTINUATION, padding and priority', () => {
   const whole = block(...REQUEST);
   const told = run([
