@@ -47,7 +47,7 @@ export class SeenStream {
   }
 }
 
-/** What each side has told the other. Of lower values it is known only by the acknowledgment when they count. */
+/** What each side has told the other. Values that allow more count at once, others with the acknowledgment: of those under way the highest counts. */
 export class SeenSettings {
   readonly #values = new Map<number, number>([
     [SettingId.HEADER_TABLE_SIZE, DEFAULT_HEADER_TABLE_SIZE],
@@ -56,7 +56,7 @@ export class SeenSettings {
     [SettingId.INITIAL_WINDOW_SIZE, DEFAULT_WINDOW_SIZE],
     [SettingId.MAX_FRAME_SIZE, DEFAULT_MAX_FRAME_SIZE],
   ]);
-  readonly #pending: (readonly (readonly [id: number, value: number])[])[] = [];
+  readonly #pending: ReadonlyMap<number, number>[] = [];
 
   get(id: number): number {
     return this.#values.get(id) ?? 0;
@@ -67,20 +67,19 @@ export class SeenSettings {
     settings: readonly (readonly [id: number, value: number])[],
     changed: (id: number, from: number) => void,
   ): void {
-    // Of each the last: a frame may name one again and again.
-    const later = new Map<number, number>();
-    for (const [id, value] of settings) {
-      const from = this.#values.get(id);
-      if (from === undefined) continue;
-      if (value < from) later.set(id, value);
-      else this.#set(id, value, changed);
-    }
     if (this.#pending.length >= streamLimits.pendingSettings) this.acknowledge(changed);
-    this.#pending.push([...later]);
+    // Of each the last: a frame may name one again and again.
+    const values = new Map(settings.filter(([id]) => this.#values.has(id)));
+    this.#pending.push(values);
+    for (const [id, value] of values) if (value > this.get(id)) this.#set(id, value, changed);
   }
 
   acknowledge(changed: (id: number, from: number) => void): void {
-    for (const [id, value] of this.#pending.shift() ?? []) this.#set(id, value, changed);
+    for (const [id, value] of this.#pending.shift() ?? []) {
+      let most = value;
+      for (const later of this.#pending) most = Math.max(most, later.get(id) ?? value);
+      this.#set(id, most, changed);
+    }
   }
 
   #set(id: number, value: number, changed: (id: number, from: number) => void): void {
@@ -115,9 +114,9 @@ export class SeenStreams {
   /** The highest identifier of each side's streams. */
   readonly #highest: Record<Direction, number> = { in: 0, out: 0 };
   readonly #resets = new Set<number>();
+  #nameBytes = 0;
   /** How many the server has opened. */
   #pushed = 0;
-  #nameBytes = 0;
   #forgotten = false;
   /** Frames are missing: what is odd need not be anybody's fault. */
   uncertain: boolean;
@@ -195,8 +194,8 @@ export class SeenStreams {
       out: this.settings.in.get(SettingId.INITIAL_WINDOW_SIZE),
     };
     const stream = new SeenStream(id, window);
-    if (id % 2 === 0) this.#pushed++;
     this.#streams.set(id, stream);
+    if (id % 2 === 0) this.#pushed++;
     const opener = id % 2 === 1 ? 'in' : 'out';
     this.#highest[opener] = Math.max(this.#highest[opener], id);
     return stream;
@@ -256,8 +255,8 @@ export class SeenStreams {
   }
 
   #drop(stream: SeenStream): void {
-    if (stream.id % 2 === 0) this.#pushed--;
     this.#streams.delete(stream.id);
+    if (stream.id % 2 === 0) this.#pushed--;
     this.#nameBytes -= stream.method.length + stream.path.length;
     this.#closed(stream);
   }

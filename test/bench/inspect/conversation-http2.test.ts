@@ -112,6 +112,24 @@ test('requests, interim responses, content and trailers of interleaved streams',
   assert.equal(states, ['open', 'half-closed (local)', 'closed']);
 });
 
+test('of several SETTINGS under way the one that allows most counts, and after each acknowledgment what is left of them', () => {
+  const window = (size: number): Frame => settings([4, size]);
+  const told = run([
+    ['in', CLIENT_PREFACE, window(0), window(65_535)],
+    ['out', settings(), ack, ack],
+    ['in', ack, request(1)],
+    ['out', headers(1, STATUS, false), data(1, 100)],
+  ]);
+  assert.equal(broken(told), []);
+  const lowered = run([
+    ['in', CLIENT_PREFACE, window(0), window(50), window(10)],
+    ['out', settings(), ack, ack],
+    ['in', ack, request(1)],
+    ['out', headers(1, STATUS, false), data(1, 50, false), ack, data(1, 1)],
+  ]);
+  assert.equal(broken(lowered), ['stream-window-exceeded RFC 9113 §6.9.1']);
+});
+
 test('pushed streams do not count among those that the client may open (RFC 9113 §5.1.2)', () => {
   const push = (promisedStreamId: number): Frame => ({
     type: 'PUSH_PROMISE',
