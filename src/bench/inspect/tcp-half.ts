@@ -25,6 +25,8 @@ export class TcpHalf {
   lastAck: number | undefined;
   /** Not scaled. */
   window = 0;
+  /** Scaled, as far as the factor is known. */
+  windowBytes = 0;
   /** -1: the option was not seen. */
   windowShift = -1;
   dupAcks = 0;

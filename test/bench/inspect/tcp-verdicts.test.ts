@@ -186,6 +186,26 @@ const SCRIPTS: Readonly<Record<string, string>> = {
    25 s .   1:0 ack 1001 win 1000`,
 
   'the edge of a scaled window': `
+  'the edge of the window of a SYN-ACK, which is not scaled': `
+    0 c S   0:0 win 1000 wscale 2
+    5 s S.  0:0 ack 1 win 500 wscale 2
+   10 c .   1:0 ack 1 win 1000
+   20 c .   1:500 ack 1           | window-full`,
+
+  'the edge of a window where neither side scales': `
+    0 c S   0:0 win 1000
+    5 s S.  0:0 ack 1 win 1000
+   10 c .   1:0 ack 1 win 1000
+   20 c .   1:500 ack 1
+   21 c .   501:500 ack 1         | window-full`,
+
+  'the edge of a window where one side alone offers to scale': `
+    0 c S   0:0 win 1000 wscale 3
+    5 s S.  0:0 ack 1 win 1000
+   10 c .   1:0 ack 1 win 1000
+   20 c .   1:500 ack 1
+   21 c .   501:500 ack 1         | window-full`,
+
     0 c S   0:0 win 1000 wscale 2
     5 s S.  0:0 ack 1 win 1000 wscale 2
    10 c .   1:0 ack 1 win 100
