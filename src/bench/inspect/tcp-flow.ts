@@ -72,13 +72,14 @@ export class TcpFlow {
     const peer = dir === 'in' ? this.server : this.client;
     const { flags, seq, ack } = segment;
     const found: Verdict[] = [];
+    const isReset = (flags & RST) !== 0 && isWithinWindow(own, peer, seq);
     this.#base(own, peer, segment);
     if ((flags & (SYN | FIN)) === (SYN | FIN)) found.push(VERDICTS.synFin);
     if ((flags & RST) !== 0 && this.state === 'SYN-RECEIVED' && dir === 'out' && !own.sawSyn)
       found.push(VERDICTS.refused);
     judge(own, peer, segment, atNs, found);
     for (const verdict of found) sink.verdict(verdict);
-    this.#states(dir, segment, sink);
+    if (isReset || (flags & RST) === 0) this.#states(dir, segment, sink);
     if (this.#over && (flags & RST) === 0 && segment.payloadLength === 0) return;
 
     if ((flags & SYN) !== 0) {
@@ -98,7 +99,7 @@ export class TcpFlow {
     if ((flags & FIN) !== 0) own.finSeq ??= (textSeq + segment.payloadLength) >>> 0;
     this.#finish(other(dir), peer, own, sink);
     this.#finish(dir, own, peer, sink);
-    if ((flags & RST) !== 0 && !this.#over) {
+    if (isReset && !this.#over) {
       this.#over = true;
       if (!this.client.finished) this.reader?.end('in', sink);
       if (!this.server.finished) this.reader?.end('out', sink);
@@ -215,6 +216,19 @@ export class TcpFlow {
         return undefined;
     }
   }
+}
+
+/** The widest that a window gets by its scale (RFC 7323 §2.3). */
+const LARGEST_SHIFT = 14;
+
+/** RFC 9293 §3.10.7.4: a RST from elsewhere is dropped by `peer`. What `own` has sent already is believed even so: acknowledgments may be missing. */
+function isWithinWindow(own: TcpHalf, peer: TcpHalf, seq: number): boolean {
+  if (peer.lastAck === undefined) return true;
+  const ahead = seqDiff(seq, peer.lastAck);
+  if (ahead < 0) return false;
+  const isScaleKnown = peer.windowShift >= 0 || (own.sawSyn && peer.sawSyn);
+  const room = isScaleKnown ? peer.windowBytes : peer.window * 2 ** LARGEST_SHIFT;
+  return ahead <= room || (own.nextSeq !== undefined && seqDiff(seq, own.nextSeq) <= 0);
 }
 
 function other(dir: Direction): Direction {

@@ -76,6 +76,7 @@ function inspect(lines: readonly Line[]): { packets: InspectedPacket[]; streams:
   const streams: Streams = { in: '', out: '', ended: [] };
   const reader: ConversationReader = {
     push(dir, bytes) {
+      assert.not.ok(streams.ended.includes(dir), 'nothing comes behind the end');
       streams[dir] += text(bytes);
     },
     gap(dir, length) {
@@ -185,7 +186,6 @@ const SCRIPTS: Readonly<Record<string, string>> = {
    21 c .   501:500 ack 1         | window-full
    25 s .   1:0 ack 1001 win 1000`,
 
-  'the edge of a scaled window': `
   'the edge of the window of a SYN-ACK, which is not scaled': `
     0 c S   0:0 win 1000 wscale 2
     5 s S.  0:0 ack 1 win 500 wscale 2
@@ -206,6 +206,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
    20 c .   1:500 ack 1
    21 c .   501:500 ack 1         | window-full`,
 
+  'the edge of a scaled window': `
     0 c S   0:0 win 1000 wscale 2
     5 s S.  0:0 ack 1 win 1000 wscale 2
    10 c .   1:0 ack 1 win 100
@@ -346,6 +347,26 @@ test('a hole that was acknowledged is passed over: the capture lacks it', () => 
    30 c .   15:2 ack 1 fill c`),
   );
   assert.is(streams.in, 'aaaa[6]bbbbcc');
+});
+
+test('a RST outside of the window ends nothing: its receiver drops it (RFC 9293 §3.10.7.4)', () => {
+  for (const seq of [-5000, 3000]) {
+    const { streams } = inspect(
+      linesOf(`${HANDSHAKE}
+   20 c .   1:4 ack 1 fill a
+   25 s .   1:0 ack 5
+   30 c R   ${seq}:0
+   40 c .   5:2 ack 1 fill c`),
+    );
+    assert.is(streams.in, 'aaaacc');
+  }
+  const inWindow = inspect(
+    linesOf(`${HANDSHAKE}
+   20 c .   1:4 ack 1 fill a
+   25 s .   1:0 ack 5
+   30 c R   5:0`),
+  );
+  assert.equal(inWindow.streams.ended, ['in', 'out']);
 });
 
 test('the byte of a probe counts once it is accepted', () => {
