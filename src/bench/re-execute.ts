@@ -426,12 +426,13 @@ export function planOf(
   answers.sort((a, b) => a.packet - b.packet);
   let told = 0;
   return places.map((place) => {
-    const { request, secure, packet } = exchanges[place]!;
+    const { request, secure, packet, protocol } = exchanges[place]!;
     // What was answered before this one was sent, as it was recorded. What the one in front of it waits for is not named again:
     // a list of all would grow with the square of the requests.
     const after: number[] = [];
     for (; told < answers.length && answers[told]!.packet < packet; told++) after.push(answers[told]!.at);
     return {
+      version: protocol === 'http/1.0' ? 'HTTP/1.0' : 'HTTP/1.1',
       method: request.method,
       target: request.target,
       scheme: secure ? 'https' : 'http',

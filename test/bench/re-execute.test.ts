@@ -148,6 +148,27 @@ test('more connections than the server keeps at once: each is closed by both sid
   }
 });
 
+test('a request of HTTP/1.0 is asked as one: its answer has no chunks, and ends with the connection', async () => {
+  const message = { headers: [], trailers: [], content: new Uint8Array(0), contentLength: 0, complete: true };
+  const asked = ['/stream/2', '/status/200'].map((target, at) => ({
+    ...{ flow: 'f', packet: 3 + at, protocol: 'http/1.0' as const, secure: false },
+    request: { ...message, method: 'GET', target, authority: '' },
+  }));
+  const connection = { flow: 'f', exchanges: asked, answeredAt: [undefined, undefined] };
+  const answers = await reExecute([connection], { identity: identity(), keepsContent: true });
+  assert.equal(
+    answers.map(({ ours }) => [ours?.protocol, ours?.request.headers, ours?.response?.status]),
+    [
+      ['http/1.0', [], 200],
+      ['http/1.0', [], 200],
+    ],
+  );
+  const { headers, complete } = answers[0]!.ours!.response!;
+  assert.ok(complete);
+  assert.not.ok(headers.some(([name]) => name === 'transfer-encoding'));
+  assert.equal(answers[1]!.notes, ['asked on a further connection: the server had closed the one before']);
+});
+
 test('a conversation that is given up is reset, so that the server keeps nothing of it', () => {
   const identified = identity();
   const stack = assembleStack(identified);

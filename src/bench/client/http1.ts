@@ -44,11 +44,12 @@ export class Http1Client implements ClientSession {
   }
 }
 
-function requestBytes({ method, target, authority, headers, trailers, content }: PlannedRequest): Uint8Array {
+function requestBytes(request: PlannedRequest): Uint8Array {
+  const { method, target, version, authority, headers, trailers, content } = request;
   const isChunked = fieldValue(headers, 'transfer-encoding')?.toLowerCase().endsWith('chunked') === true;
   const hadLength = fieldValue(headers, 'content-length') !== undefined;
-  const lines = [`${method} ${target} HTTP/1.1`];
-  if (fieldValue(headers, 'host') === undefined) lines.push(`host: ${authority}`);
+  const lines = [`${method} ${target} ${version}`];
+  if (fieldValue(headers, 'host') === undefined && authority !== '') lines.push(`host: ${authority}`);
   for (const [name, value] of headers) {
     if (name !== 'content-length' && name !== 'transfer-encoding') lines.push(`${name}: ${value}`);
   }
