@@ -191,6 +191,7 @@ const MEBIBYTE = 1_048_576;
 const TOO_LONG =
   `not asked: ${clientLimits.requestContentBytes / MEBIBYTE} MiB of the content of a request are kept, ` +
   `${clientLimits.contentBytesInAll / MEBIBYTE} MiB of all of a capture, and it has more`;
+const NOT_WHOLE = 'not asked: the capture does not hold all of the request';
 const NO_RESPONSE = 'the connection was closed without a response';
 
 /** The way there takes as long as the way back. */
@@ -216,8 +217,9 @@ class Link {
     const answers: Answer[] = [];
     let places: number[] = [];
     for (const [place, recorded] of connection.exchanges.entries()) {
-      if (recorded.request.cut) answers[place] = { recorded, ours: undefined, why: TOO_LONG, notes: [] };
-      else places.push(place);
+      const { cut = false, complete } = recorded.request;
+      if (complete && !cut) places.push(place);
+      else answers[place] = { recorded, ours: undefined, why: cut ? TOO_LONG : NOT_WHOLE, notes: [] };
     }
     for (let attempt = 0; places.length > 0; attempt++) {
       const left: number[] = [];

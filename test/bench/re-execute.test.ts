@@ -100,6 +100,23 @@ test('a request with more content than is kept is not asked in part: it is unans
   assert.ok(answers.some(({ ours }) => ours === undefined));
 });
 
+test('a request of which the capture lacks content is not asked in part, and says so', async () => {
+  for (const name of ['node-plain-post.pcapng', 'node-h2-post.pcapng']) {
+    const { connections } = await requestsOf(name);
+    const cut = connections.map((connection) => ({
+      ...connection,
+      exchanges: connection.exchanges.map((exchange) => ({
+        ...exchange,
+        request: { ...exchange.request, complete: exchange.request.content.length === 0 },
+      })),
+    }));
+    for (const { recorded, ours, why } of await reExecute(cut, { identity: identity() })) {
+      assert.is(ours === undefined, !recorded.request.complete, name);
+      if (ours === undefined) assert.is(why, 'not asked: the capture does not hold all of the request');
+    }
+  }
+});
+
 test('what our server does not speak is told and not asked for', async () => {
   const { connections } = await requestsOf('nginx-tls12-rsa-kx.pcapng');
   const [answer] = await reExecute(connections, { identity: identity() });
