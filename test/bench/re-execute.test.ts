@@ -186,6 +186,17 @@ test('a request of HTTP/1.0 is asked as one: its answer has no chunks, and ends 
   assert.equal(answers[1]!.notes, ['asked on a further connection: the server had closed the one before']);
 });
 
+test('transfer codings below the chunks stay with the content that has them (RFC 9112 §7)', async () => {
+  const [connection] = plainConnections(1, [['transfer-encoding', 'gzip, chunked']]);
+  const [exchange] = connection!.exchanges;
+  const request = { ...exchange!.request, method: 'POST', target: '/echo', content: Uint8Array.of(1, 2) };
+  const [answer] = await reExecute([{ ...connection!, exchanges: [{ ...exchange!, request }] }], {
+    identity: identity(),
+  });
+  assert.equal(answer!.ours!.request.headers.at(-1), ['transfer-encoding', 'gzip, chunked']);
+  assert.is(answer!.ours!.response!.status, 501);
+});
+
 test('a conversation that is given up is reset, so that the server keeps nothing of it', () => {
   const identified = identity();
   const stack = assembleStack(identified);

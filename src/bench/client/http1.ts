@@ -46,14 +46,16 @@ export class Http1Client implements ClientSession {
 
 function requestBytes(request: PlannedRequest): Uint8Array {
   const { method, target, version, authority, headers, trailers, content } = request;
-  const isChunked = fieldValue(headers, 'transfer-encoding')?.toLowerCase().endsWith('chunked') === true;
+  const codings = fieldValue(headers, 'transfer-encoding');
+  const isChunked = codings?.toLowerCase().endsWith('chunked') === true;
   const hadLength = fieldValue(headers, 'content-length') !== undefined;
   const lines = [`${method} ${target} ${version}`];
   if (fieldValue(headers, 'host') === undefined && authority !== '') lines.push(`host: ${authority}`);
   for (const [name, value] of headers) {
     if (name !== 'content-length' && name !== 'transfer-encoding') lines.push(`${name}: ${value}`);
   }
-  if (isChunked) lines.push('transfer-encoding: chunked');
+  // Codings before the last one are still on the content.
+  if (isChunked) lines.push(`transfer-encoding: ${codings}`);
   else if (content.length > 0 || hadLength) lines.push(`content-length: ${content.length}`);
   const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
   if (!isChunked) return Buffer.concat([head, content]);
