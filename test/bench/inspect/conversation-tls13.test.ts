@@ -249,6 +249,20 @@ test('a KeyUpdate that the capture lacks is found out', () => {
   );
 });
 
+test('rules are cited from the RFC of the version', () => {
+  const { steps, client, server } = established();
+  const close = Uint8Array.of(1, 0);
+  const told = run([
+    ...steps,
+    ['in', concat(client(21, Uint8Array.of(1)), client(21, close), client(23, get('/d')))],
+    ['out', concat(server(23, ok), ascii('nothing of TLS'))],
+  ]);
+  assert.equal(
+    told.verdicts.flatMap(({ code, rule }) => (rule === undefined ? [] : [`${code} ${rule}`])),
+    ['malformed-alert RFC 8446 §6', 'data-after-close RFC 8446 §6.1', 'bad-record RFC 8446 §5.1'],
+  );
+});
+
 test('padding is no content, and a record may be nothing else', () => {
   const { steps, client, server } = established();
   const padded = (seal: Seal, type: number, content: Uint8Array, zeros: number): Uint8Array =>
