@@ -48,6 +48,10 @@ class Conversation implements ConversationReader {
     this.#teller.sink = undefined;
   }
 
+  doubt(): void {
+    this.#teller.doubtful = true;
+  }
+
   end(dir: Direction, sink: PacketSink): void {
     this.#teller.sink = sink;
     this.#reader.end(dir);

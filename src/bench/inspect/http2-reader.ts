@@ -89,6 +89,7 @@ export class Http2Reader implements StreamReader {
   push(dir: Direction, bytes: Uint8Array): void {
     const half = dir === 'in' ? this.#in : this.#out;
     const { framer } = half;
+    this.#streams.uncertain ||= this.#teller.doubtful;
     framer.push(bytes);
     for (;;) {
       const found = framer.next();

@@ -93,6 +93,7 @@ export class TcpFlow {
     const isProbe = own.lastWasProbe && segment.payloadLength === 1;
     if (segment.payloadLength > 0 && !(isProbe && !this.#isNew(own, textSeq)) && !this.#endedAt(own)) {
       own.payloadBytes += segment.payloadLength;
+      if ((flags & ACK) !== 0 && peer.lacks(ack)) this.reader?.doubt?.();
       this.#text(dir, own, textSeq, bytes, segment, captured, sink, start);
     }
     if ((flags & ACK) !== 0 && peer.hasHole && peer.holeAcknowledged(ack)) this.#skip(other(dir), peer, sink, start);

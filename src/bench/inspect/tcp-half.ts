@@ -141,6 +141,12 @@ export class TcpHalf {
     return length;
   }
 
+  /** Whether the other side has got more of the stream than there is here, a FIN aside. */
+  lacks(ack: number): boolean {
+    if (this.#streamSeq === undefined) return false;
+    return seqDiff(ack, this.#streamSeq) > (this.#streamSeq === this.finSeq ? 1 : 0);
+  }
+
   /** Whether the other side has acknowledged all of the hole before what waits: then the capture lacks it for good. */
   holeAcknowledged(ack: number): boolean {
     const piece = this.#pieces[0];
