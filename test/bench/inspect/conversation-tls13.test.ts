@@ -77,13 +77,17 @@ const get = (path: string): Uint8Array => ascii(`GET ${path} HTTP/1.1\r\nhost: a
 const ok = ascii('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
 const CCS = clear(20, Uint8Array.of(1));
 
-function run(steps: readonly (readonly [Direction, Uint8Array | number])[], log: readonly string[] = LOG): Told {
+function run(
+  steps: readonly (readonly [Direction, Uint8Array | number])[],
+  log: readonly string[] = LOG,
+  midstream = false,
+): Told {
   const told = nothingTold();
   const keys = createKeyStore();
   keys.add(log.join(''));
   const conversation = createConversation({
     flow: 'a>b#0',
-    midstream: false,
+    midstream,
     keys,
     onExchange: (exchange) => void told.exchanges.push(exchange),
   });
@@ -210,6 +214,28 @@ test('KeyUpdate each way, with secrets that follow and with secrets of the log',
       'server_application_traffic_secret_1',
     ]);
   }
+});
+
+test('without the hellos what the keys open is TLS 1.3 all the same', () => {
+  const { client, server } = established();
+  const ticket = message({
+    type: 'NewSessionTicket',
+    ...{ ticketLifetime: 1, ticketAgeAdd: 2, ticketNonce: Uint8Array.of(0), ticket: secretOf(3), extensions: [] },
+  });
+  const told = run(
+    [
+      ['out', server(22, ticket)],
+      ['in', client(23, get('/1'))],
+      ['out', concat(server(23, ok), server(21, Uint8Array.of(1, 0)), server(23, ok))],
+    ],
+    LOG,
+    true,
+  );
+  assert.equal(
+    told.verdicts.flatMap(({ code, rule }) => (rule === undefined ? [] : [`${code} ${rule}`])),
+    ['data-after-close RFC 8446 §6.1'],
+  );
+  assert.is(told.exchanges[0]?.tls?.version, 'TLS1.3');
 });
 
 test('post-handshake authentication leaves the keys as they are (RFC 8446 §4.6.2)', () => {
