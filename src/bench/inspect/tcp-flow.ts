@@ -88,6 +88,11 @@ export class TcpFlow {
       own.windowShift = segment.windowScale;
       if ((flags & ACK) !== 0 && own.windowShift < 0) peer.windowShift = -1;
       if (!own.begun) own.begin(seq + 1);
+      // RFC 9293 §3.5: of a SYN-ACK, that the capture lacks the SYN of.
+      if (dir === 'out' && (flags & ACK) !== 0) {
+        this.#synSeq ??= (ack - 1) >>> 0;
+        if (!peer.begun) peer.begin(ack);
+      }
     }
     const textSeq = (flags & SYN) !== 0 ? (seq + 1) >>> 0 : seq;
     const isProbe = own.lastWasProbe && segment.payloadLength === 1;

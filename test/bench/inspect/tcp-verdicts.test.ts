@@ -369,6 +369,21 @@ test('a RST outside of the window ends nothing: its receiver drops it (RFC 9293 
   assert.equal(inWindow.streams.ended, ['in', 'out']);
 });
 
+test('a SYN-ACK tells where both streams begin, when the capture lacks the SYN or has it later', () => {
+  const behind = `
+    5 s S.  0:0 ack 1
+   10 c .   1:0 ack 1
+   20 c .   5:4 ack 1 fill b
+   21 c .   1:4 ack 1 fill a
+   30 s .   1:0 ack 9`;
+  assert.is(inspect(linesOf(behind)).streams.in, 'aaaabbbb');
+  const lost = inspect(linesOf(behind.replace(/.*fill a\n/, '')));
+  assert.is(lost.streams.in, '[4]bbbb');
+  const late = inspect(linesOf(behind.replace('10 c .', '6 c S   0:0\n   10 c .')));
+  assert.is(late.streams.in, 'aaaabbbb');
+  assert.is(new Set(late.packets.map(({ flow }) => flow)).size, 1);
+});
+
 test('the byte of a probe counts once it is accepted', () => {
   const { streams } = inspect(
     linesOf(`${ZERO_WINDOW}
