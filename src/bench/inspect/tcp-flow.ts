@@ -48,8 +48,15 @@ export class TcpFlow {
     return this.#over;
   }
 
-  /** Whether this SYN is of another connection on the same ports. */
-  isReopenedBy(segment: Segment): boolean {
+  /** Whether this SYN, or SYN-ACK, is of another connection on the same ports. */
+  isReopenedBy(segment: Segment, fromClient: boolean): boolean {
+    if (!fromClient) {
+      // Who the client was, was a guess.
+      if (this.midstream && (segment.flags & (SYN | ACK)) === SYN) return true;
+      // Who was the server opens one; or it answers a SYN that the capture lacks.
+      const isOther = this.server.sawSyn && segment.seq !== this.server.baseSeq;
+      return this.#over && (segment.flags & SYN) !== 0 && isOther;
+    }
     if ((segment.flags & (SYN | ACK)) !== SYN) return false;
     if (this.#synSeq === undefined) return this.midstream || this.client.begun;
     return segment.seq !== this.#synSeq && (this.#over || this.client.begun || this.server.sawSyn);
