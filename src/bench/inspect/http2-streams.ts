@@ -55,6 +55,7 @@ export class SeenSettings {
     [SettingId.MAX_CONCURRENT_STREAMS, Number.POSITIVE_INFINITY],
     [SettingId.INITIAL_WINDOW_SIZE, DEFAULT_WINDOW_SIZE],
     [SettingId.MAX_FRAME_SIZE, DEFAULT_MAX_FRAME_SIZE],
+    [SettingId.ENABLE_CONNECT_PROTOCOL, 0],
   ]);
   readonly #pending: ReadonlyMap<number, number>[] = [];
 

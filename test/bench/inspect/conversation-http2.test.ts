@@ -153,6 +153,28 @@ test('pushed streams do not count among those that the client may open (RFC 9113
   assert.equal(broken(tooMany), ['too-many-streams RFC 9113 §5.1.2']);
 });
 
+test('an extended CONNECT is one where the server allows it (RFC 8441 §4), with scheme and path', () => {
+  const connect = [
+    [':method', 'CONNECT'],
+    [':protocol', 'websocket'],
+    ...[...REQUEST.slice(1), ['sec-websocket-version', '13'] as const],
+  ] as const;
+  const asked = (fields: readonly (readonly [string, string])[], ...allowed: [number, number][]): Told =>
+    run([
+      ['in', CLIENT_PREFACE, settings()],
+      ['out', settings(...allowed), ack],
+      ['in', ack, headers(1, fields, false)],
+      ['out', headers(1, STATUS, false)],
+      ['in', data(1, 3)],
+    ]);
+  const told = asked(connect, [8, 1]);
+  assert.equal(broken(told), []);
+  assert.equal(told.exchanges[0]?.request.method, 'CONNECT');
+  assert.equal(broken(asked(connect)), ['bad-pseudo RFC 9113 §8.3']);
+  const pathless = connect.filter(([name]) => name !== ':path');
+  assert.equal(broken(asked(pathless, [8, 1])), ['missing-pseudo RFC 9113 §8.3.1']);
+});
+
 test('a field block over CONTINUATION, padding and priority', () => {
   const whole = block(...REQUEST);
   const told = run([
