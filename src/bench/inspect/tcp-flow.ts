@@ -103,7 +103,9 @@ export class TcpFlow {
     }
     const textSeq = (flags & SYN) !== 0 ? (seq + 1) >>> 0 : seq;
     const isProbe = own.lastWasProbe && segment.payloadLength === 1;
-    if (segment.payloadLength > 0 && !(isProbe && !this.#isNew(own, textSeq)) && !this.#endedAt(own)) {
+    // RFC 9293 §3.5.3: text of a RST says why it came.
+    const hasText = segment.payloadLength > 0 && (flags & RST) === 0;
+    if (hasText && !(isProbe && !this.#isNew(own, textSeq)) && !this.#endedAt(own)) {
       own.payloadBytes += segment.payloadLength;
       if ((flags & ACK) !== 0 && peer.lacks(ack)) this.reader?.doubt?.();
       this.#text(dir, own, textSeq, bytes, segment, captured, sink, start);

@@ -384,6 +384,15 @@ test('a SYN-ACK tells where both streams begin, when the capture lacks the SYN o
   assert.is(new Set(late.packets.map(({ flow }) => flow)).size, 1);
 });
 
+test('text of a RST is no part of the stream (RFC 9293 §3.5.3)', () => {
+  const { streams } = inspect(
+    linesOf(`${HANDSHAKE}
+   20 c .   1:4 ack 1 fill a
+   30 c R   5:4 fill r`),
+  );
+  assert.is(streams.in, 'aaaa');
+});
+
 test('the byte of a probe counts once it is accepted', () => {
   const { streams } = inspect(
     linesOf(`${ZERO_WINDOW}
