@@ -184,7 +184,9 @@ export class TcpFlow {
   /** A FIN ends the stream when all before it is there, or was acknowledged and will not come any more. */
   #finish(dir: Direction, half: TcpHalf, { lastAck }: TcpHalf, sink: PacketSink): void {
     const { finSeq } = half;
-    if (finSeq === undefined || half.finished || half.hasHole) return;
+    if (finSeq === undefined || half.finished) return;
+    half.dropBehind(finSeq);
+    if (half.hasHole) return;
     const acknowledged = lastAck !== undefined && seqDiff(lastAck, finSeq) >= 0;
     if (!acknowledged && !half.hasReached(finSeq)) return;
     const length = half.skipTo(finSeq);

@@ -163,6 +163,16 @@ export class TcpHalf {
     );
   }
 
+  /** The stream ends at `seq`: what waits behind it is of another connection, or made up. */
+  dropBehind(seq: number): void {
+    if (this.#pieces.length === 0 || this.#streamSeq === undefined) return;
+    const end = this.#delivered + seqDiff(seq, this.#streamSeq);
+    for (let last = this.#pieces.at(-1); last !== undefined && last.at >= end; last = this.#pieces.at(-1)) {
+      this.#pieces.pop();
+      this.#release(last.bytes.length);
+    }
+  }
+
   /** The connection is over or forgotten. */
   drop(): void {
     for (const piece of this.#pieces) this.#release(piece.bytes.length);

@@ -393,6 +393,19 @@ test('text of a RST is no part of the stream (RFC 9293 §3.5.3)', () => {
   assert.is(streams.in, 'aaaa');
 });
 
+test('what is behind the FIN is none of the connection, and does not keep the stream from its end', () => {
+  const { streams } = inspect(
+    linesOf(`${HANDSHAKE}
+   15 c .   1000000:4 ack 1 fill x
+   20 c F.  1:4 ack 1 fill a
+   30 s F.  1:0 ack 6
+   40 c .   6:0 ack 2
+   50 c S   100000:0`),
+  );
+  assert.is(streams.in, 'aaaa');
+  assert.equal(streams.ended, ['in', 'out']);
+});
+
 test('the byte of a probe counts once it is accepted', () => {
   const { streams } = inspect(
     linesOf(`${ZERO_WINDOW}
