@@ -74,6 +74,10 @@ export async function readRequests(
     requestContentBytes: clientLimits.requestContentBytes,
     createConversation,
     onExchange(whole: RecordedExchange) {
+      if (whole.request.method === 'CONNECT') {
+        missing.add(`${whole.flow}: CONNECT is not asked`);
+        return;
+      }
       const bytes = whole.request.content.length;
       const exchange = whole.request.cut || bytes > left ? withoutContent(whole) : whole;
       left -= exchange.request.content.length;

@@ -9,7 +9,8 @@ import { compareAnswer } from '../../src/bench/compare-answers.js';
 import { parseExpectation } from '../../src/bench/expectation.js';
 import { contentHash, digestOf } from '../../src/bench/inspect/content-digest.js';
 import { FilterError } from '../../src/bench/inspect/filter-lexer.js';
-import { planOf, type RecordedConnection, reExecute } from '../../src/bench/re-execute.js';
+import { createKeyStore } from '../../src/bench/inspect/keys.js';
+import { planOf, type RecordedConnection, readRequests, reExecute } from '../../src/bench/re-execute.js';
 import { loadRecording } from '../../src/bench/recording.js';
 import type { Field } from '../../src/core/trace.js';
 import { assembleStack } from '../../src/io/assemble.js';
@@ -352,6 +353,34 @@ test('what a recorded peer sent cannot act on a terminal, in the JSON report eit
   const { stdout } = await wirebench(['replay', '--re-execute', file, '--reporter', 'json']);
   assert.match(stdout, /"\\u009b31m\\u007f"/);
   assert.match(stdout, /^[\x20-\x7e\n]+$/);
+});
+
+test('CONNECT is not asked, and what went through the tunnel is asked without it', async () => {
+  const said: readonly (readonly [fromClient: boolean, text: string])[] = [
+    [true, 'CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n\r\n'],
+    [false, 'HTTP/1.1 200 OK\r\n\r\n'],
+    [true, 'GET /status/200 HTTP/1.1\r\nHost: h\r\n\r\n'],
+    [false, 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'],
+  ];
+  const ends = { source: '10.9.0.1', destination: '10.9.0.2', sourcePort: 5000, destinationPort: 3128 };
+  const back = { source: '10.9.0.2', destination: '10.9.0.1', sourcePort: 3128, destinationPort: 5000 };
+  const frames = [tcpFrame({ ...ends, seq: 0, ack: 0, flags: SYN, window: 9000 })];
+  frames.push(tcpFrame({ ...back, seq: 0, ack: 1, flags: SYN | ACK, window: 9000 }));
+  const at = { client: 1, server: 1 };
+  for (const [fromClient, text] of said) {
+    const [seq, ack] = fromClient ? [at.client, at.server] : [at.server, at.client];
+    const payload = new Uint8Array(Buffer.from(text));
+    frames.push(tcpFrame({ ...(fromClient ? ends : back), seq, ack, flags: ACK, window: 9000, payload }));
+    at[fromClient ? 'client' : 'server'] += payload.length;
+  }
+  const file = scratch().write('tunnel.pcap', pcapFile(frames.map((frame, place) => [0, place, frame])));
+  const { connections, missing } = await readRequests(file, createKeyStore());
+  assert.equal(missing, ['10.9.0.1:5000>10.9.0.2:3128#0: CONNECT is not asked']);
+  const answers = await reExecute(connections, { identity: identity() });
+  assert.equal(
+    answers.map(({ recorded, ours }) => `${recorded.request.target} ${ours?.response?.status}`),
+    ['/status/200 200'],
+  );
 });
 
 test('each answer is waited for once, by the first request that was sent behind it', () => {
