@@ -74,6 +74,10 @@ export async function readRequests(
     requestContentBytes: clientLimits.requestContentBytes,
     createConversation,
     onExchange(whole: RecordedExchange) {
+      if (whole.request.method === 'CONNECT') {
+        missing.add(`${whole.flow}: CONNECT is not asked`);
+        return;
+      }
       const bytes = whole.request.content.length;
       const exchange = whole.request.cut || bytes > left ? withoutContent(whole) : whole;
       left -= exchange.request.content.length;
@@ -191,6 +195,7 @@ const MEBIBYTE = 1_048_576;
 const TOO_LONG =
   `not asked: ${clientLimits.requestContentBytes / MEBIBYTE} MiB of the content of a request are kept, ` +
   `${clientLimits.contentBytesInAll / MEBIBYTE} MiB of all of a capture, and it has more`;
+const NOT_WHOLE = 'not asked: the capture does not hold all of the request';
 const NO_RESPONSE = 'the connection was closed without a response';
 
 /** The way there takes as long as the way back. */
@@ -216,8 +221,9 @@ class Link {
     const answers: Answer[] = [];
     let places: number[] = [];
     for (const [place, recorded] of connection.exchanges.entries()) {
-      if (recorded.request.cut) answers[place] = { recorded, ours: undefined, why: TOO_LONG, notes: [] };
-      else places.push(place);
+      const { cut = false, complete } = recorded.request;
+      if (complete && !cut) places.push(place);
+      else answers[place] = { recorded, ours: undefined, why: cut ? TOO_LONG : NOT_WHOLE, notes: [] };
     }
     for (let attempt = 0; places.length > 0; attempt++) {
       const left: number[] = [];
@@ -426,12 +432,13 @@ export function planOf(
   answers.sort((a, b) => a.packet - b.packet);
   let told = 0;
   return places.map((place) => {
-    const { request, secure, packet } = exchanges[place]!;
+    const { request, secure, packet, protocol } = exchanges[place]!;
     // What was answered before this one was sent, as it was recorded. What the one in front of it waits for is not named again:
     // a list of all would grow with the square of the requests.
     const after: number[] = [];
     for (; told < answers.length && answers[told]!.packet < packet; told++) after.push(answers[told]!.at);
     return {
+      version: protocol === 'http/1.0' ? 'HTTP/1.0' : 'HTTP/1.1',
       method: request.method,
       target: request.target,
       scheme: secure ? 'https' : 'http',

@@ -21,6 +21,9 @@ export const captureLimits = {
 export const LINKTYPE = {
   NULL: 0,
   ETHERNET: 1,
+  /** DLT_RAW as it is called on most systems, and on OpenBSD: some write that into files, where 101 should be. */
+  DLT_RAW: 12,
+  DLT_RAW_OPENBSD: 14,
   RAW: 101,
   LOOP: 108,
   LINUX_SLL: 113,

@@ -25,6 +25,8 @@ export function readLinkLayer(linkType: number, bytes: Uint8Array, into: LinkLay
   into.etherType = -1;
   into.ethernetAt = -1;
   switch (linkType) {
+    case LINKTYPE.DLT_RAW:
+    case LINKTYPE.DLT_RAW_OPENBSD:
     case LINKTYPE.RAW:
     case LINKTYPE.IPV4:
     case LINKTYPE.IPV6:

@@ -25,6 +25,8 @@ const FIRST_ETHERTYPE = 0x0600;
 /** Pure; never throws. */
 export function networkLayer(linkType: number, data: Uint8Array): NetworkLayer | SkippedLayer {
   switch (linkType) {
+    case LINKTYPE.DLT_RAW:
+    case LINKTYPE.DLT_RAW_OPENBSD:
     case LINKTYPE.RAW:
       return ipAt(data, 0, undefined);
     case LINKTYPE.IPV4:

@@ -9,7 +9,8 @@ import { compareAnswer } from '../../src/bench/compare-answers.js';
 import { parseExpectation } from '../../src/bench/expectation.js';
 import { contentHash, digestOf } from '../../src/bench/inspect/content-digest.js';
 import { FilterError } from '../../src/bench/inspect/filter-lexer.js';
-import { planOf, type RecordedConnection, reExecute } from '../../src/bench/re-execute.js';
+import { createKeyStore } from '../../src/bench/inspect/keys.js';
+import { planOf, type RecordedConnection, readRequests, reExecute } from '../../src/bench/re-execute.js';
 import { loadRecording } from '../../src/bench/recording.js';
 import type { Field } from '../../src/core/trace.js';
 import { assembleStack } from '../../src/io/assemble.js';
@@ -100,6 +101,23 @@ test('a request with more content than is kept is not asked in part: it is unans
   assert.ok(answers.some(({ ours }) => ours === undefined));
 });
 
+test('a request of which the capture lacks content is not asked in part, and says so', async () => {
+  for (const name of ['node-plain-post.pcapng', 'node-h2-post.pcapng']) {
+    const { connections } = await requestsOf(name);
+    const cut = connections.map((connection) => ({
+      ...connection,
+      exchanges: connection.exchanges.map((exchange) => ({
+        ...exchange,
+        request: { ...exchange.request, complete: exchange.request.content.length === 0 },
+      })),
+    }));
+    for (const { recorded, ours, why } of await reExecute(cut, { identity: identity() })) {
+      assert.is(ours === undefined, !recorded.request.complete, name);
+      if (ours === undefined) assert.is(why, 'not asked: the capture does not hold all of the request');
+    }
+  }
+});
+
 test('what our server does not speak is told and not asked for', async () => {
   const { connections } = await requestsOf('nginx-tls12-rsa-kx.pcapng');
   const [answer] = await reExecute(connections, { identity: identity() });
@@ -146,6 +164,38 @@ test('more connections than the server keeps at once: each is closed by both sid
     assert.is(states.get(closed), count, JSON.stringify([...states]));
     assert.ok(endUs <= count * 5_000, `${endUs} us`);
   }
+});
+
+test('a request of HTTP/1.0 is asked as one: its answer has no chunks, and ends with the connection', async () => {
+  const message = { headers: [], trailers: [], content: new Uint8Array(0), contentLength: 0, complete: true };
+  const asked = ['/stream/2', '/status/200'].map((target, at) => ({
+    ...{ flow: 'f', packet: 3 + at, protocol: 'http/1.0' as const, secure: false },
+    request: { ...message, method: 'GET', target, authority: '' },
+  }));
+  const connection = { flow: 'f', exchanges: asked, answeredAt: [undefined, undefined] };
+  const answers = await reExecute([connection], { identity: identity(), keepsContent: true });
+  assert.equal(
+    answers.map(({ ours }) => [ours?.protocol, ours?.request.headers, ours?.response?.status]),
+    [
+      ['http/1.0', [], 200],
+      ['http/1.0', [], 200],
+    ],
+  );
+  const { headers, complete } = answers[0]!.ours!.response!;
+  assert.ok(complete);
+  assert.not.ok(headers.some(([name]) => name === 'transfer-encoding'));
+  assert.equal(answers[1]!.notes, ['asked on a further connection: the server had closed the one before']);
+});
+
+test('transfer codings below the chunks stay with the content that has them (RFC 9112 §7)', async () => {
+  const [connection] = plainConnections(1, [['transfer-encoding', 'gzip, chunked']]);
+  const [exchange] = connection!.exchanges;
+  const request = { ...exchange!.request, method: 'POST', target: '/echo', content: Uint8Array.of(1, 2) };
+  const [answer] = await reExecute([{ ...connection!, exchanges: [{ ...exchange!, request }] }], {
+    identity: identity(),
+  });
+  assert.equal(answer!.ours!.request.headers.at(-1), ['transfer-encoding', 'gzip, chunked']);
+  assert.is(answer!.ours!.response!.status, 501);
 });
 
 test('a conversation that is given up is reset, so that the server keeps nothing of it', () => {
@@ -303,6 +353,34 @@ test('what a recorded peer sent cannot act on a terminal, in the JSON report eit
   const { stdout } = await wirebench(['replay', '--re-execute', file, '--reporter', 'json']);
   assert.match(stdout, /"\\u009b31m\\u007f"/);
   assert.match(stdout, /^[\x20-\x7e\n]+$/);
+});
+
+test('CONNECT is not asked, and what went through the tunnel is asked without it', async () => {
+  const said: readonly (readonly [fromClient: boolean, text: string])[] = [
+    [true, 'CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n\r\n'],
+    [false, 'HTTP/1.1 200 OK\r\n\r\n'],
+    [true, 'GET /status/200 HTTP/1.1\r\nHost: h\r\n\r\n'],
+    [false, 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'],
+  ];
+  const ends = { source: '10.9.0.1', destination: '10.9.0.2', sourcePort: 5000, destinationPort: 3128 };
+  const back = { source: '10.9.0.2', destination: '10.9.0.1', sourcePort: 3128, destinationPort: 5000 };
+  const frames = [tcpFrame({ ...ends, seq: 0, ack: 0, flags: SYN, window: 9000 })];
+  frames.push(tcpFrame({ ...back, seq: 0, ack: 1, flags: SYN | ACK, window: 9000 }));
+  const at = { client: 1, server: 1 };
+  for (const [fromClient, text] of said) {
+    const [seq, ack] = fromClient ? [at.client, at.server] : [at.server, at.client];
+    const payload = new Uint8Array(Buffer.from(text));
+    frames.push(tcpFrame({ ...(fromClient ? ends : back), seq, ack, flags: ACK, window: 9000, payload }));
+    at[fromClient ? 'client' : 'server'] += payload.length;
+  }
+  const file = scratch().write('tunnel.pcap', pcapFile(frames.map((frame, place) => [0, place, frame])));
+  const { connections, missing } = await readRequests(file, createKeyStore());
+  assert.equal(missing, ['10.9.0.1:5000>10.9.0.2:3128#0: CONNECT is not asked']);
+  const answers = await reExecute(connections, { identity: identity() });
+  assert.equal(
+    answers.map(({ recorded, ours }) => `${recorded.request.target} ${ours?.response?.status}`),
+    ['/status/200 200'],
+  );
 });
 
 test('each answer is waited for once, by the first request that was sent behind it', () => {

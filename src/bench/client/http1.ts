@@ -44,15 +44,18 @@ export class Http1Client implements ClientSession {
   }
 }
 
-function requestBytes({ method, target, authority, headers, trailers, content }: PlannedRequest): Uint8Array {
-  const isChunked = fieldValue(headers, 'transfer-encoding')?.toLowerCase().endsWith('chunked') === true;
+function requestBytes(request: PlannedRequest): Uint8Array {
+  const { method, target, version, authority, headers, trailers, content } = request;
+  const codings = fieldValue(headers, 'transfer-encoding');
+  const isChunked = codings?.toLowerCase().endsWith('chunked') === true;
   const hadLength = fieldValue(headers, 'content-length') !== undefined;
-  const lines = [`${method} ${target} HTTP/1.1`];
-  if (fieldValue(headers, 'host') === undefined) lines.push(`host: ${authority}`);
+  const lines = [`${method} ${target} ${version}`];
+  if (fieldValue(headers, 'host') === undefined && authority !== '') lines.push(`host: ${authority}`);
   for (const [name, value] of headers) {
     if (name !== 'content-length' && name !== 'transfer-encoding') lines.push(`${name}: ${value}`);
   }
-  if (isChunked) lines.push('transfer-encoding: chunked');
+  // Codings before the last one are still on the content.
+  if (isChunked) lines.push(`transfer-encoding: ${codings}`);
   else if (content.length > 0 || hadLength) lines.push(`content-length: ${content.length}`);
   const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
   if (!isChunked) return Buffer.concat([head, content]);

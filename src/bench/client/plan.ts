@@ -7,6 +7,8 @@ import { createKeyStore } from '../inspect/keys.js';
 import type { ConversationReader, PacketSink, RecordedExchange } from '../inspect/types.js';
 
 export interface PlannedRequest {
+  /** Of a request line, where it is asked in HTTP/1.x. */
+  readonly version: 'HTTP/1.0' | 'HTTP/1.1';
   readonly method: string;
   readonly target: string;
   readonly scheme: string;

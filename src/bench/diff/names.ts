@@ -16,9 +16,7 @@ const NEVER = [
   'ip.addr',
   'ipv6.addr',
   'eth.addr',
-  // Packet numbers, and marks without a value.
-  'http.request_in',
-  'http.time',
+  // Packet numbers, and marks without a value. Of HTTP/1.x only header fields have such names.
   'http2.request_in',
   'http2.time',
   'http2.stream',
@@ -62,10 +60,15 @@ const VOLATILE = [
 
 /** What follows from other fields: a difference of it is told only when no other explains it, and only of packets. */
 const DERIVED =
-  /(\.checksum(\.status)?|_len|_length|\.length|\.len|\.count|\.hdr_len|\.plen|\.ja3s?(_full)?|\.identity_length|_list_len)$|^(http2\.headers|http2\.pad_length|http2\.headers\.weight|http2\.flags|tcp\.flags|ip\.dsfield|ipv6\.tclass|http\.request\.full_uri|http2\.request\.full_uri|http\.content_length_header|tcp\.window_size_value)$/;
+  /(\.checksum(\.status)?|_len|_length|\.length|\.len|\.count|\.hdr_len|\.plen|\.ja3s?(_full)?|\.identity_length|_list_len)$|^(http2\.headers|http2\.pad_length|http2\.flags|tcp\.flags|ip\.dsfield|ipv6\.tclass|http2\.request\.full_uri|tcp\.window_size_value)$/;
 
-/** Names that end in the same way and say something for themselves. */
-const OWN: ReadonlySet<string> = new Set(['tcp.len', 'http.content_length', 'http.content.length']);
+/** Names that end in the same way and say something for themselves: a peer chose those of header fields. */
+const OWN = /^(tcp\.len|http\..*|http2\.headers\..*)$/;
+const DERIVED_OF_HTTP: ReadonlySet<string> = new Set([
+  'http.request.full_uri',
+  'http.content_length_header',
+  'http2.headers.weight',
+]);
 
 const ALIASES: ReadonlyMap<string, string> = new Map([['tcp.options.timestamps', 'tcp.options.timestamp']]);
 
@@ -100,7 +103,7 @@ export class FieldChoice {
   #decide(name: string): FieldFate {
     if (this.isUnwanted(name)) return 'ignore';
     if (name.startsWith('frame.') || NEVER.includes(name)) return 'ignore';
-    const isDerived = DERIVED.test(name) && !OWN.has(name);
+    const isDerived = DERIVED_OF_HTTP.has(name) || (DERIVED.test(name) && !OWN.test(name));
     if (this.#level === 'packet') return isDerived ? 'derived' : 'compare';
     if (isDerived || VOLATILE.includes(name) || name.startsWith('tls.record.')) return 'ignore';
     return 'compare';

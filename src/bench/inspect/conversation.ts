@@ -48,6 +48,10 @@ class Conversation implements ConversationReader {
     this.#teller.sink = undefined;
   }
 
+  doubt(): void {
+    this.#teller.doubtful = true;
+  }
+
   end(dir: Direction, sink: PacketSink): void {
     this.#teller.sink = sink;
     this.#reader.end(dir);
@@ -148,11 +152,12 @@ function plainReaderOf(context: Context, protocol: Protocol, partial: boolean): 
       return tls;
     }
     case 'http1':
-      // RFC 9110 §9.3.6: a tunnel may carry anything. RFC 9113 §3.1: h2c by Upgrade is no more, and still met.
+      // RFC 9110 §9.3.6: a tunnel may carry anything. RFC 9113 §3.1: h2c by Upgrade is no more, and still met (its name in
+      // whatever case, RFC 9110 §7.8).
       return new Http1Reader(teller, exchangesOf(context), partial, (name) =>
         name === 'tunnel'
           ? new Undecided(context, false)
-          : name === 'h2c'
+          : name.toLowerCase() === 'h2c'
             ? new Http2Reader(teller, exchangesOf(context), accounts, false, true)
             : readerOf(context, 'unknown', partial),
       );

@@ -46,7 +46,7 @@ export class FlowTable {
   find(view: PacketView, segment: Segment, packet: number): FoundFlow {
     const key = keyOf(view);
     const known = key === this.#lastKey ? this.#lastFlow : this.#flows.get(key);
-    if (known !== undefined && !(key === known.clientKey && known.isReopenedBy(segment))) {
+    if (known !== undefined && !known.isReopenedBy(segment, key === known.clientKey)) {
       this.#lastKey = key;
       this.#lastFlow = known;
       known.lastPacket = packet;

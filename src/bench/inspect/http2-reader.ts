@@ -13,7 +13,7 @@ import type { Exchanges } from './exchanges.js';
 import { type FieldBlock, FieldBlocks } from './http2-blocks.js';
 import { frameFields, prefaceFields, timeFields } from './http2-fields.js';
 import { Http2Framer, isBlockFrame, unpad } from './http2-framer.js';
-import { announcedLength, regular, valueIn } from './http2-list.js';
+import { announcedLength, regular, valueIn, withoutProtocol } from './http2-list.js';
 import { pushDisabled, responseVerdict, settingVerdict, verdictCodes, wrongState } from './http2-rules.js';
 import { type FrameKind, SeenStream, SeenStreams } from './http2-streams.js';
 import { type StreamReader, sender, type Teller } from './teller.js';
@@ -89,6 +89,7 @@ export class Http2Reader implements StreamReader {
   push(dir: Direction, bytes: Uint8Array): void {
     const half = dir === 'in' ? this.#in : this.#out;
     const { framer } = half;
+    this.#streams.uncertain ||= this.#teller.doubtful;
     framer.push(bytes);
     for (;;) {
       const found = framer.next();
@@ -412,7 +413,9 @@ export class Http2Reader implements StreamReader {
       this.#streams.name(stream, valueIn(list, ':method') ?? '', valueIn(list, ':path') ?? '');
       return;
     }
-    const verdict = head.parse(list, endStream);
+    const { uncertain, settings } = this.#streams;
+    const isExtensible = uncertain || settings.out.get(SettingId.ENABLE_CONNECT_PROTOCOL) === 1;
+    const verdict = head.parse(isExtensible ? withoutProtocol(list) : list, endStream);
     if (verdict !== undefined) this.#blame(half.dir, verdict, stream.id);
     this.#request(stream, list, () => (verdict === undefined ? head.headers : regular(list)));
     if (verdict === undefined) stream.announced.in = head.contentLength;

@@ -47,7 +47,7 @@ export class SeenStream {
   }
 }
 
-/** What each side has told the other. Of lower values it is known only by the acknowledgment when they count. */
+/** What each side has told the other. Values that allow more count at once, others with the acknowledgment: of those under way the highest counts. */
 export class SeenSettings {
   readonly #values = new Map<number, number>([
     [SettingId.HEADER_TABLE_SIZE, DEFAULT_HEADER_TABLE_SIZE],
@@ -55,8 +55,9 @@ export class SeenSettings {
     [SettingId.MAX_CONCURRENT_STREAMS, Number.POSITIVE_INFINITY],
     [SettingId.INITIAL_WINDOW_SIZE, DEFAULT_WINDOW_SIZE],
     [SettingId.MAX_FRAME_SIZE, DEFAULT_MAX_FRAME_SIZE],
+    [SettingId.ENABLE_CONNECT_PROTOCOL, 0],
   ]);
-  readonly #pending: (readonly (readonly [id: number, value: number])[])[] = [];
+  readonly #pending: ReadonlyMap<number, number>[] = [];
 
   get(id: number): number {
     return this.#values.get(id) ?? 0;
@@ -67,20 +68,19 @@ export class SeenSettings {
     settings: readonly (readonly [id: number, value: number])[],
     changed: (id: number, from: number) => void,
   ): void {
-    // Of each the last: a frame may name one again and again.
-    const later = new Map<number, number>();
-    for (const [id, value] of settings) {
-      const from = this.#values.get(id);
-      if (from === undefined) continue;
-      if (value < from) later.set(id, value);
-      else this.#set(id, value, changed);
-    }
     if (this.#pending.length >= streamLimits.pendingSettings) this.acknowledge(changed);
-    this.#pending.push([...later]);
+    // Of each the last: a frame may name one again and again.
+    const values = new Map(settings.filter(([id]) => this.#values.has(id)));
+    this.#pending.push(values);
+    for (const [id, value] of values) if (value > this.get(id)) this.#set(id, value, changed);
   }
 
   acknowledge(changed: (id: number, from: number) => void): void {
-    for (const [id, value] of this.#pending.shift() ?? []) this.#set(id, value, changed);
+    for (const [id, value] of this.#pending.shift() ?? []) {
+      let most = value;
+      for (const later of this.#pending) most = Math.max(most, later.get(id) ?? value);
+      this.#set(id, most, changed);
+    }
   }
 
   #set(id: number, value: number, changed: (id: number, from: number) => void): void {
@@ -116,6 +116,8 @@ export class SeenStreams {
   readonly #highest: Record<Direction, number> = { in: 0, out: 0 };
   readonly #resets = new Set<number>();
   #nameBytes = 0;
+  /** How many the server has opened. */
+  #pushed = 0;
   #forgotten = false;
   /** Frames are missing: what is odd need not be anybody's fault. */
   uncertain: boolean;
@@ -152,9 +154,9 @@ export class SeenStreams {
     return this.#streams.values();
   }
 
-  /** Streams that the client has open. */
+  /** Streams that the client has open: those that are pushed count against its own limit (§5.1.2). */
   get open(): number {
-    return this.#streams.size;
+    return this.#streams.size - this.#pushed;
   }
 
   /** Of the side that opens streams of this parity (§5.1.1). */
@@ -194,6 +196,7 @@ export class SeenStreams {
     };
     const stream = new SeenStream(id, window);
     this.#streams.set(id, stream);
+    if (id % 2 === 0) this.#pushed++;
     const opener = id % 2 === 1 ? 'in' : 'out';
     this.#highest[opener] = Math.max(this.#highest[opener], id);
     return stream;
@@ -254,6 +257,7 @@ export class SeenStreams {
 
   #drop(stream: SeenStream): void {
     this.#streams.delete(stream.id);
+    if (stream.id % 2 === 0) this.#pushed--;
     this.#nameBytes -= stream.method.length + stream.path.length;
     this.#closed(stream);
   }

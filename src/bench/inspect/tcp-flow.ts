@@ -48,8 +48,15 @@ export class TcpFlow {
     return this.#over;
   }
 
-  /** Whether this SYN is of another connection on the same ports. */
-  isReopenedBy(segment: Segment): boolean {
+  /** Whether this SYN, or SYN-ACK, is of another connection on the same ports. */
+  isReopenedBy(segment: Segment, fromClient: boolean): boolean {
+    if (!fromClient) {
+      // Who the client was, was a guess.
+      if (this.midstream && (segment.flags & (SYN | ACK)) === SYN) return true;
+      // Who was the server opens one; or it answers a SYN that the capture lacks.
+      const isOther = this.server.sawSyn && segment.seq !== this.server.baseSeq;
+      return this.#over && (segment.flags & SYN) !== 0 && isOther;
+    }
     if ((segment.flags & (SYN | ACK)) !== SYN) return false;
     if (this.#synSeq === undefined) return this.midstream || this.client.begun;
     return segment.seq !== this.#synSeq && (this.#over || this.client.begun || this.server.sawSyn);
@@ -72,13 +79,14 @@ export class TcpFlow {
     const peer = dir === 'in' ? this.server : this.client;
     const { flags, seq, ack } = segment;
     const found: Verdict[] = [];
+    const isReset = (flags & RST) !== 0 && isWithinWindow(own, peer, seq);
     this.#base(own, peer, segment);
     if ((flags & (SYN | FIN)) === (SYN | FIN)) found.push(VERDICTS.synFin);
     if ((flags & RST) !== 0 && this.state === 'SYN-RECEIVED' && dir === 'out' && !own.sawSyn)
       found.push(VERDICTS.refused);
     judge(own, peer, segment, atNs, found);
     for (const verdict of found) sink.verdict(verdict);
-    this.#states(dir, segment, sink);
+    if (isReset || (flags & RST) === 0) this.#states(dir, segment, sink);
     if (this.#over && (flags & RST) === 0 && segment.payloadLength === 0) return;
 
     if ((flags & SYN) !== 0) {
@@ -87,18 +95,26 @@ export class TcpFlow {
       own.windowShift = segment.windowScale;
       if ((flags & ACK) !== 0 && own.windowShift < 0) peer.windowShift = -1;
       if (!own.begun) own.begin(seq + 1);
+      // RFC 9293 §3.5: of a SYN-ACK, that the capture lacks the SYN of.
+      if (dir === 'out' && (flags & ACK) !== 0) {
+        this.#synSeq ??= (ack - 1) >>> 0;
+        if (!peer.begun) peer.begin(ack);
+      }
     }
     const textSeq = (flags & SYN) !== 0 ? (seq + 1) >>> 0 : seq;
     const isProbe = own.lastWasProbe && segment.payloadLength === 1;
-    if (segment.payloadLength > 0 && !(isProbe && !this.#isNew(own, textSeq)) && !this.#endedAt(own)) {
+    // RFC 9293 §3.5.3: text of a RST says why it came.
+    const hasText = segment.payloadLength > 0 && (flags & RST) === 0;
+    if (hasText && !(isProbe && !this.#isNew(own, textSeq)) && !this.#endedAt(own)) {
       own.payloadBytes += segment.payloadLength;
+      if ((flags & ACK) !== 0 && peer.lacks(ack)) this.reader?.doubt?.();
       this.#text(dir, own, textSeq, bytes, segment, captured, sink, start);
     }
     if ((flags & ACK) !== 0 && peer.hasHole && peer.holeAcknowledged(ack)) this.#skip(other(dir), peer, sink, start);
     if ((flags & FIN) !== 0) own.finSeq ??= (textSeq + segment.payloadLength) >>> 0;
     this.#finish(other(dir), peer, own, sink);
     this.#finish(dir, own, peer, sink);
-    if ((flags & RST) !== 0 && !this.#over) {
+    if (isReset && !this.#over) {
       this.#over = true;
       if (!this.client.finished) this.reader?.end('in', sink);
       if (!this.server.finished) this.reader?.end('out', sink);
@@ -168,7 +184,9 @@ export class TcpFlow {
   /** A FIN ends the stream when all before it is there, or was acknowledged and will not come any more. */
   #finish(dir: Direction, half: TcpHalf, { lastAck }: TcpHalf, sink: PacketSink): void {
     const { finSeq } = half;
-    if (finSeq === undefined || half.finished || half.hasHole) return;
+    if (finSeq === undefined || half.finished) return;
+    half.dropBehind(finSeq);
+    if (half.hasHole) return;
     const acknowledged = lastAck !== undefined && seqDiff(lastAck, finSeq) >= 0;
     if (!acknowledged && !half.hasReached(finSeq)) return;
     const length = half.skipTo(finSeq);
@@ -215,6 +233,19 @@ export class TcpFlow {
         return undefined;
     }
   }
+}
+
+/** The widest that a window gets by its scale (RFC 7323 §2.3). */
+const LARGEST_SHIFT = 14;
+
+/** RFC 9293 §3.10.7.4: a RST from elsewhere is dropped by `peer`. What `own` has sent already is believed even so: acknowledgments may be missing. */
+function isWithinWindow(own: TcpHalf, peer: TcpHalf, seq: number): boolean {
+  if (peer.lastAck === undefined) return true;
+  const ahead = seqDiff(seq, peer.lastAck);
+  if (ahead < 0) return false;
+  const isScaleKnown = peer.windowShift >= 0 || (own.sawSyn && peer.sawSyn);
+  const room = isScaleKnown ? peer.windowBytes : peer.window * 2 ** LARGEST_SHIFT;
+  return ahead <= room || (own.nextSeq !== undefined && seqDiff(seq, own.nextSeq) <= 0);
 }
 
 function other(dir: Direction): Direction {

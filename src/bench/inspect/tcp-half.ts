@@ -25,6 +25,8 @@ export class TcpHalf {
   lastAck: number | undefined;
   /** Not scaled. */
   window = 0;
+  /** Scaled, as far as the factor is known. */
+  windowBytes = 0;
   /** -1: the option was not seen. */
   windowShift = -1;
   dupAcks = 0;
@@ -139,6 +141,12 @@ export class TcpHalf {
     return length;
   }
 
+  /** Whether the other side has got more of the stream than there is here, a FIN aside. */
+  lacks(ack: number): boolean {
+    if (this.#streamSeq === undefined) return false;
+    return seqDiff(ack, this.#streamSeq) > (this.#streamSeq === this.finSeq ? 1 : 0);
+  }
+
   /** Whether the other side has acknowledged all of the hole before what waits: then the capture lacks it for good. */
   holeAcknowledged(ack: number): boolean {
     const piece = this.#pieces[0];
@@ -153,6 +161,16 @@ export class TcpHalf {
       this.#pieces.length > inspectLimits.outOfOrderPieces ||
       (this.#held.bytes + this.#held.pieces * PIECE_BYTES > inspectLimits.outOfOrderBytesInAll && this.#pieceBytes > 0)
     );
+  }
+
+  /** The stream ends at `seq`: what waits behind it is of another connection, or made up. */
+  dropBehind(seq: number): void {
+    if (this.#pieces.length === 0 || this.#streamSeq === undefined) return;
+    const end = this.#delivered + seqDiff(seq, this.#streamSeq);
+    for (let last = this.#pieces.at(-1); last !== undefined && last.at >= end; last = this.#pieces.at(-1)) {
+      this.#pieces.pop();
+      this.#release(last.bytes.length);
+    }
   }
 
   /** The connection is over or forgotten. */

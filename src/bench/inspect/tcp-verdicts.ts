@@ -66,8 +66,9 @@ export function judge(own: TcpHalf, peer: TcpHalf, segment: Segment, atNs: numbe
   } else if (nextSeq !== undefined && seqDiff(seq, nextSeq) > 0 && (flags & (RST | SYN)) === 0) {
     found.push(VERDICTS.lostSegment);
   }
-  if (payloadLength > 0 && isPlain && peer.lastAck !== undefined && peer.windowShift >= 0) {
-    const edge = (peer.lastAck + peer.window * 2 ** peer.windowShift) >>> 0;
+  const knowsWindow = peer.windowShift >= 0 || (own.sawSyn && peer.sawSyn);
+  if (payloadLength > 0 && isPlain && peer.lastAck !== undefined && knowsWindow) {
+    const edge = (peer.lastAck + peer.windowBytes) >>> 0;
     if ((seq + payloadLength) >>> 0 === edge) found.push(VERDICTS.windowFull);
   }
   if (payloadLength === 0 && isPlain && hasAck && sameAck) {
@@ -91,6 +92,8 @@ export function judge(own: TcpHalf, peer: TcpHalf, segment: Segment, atNs: numbe
     own.maxAcked = ack;
   }
   own.window = window;
+  // RFC 7323 §2.2: that of a SYN is not scaled.
+  own.windowBytes = (flags & SYN) !== 0 ? window : window * 2 ** Math.max(0, own.windowShift);
   own.lastWasProbe = isProbe;
   own.lastSegmentNs = atNs;
   const end = (seq + length) >>> 0;

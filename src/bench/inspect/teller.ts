@@ -23,6 +23,8 @@ export class Teller {
   readonly flow: string;
   /** Who follows the data of the conversation. */
   readonly follow: ConversationOptions['onData'];
+  /** One side answers what the capture does not hold, or not yet. */
+  doubtful = false;
   #sink: PacketSink = NO_SINK;
   readonly #told = new Map<string, number>();
 

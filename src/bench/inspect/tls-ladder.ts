@@ -197,6 +197,8 @@ export class KeyLadder {
       if (content === undefined) continue;
       const facts = this.#facts;
       if (facts.clientRandomHex === undefined) facts.clientRandomHex = random;
+      // Only there have records such keys.
+      facts.version ??= '1.3';
       if (facts.suite === undefined && rung.epoch !== 'early') {
         facts.suite = suite;
         facts.suiteCode = suite.code;

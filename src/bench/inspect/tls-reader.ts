@@ -68,12 +68,8 @@ export class TlsReader implements StreamReader {
       this.#record(half, framer.contentType, framer.version, framer.fragment);
     }
     if (framer.takeForeign()) {
-      this.#teller.error(
-        'tls',
-        'bad-record',
-        `no record where one has to begin, from the ${sender(dir)}`,
-        'RFC 8446 §5.1',
-      );
+      const text = `no record where one has to begin, from the ${sender(dir)}`;
+      this.#teller.error('tls', 'bad-record', text, this.#rule('6.2.1', '5.1'));
       this.#lose(half, undefined);
     }
     if (framer.givenUp) {
@@ -115,6 +111,11 @@ export class TlsReader implements StreamReader {
 
   #half(dir: Direction): Half {
     return dir === 'in' ? this.#in : this.#out;
+  }
+
+  /** Where it stands in the RFC of the version: sections of RFC 5246 and RFC 8446. */
+  #rule(in12: string, in13: string): string {
+    return this.#facts.version === '1.3' ? `RFC 8446 §${in13}` : `RFC 5246 §${in12}`;
   }
 
   #lose(half: Half, contentBytes: number | undefined): void {
@@ -203,13 +204,9 @@ export class TlsReader implements StreamReader {
     const isData = contentType === ContentType.applicationData;
     if (!ladder.hasKeys) this.#tellWhyLocked();
     else if (half.refused++ === 0 || half.refused % 1000 === 0) {
-      // RFC 5246 §7.2.2, RFC 8446 §5.2: its receiver ends the connection.
-      this.#teller.error(
-        'tls',
-        'bad-record-mac',
-        `a record of the ${sender(half.dir)} does not verify under its keys`,
-        'RFC 8446 §5.2',
-      );
+      // Its receiver ends the connection.
+      const text = `a record of the ${sender(half.dir)} does not verify under its keys`;
+      this.#teller.error('tls', 'bad-record-mac', text, this.#rule('7.2.2', '5.2'));
     }
     ladder.pass();
     if (contentType === ContentType.handshake && !half.finished && this.#facts.version === '1.2') {
@@ -288,7 +285,8 @@ export class TlsReader implements StreamReader {
 
   #data(half: Half, content: Uint8Array): void {
     if (half.closed) {
-      this.#teller.error('tls', 'data-after-close', 'application data behind close_notify', 'RFC 5246 §7.2.1');
+      const text = 'application data behind close_notify';
+      this.#teller.error('tls', 'data-after-close', text, this.#rule('7.2.1', '6.1'));
     }
     if (content.length === 0) return;
     if (this.#application === undefined) {
@@ -314,7 +312,7 @@ export class TlsReader implements StreamReader {
 
   #alert(half: Half, content: Uint8Array, fields: FieldList | undefined): void {
     if (content.length !== 2) {
-      this.#teller.error('tls', 'malformed-alert', `an alert of ${content.length} bytes`, 'RFC 5246 §7.2');
+      this.#teller.error('tls', 'malformed-alert', `an alert of ${content.length} bytes`, this.#rule('7.2', '6'));
       return;
     }
     const [level, code] = content as unknown as [number, number];
@@ -398,7 +396,8 @@ export class TlsReader implements StreamReader {
         return;
       case 'Finished':
         half.finished = true;
-        if (facts.version === '1.3') this.#enter(half, 'application');
+        // RFC 8446 §4.6.2: that of post-handshake authentication changes no keys.
+        if (facts.version === '1.3' && half.ladder.epoch !== 'application') this.#enter(half, 'application');
         this.#establish(half);
         return;
       default:

@@ -104,6 +104,8 @@ export interface ConversationReader {
   push(dir: Direction, bytes: Uint8Array, sink: PacketSink): void;
   /** `length` bytes that the capture does not hold, at this place of the stream. */
   gap(dir: Direction, length: number, sink: PacketSink): void;
+  /** The other side acknowledged what the capture does not hold, or not yet: what it says may answer that. */
+  doubt?(): void;
   /** FIN, RST or the end of the capture. */
   end(dir: Direction, sink: PacketSink): void;
   /** It is forgotten. */

@@ -111,6 +111,27 @@ function exchange(made: Made, streamId: number, path: string, more: Record<strin
     .say('out', [headers(streamId, { ':status': '200', server: 'one', ...more }), data(streamId, `of ${path}`, true)]);
 }
 
+test('header fields are compared whatever their names end in', () => {
+  const names = ['content-length', 'x-queue-length', 'x_len', 'count', 'checksum', 'time'];
+  for (const name of names) {
+    const http2 = (value: string): Made =>
+      new Made().say('in', [get(1, '/')]).say('out', [headers(1, { ':status': '200', [name]: value })]);
+    const field = name.replaceAll('-', '_');
+    assert.equal(shown(compare(http2('7'), http2('8'))), [`stream 1 (GET /): http2.headers.${field} "7" | "8"`]);
+    const http1 = (value: string): Made => {
+      const line = `${name}: ${value}\r\n`;
+      return new Made()
+        .say('in', [layer('http', ['http.request.method', 'GET'], ['http.request.uri', '/'])])
+        .say('out', [layer('http', ['http.response.code', 200], ['http.response.line', line])]);
+    };
+    assert.equal(shown(compare(http1('7'), http1('8'))), [`request 1 (GET /): http.${field} "7" | "8"`]);
+    const choice = new FieldChoice('http', []);
+    for (const place of ['request.header', 'response.header', 'response.trailer']) {
+      assert.is(choice.of(`http.${place}.${field}`), 'compare', `${place} ${name}`);
+    }
+  }
+});
+
 test('the same frames: nothing, whatever the packets are like', () => {
   const made = () => exchange(exchange(new Made(), 1, '/a'), 3, '/b');
   assert.is(compare(made(), made()).count, 0);

@@ -5,7 +5,11 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createConversation } from '../../../src/bench/inspect/conversation.js';
 import { createKeyStore } from '../../../src/bench/inspect/keys.js';
+import { Inspector } from '../../../src/bench/inspect/packets.js';
+import { CLIENT_PREFACE } from '../../../src/core/http2/frame.js';
 import type { Direction, TraceEvent } from '../../../src/core/trace.js';
+import { concat } from '../../support/bytes.js';
+import { tcpFrame } from '../../support/frames.js';
 import {
   inspectStream,
   keepingSink,
@@ -51,6 +55,46 @@ const of = (events: readonly TraceEvent[], layer: string, kind: string): TraceEv
 
 const GET = 'GET /a HTTP/1.1\r\nhost: a\r\n\r\n';
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n';
+
+test('HTTP/2: an answer to a request that the capture lacks breaks no rule', () => {
+  const SYN_ACK = 18;
+  const PUSH = 24;
+  const frame = (type: number, flags: number, stream: number, payload: readonly number[]): Uint8Array =>
+    Uint8Array.of(0, 0, payload.length, type, flags, 0, 0, 0, stream, ...payload);
+  const settings = frame(4, 0, 0, []);
+  // :method GET, :scheme http, :path /, :authority h; :status 200.
+  const request = frame(1, 5, 1, [0x82, 0x86, 0x84, 0x41, 1, 0x68]);
+  const answer = frame(1, 5, 1, [0x88]);
+  const hello = concat(CLIENT_PREFACE, settings);
+  const behindHello = 1 + hello.length;
+  const segment = (fromClient: boolean, seq: number, ack: number, flags: number, payload?: Uint8Array): Uint8Array => {
+    const [source, destination] = fromClient ? ['10.0.0.1', '10.0.0.2'] : ['10.0.0.2', '10.0.0.1'];
+    const [sourcePort, destinationPort] = fromClient ? [5000, 80] : [80, 5000];
+    return tcpFrame({ source, destination, sourcePort, destinationPort, seq, ack, flags, window: 9000, payload });
+  };
+  const frames = (isLost: boolean): Uint8Array[] => [
+    segment(true, 0, 0, 2),
+    segment(false, 0, 1, SYN_ACK),
+    segment(true, 1, 1, PUSH, hello),
+    segment(false, 1, behindHello, PUSH, settings),
+    ...(isLost ? [] : [segment(true, behindHello, 10, PUSH, request)]),
+    segment(false, 10, behindHello + (isLost ? request.length : 0), PUSH, answer),
+  ];
+  const errors = (isLost: boolean): string[] => {
+    const inspector = new Inspector({ keys: createKeyStore(), createConversation });
+    const taken = frames(isLost).map((data, at) =>
+      inspector.take({
+        ...{ kind: 'packet', index: at + 1, timeNs: BigInt(at) * 1_000_000n, direction: undefined, linkType: 101 },
+        ...{ data, originalLength: data.length, fileOffset: 0 },
+      }),
+    );
+    return taken.flatMap((packet) =>
+      packet!.verdicts.filter(({ severity }) => severity === 'error').map(({ code }) => code),
+    );
+  };
+  assert.equal(errors(false), []);
+  assert.equal(errors(true), []);
+});
 
 test('HTTP/1.1: a gap within counted content leaves all else as it is', () => {
   const told = run([

@@ -180,25 +180,29 @@ test('a tunnel by CONNECT is read as what it carries; after another upgrade ther
   );
 });
 
-test('h2c by Upgrade: stream 1 is answered in HTTP/2', () => {
-  const frame = (type: number, flags: number, id: number, payload: string): string =>
-    String.fromCharCode(0, 0, payload.length, type, flags, 0, 0, 0, id) + payload;
-  const told = run([
-    [
-      'in',
-      'GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n',
-    ],
-    [
-      'out',
-      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n${frame(4, 0, 0, '')}${frame(1, 5, 1, '\x88')}`,
-    ],
-    ['in', `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${frame(4, 0, 0, '')}`],
-  ]);
-  assert.equal(errors(told), []);
-  assert.ok(
-    told.events.some((event) => event.layer === 'http2' && event.kind === 'headers' && event.fields[0]?.[1] === '200'),
-  );
-});
+for (const name of ['h2c', 'H2C']) {
+  test(`${name} by Upgrade: stream 1 is answered in HTTP/2`, () => {
+    const frame = (type: number, flags: number, id: number, payload: string): string =>
+      String.fromCharCode(0, 0, payload.length, type, flags, 0, 0, 0, id) + payload;
+    const told = run([
+      [
+        'in',
+        'GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n',
+      ],
+      [
+        'out',
+        `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${name}\r\n\r\n${frame(4, 0, 0, '')}${frame(1, 5, 1, '\x88')}`,
+      ],
+      ['in', `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${frame(4, 0, 0, '')}`],
+    ]);
+    assert.equal(errors(told), []);
+    assert.ok(
+      told.events.some(
+        (event) => event.layer === 'http2' && event.kind === 'headers' && event.fields[0]?.[1] === '200',
+      ),
+    );
+  });
+}
 
 // biome-ignore format: a table
 const BROKEN: readonly (readonly [name: string, dir: Direction, text: string, rule: string])[] = [

@@ -112,6 +112,69 @@ test('requests, interim responses, content and trailers of interleaved streams',
   assert.equal(states, ['open', 'half-closed (local)', 'closed']);
 });
 
+test('of several SETTINGS under way the one that allows most counts, and after each acknowledgment what is left of them', () => {
+  const window = (size: number): Frame => settings([4, size]);
+  const told = run([
+    ['in', CLIENT_PREFACE, window(0), window(65_535)],
+    ['out', settings(), ack, ack],
+    ['in', ack, request(1)],
+    ['out', headers(1, STATUS, false), data(1, 100)],
+  ]);
+  assert.equal(broken(told), []);
+  const lowered = run([
+    ['in', CLIENT_PREFACE, window(0), window(50), window(10)],
+    ['out', settings(), ack, ack],
+    ['in', ack, request(1)],
+    ['out', headers(1, STATUS, false), data(1, 50, false), ack, data(1, 1)],
+  ]);
+  assert.equal(broken(lowered), ['stream-window-exceeded RFC 9113 §6.9.1']);
+});
+
+test('pushed streams do not count among those that the client may open (RFC 9113 §5.1.2)', () => {
+  const push = (promisedStreamId: number): Frame => ({
+    type: 'PUSH_PROMISE',
+    streamId: 1,
+    endHeaders: true,
+    promisedStreamId,
+    fieldBlockFragment: block(...REQUEST),
+  });
+  const told = run([
+    ['in', CLIENT_PREFACE, settings(), request(1)],
+    ['out', settings([3, 1]), ack, push(2), push(4), headers(2, STATUS, false), headers(1, STATUS)],
+    ['in', ack, request(3)],
+    ['out', headers(3, STATUS), data(2, 1)],
+  ]);
+  assert.equal(broken(told), []);
+  const tooMany = run([
+    ['in', CLIENT_PREFACE, settings(), request(1)],
+    ['out', settings([3, 1]), ack],
+    ['in', ack, request(3)],
+  ]);
+  assert.equal(broken(tooMany), ['too-many-streams RFC 9113 §5.1.2']);
+});
+
+test('an extended CONNECT is one where the server allows it (RFC 8441 §4), with scheme and path', () => {
+  const connect = [
+    [':method', 'CONNECT'],
+    [':protocol', 'websocket'],
+    ...[...REQUEST.slice(1), ['sec-websocket-version', '13'] as const],
+  ] as const;
+  const asked = (fields: readonly (readonly [string, string])[], ...allowed: [number, number][]): Told =>
+    run([
+      ['in', CLIENT_PREFACE, settings()],
+      ['out', settings(...allowed), ack],
+      ['in', ack, headers(1, fields, false)],
+      ['out', headers(1, STATUS, false)],
+      ['in', data(1, 3)],
+    ]);
+  const told = asked(connect, [8, 1]);
+  assert.equal(broken(told), []);
+  assert.equal(told.exchanges[0]?.request.method, 'CONNECT');
+  assert.equal(broken(asked(connect)), ['bad-pseudo RFC 9113 §8.3']);
+  const pathless = connect.filter(([name]) => name !== ':path');
+  assert.equal(broken(asked(pathless, [8, 1])), ['missing-pseudo RFC 9113 §8.3.1']);
+});
+
 test('a field block over CONTINUATION, padding and priority', () => {
   const whole = block(...REQUEST);
   const told = run([

@@ -77,13 +77,17 @@ const get = (path: string): Uint8Array => ascii(`GET ${path} HTTP/1.1\r\nhost: a
 const ok = ascii('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
 const CCS = clear(20, Uint8Array.of(1));
 
-function run(steps: readonly (readonly [Direction, Uint8Array | number])[], log: readonly string[] = LOG): Told {
+function run(
+  steps: readonly (readonly [Direction, Uint8Array | number])[],
+  log: readonly string[] = LOG,
+  midstream = false,
+): Told {
   const told = nothingTold();
   const keys = createKeyStore();
   keys.add(log.join(''));
   const conversation = createConversation({
     flow: 'a>b#0',
-    midstream: false,
+    midstream,
     keys,
     onExchange: (exchange) => void told.exchanges.push(exchange),
   });
@@ -212,6 +216,45 @@ test('KeyUpdate each way, with secrets that follow and with secrets of the log',
   }
 });
 
+test('without the hellos what the keys open is TLS 1.3 all the same', () => {
+  const { client, server } = established();
+  const ticket = message({
+    type: 'NewSessionTicket',
+    ...{ ticketLifetime: 1, ticketAgeAdd: 2, ticketNonce: Uint8Array.of(0), ticket: secretOf(3), extensions: [] },
+  });
+  const told = run(
+    [
+      ['out', server(22, ticket)],
+      ['in', client(23, get('/1'))],
+      ['out', concat(server(23, ok), server(21, Uint8Array.of(1, 0)), server(23, ok))],
+    ],
+    LOG,
+    true,
+  );
+  assert.equal(
+    told.verdicts.flatMap(({ code, rule }) => (rule === undefined ? [] : [`${code} ${rule}`])),
+    ['data-after-close RFC 8446 §6.1'],
+  );
+  assert.is(told.exchanges[0]?.tls?.version, 'TLS1.3');
+});
+
+test('post-handshake authentication leaves the keys as they are (RFC 8446 §4.6.2)', () => {
+  for (const updates of [0, 1]) {
+    const { steps, client, server } = established();
+    const later = updates === 0 ? client : under(next(SECRETS.CLIENT_TRAFFIC_SECRET_0));
+    const told = run([
+      ...steps,
+      ['in', concat(client(23, get('/1')), updates === 0 ? new Uint8Array(0) : client(22, keyUpdate))],
+      ['out', server(23, ok)],
+      ['in', concat(later(22, finished), later(23, get('/2')))],
+      ['out', server(23, ok)],
+    ]);
+    assert.equal(codes(told), []);
+    assert.equal(targets(told), ['/1 200', '/2 200']);
+    assert.is(keysOf(told).at(-1), `client_application_traffic_secret_${updates}`);
+  }
+});
+
 test('a KeyUpdate that the capture lacks is found out', () => {
   const { steps, client, server } = established();
   const later = under(next(SECRETS.CLIENT_TRAFFIC_SECRET_0));
@@ -229,6 +272,20 @@ test('a KeyUpdate that the capture lacks is found out', () => {
   assert.ok(
     told.verdicts.every(({ severity }) => severity !== 'error'),
     codes(told).join(),
+  );
+});
+
+test('rules are cited from the RFC of the version', () => {
+  const { steps, client, server } = established();
+  const close = Uint8Array.of(1, 0);
+  const told = run([
+    ...steps,
+    ['in', concat(client(21, Uint8Array.of(1)), client(21, close), client(23, get('/d')))],
+    ['out', concat(server(23, ok), ascii('nothing of TLS'))],
+  ]);
+  assert.equal(
+    told.verdicts.flatMap(({ code, rule }) => (rule === undefined ? [] : [`${code} ${rule}`])),
+    ['malformed-alert RFC 8446 §6', 'data-after-close RFC 8446 §6.1', 'bad-record RFC 8446 §5.1'],
   );
 });
 

@@ -99,6 +99,33 @@ test('another port, another address, or the ends swapped: another connection', (
   assert.is([...table.all()].length, flows.length);
 });
 
+test('the ports of a connection that is over are used again by its server, or by a client whose SYN the capture lacks', () => {
+  const isOver = (): ReturnType<typeof setUp> => {
+    const made = setUp();
+    made.see(C, S, SYN, 100);
+    made.see(S, C, SYN | ACK, 500, 101);
+    made.see(C, S, FIN | ACK, 101, 501);
+    made.see(S, C, FIN | ACK, 501, 102);
+    assert.not.ok(made.see(S, C, SYN | ACK, 500, 101).isNew, 'the old SYN-ACK again');
+    return made;
+  };
+  const swapped = isOver().see(S, C, SYN, 9000);
+  assert.ok(swapped.isNew && swapped.reused && swapped.fromClient);
+  assert.is(swapped.flow.names.flow, `${S}>${C}#0`);
+  const lacking = isOver().see(S, C, SYN | ACK, 7000, 6001);
+  assert.ok(lacking.isNew && lacking.reused && !lacking.fromClient);
+  assert.is(lacking.flow.names.flow, `${C}>${S}#1`);
+  const middle = setUp();
+  assert.not.ok(middle.see(`${CLIENT}:4000`, `${SERVER}:5000`, ACK).fromClient);
+  const opened = middle.see(`${CLIENT}:4000`, `${SERVER}:5000`, SYN, 9000);
+  assert.ok(opened.isNew && opened.fromClient, 'who began in the middle was a guess');
+  const live = setUp();
+  live.see(C, S, SYN, 100);
+  live.see(S, C, SYN | ACK, 500, 101);
+  assert.not.ok(live.see(S, C, SYN | ACK, 7000, 6001).isNew);
+  assert.not.ok(live.see(S, C, SYN, 7000).isNew);
+});
+
 // biome-ignore format: a table
 const BEGINNINGS: readonly (readonly [name: string, from: string, to: string, flags: number, client: string])[] = [
   ['SYN',                         S, C, SYN,       S],

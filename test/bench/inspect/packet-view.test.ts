@@ -42,6 +42,8 @@ function valuesOf(layer: InspectedLayer, name: string): unknown[] {
 // biome-ignore format: a table
 const LINK_LAYERS: readonly (readonly [name: string, linkType: number, header: Uint8Array, ipAt: number])[] = [
   ['raw IP',                    LINKTYPE.RAW,        hex(''), 0],
+  ['raw IP, DLT_RAW',           LINKTYPE.DLT_RAW,    hex(''), 0],
+  ['raw IP, that of OpenBSD',   LINKTYPE.DLT_RAW_OPENBSD, hex(''), 0],
   ['raw IPv4',                  LINKTYPE.IPV4,       hex(''), 0],
   ['Ethernet',                  LINKTYPE.ETHERNET,   concat(MACS, hex('0800')), 14],
   ['Ethernet, 802.1Q',          LINKTYPE.ETHERNET,   concat(MACS, hex('8100 0064 0800')), 18],

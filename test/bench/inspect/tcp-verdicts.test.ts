@@ -76,6 +76,7 @@ function inspect(lines: readonly Line[]): { packets: InspectedPacket[]; streams:
   const streams: Streams = { in: '', out: '', ended: [] };
   const reader: ConversationReader = {
     push(dir, bytes) {
+      assert.not.ok(streams.ended.includes(dir), 'nothing comes behind the end');
       streams[dir] += text(bytes);
     },
     gap(dir, length) {
@@ -184,6 +185,26 @@ const SCRIPTS: Readonly<Record<string, string>> = {
    20 c .   1:500 ack 1
    21 c .   501:500 ack 1         | window-full
    25 s .   1:0 ack 1001 win 1000`,
+
+  'the edge of the window of a SYN-ACK, which is not scaled': `
+    0 c S   0:0 win 1000 wscale 2
+    5 s S.  0:0 ack 1 win 500 wscale 2
+   10 c .   1:0 ack 1 win 1000
+   20 c .   1:500 ack 1           | window-full`,
+
+  'the edge of a window where neither side scales': `
+    0 c S   0:0 win 1000
+    5 s S.  0:0 ack 1 win 1000
+   10 c .   1:0 ack 1 win 1000
+   20 c .   1:500 ack 1
+   21 c .   501:500 ack 1         | window-full`,
+
+  'the edge of a window where one side alone offers to scale': `
+    0 c S   0:0 win 1000 wscale 3
+    5 s S.  0:0 ack 1 win 1000
+   10 c .   1:0 ack 1 win 1000
+   20 c .   1:500 ack 1
+   21 c .   501:500 ack 1         | window-full`,
 
   'the edge of a scaled window': `
     0 c S   0:0 win 1000 wscale 2
@@ -326,6 +347,63 @@ test('a hole that was acknowledged is passed over: the capture lacks it', () => 
    30 c .   15:2 ack 1 fill c`),
   );
   assert.is(streams.in, 'aaaa[6]bbbbcc');
+});
+
+test('a RST outside of the window ends nothing: its receiver drops it (RFC 9293 §3.10.7.4)', () => {
+  for (const seq of [-5000, 3000]) {
+    const { streams } = inspect(
+      linesOf(`${HANDSHAKE}
+   20 c .   1:4 ack 1 fill a
+   25 s .   1:0 ack 5
+   30 c R   ${seq}:0
+   40 c .   5:2 ack 1 fill c`),
+    );
+    assert.is(streams.in, 'aaaacc');
+  }
+  const inWindow = inspect(
+    linesOf(`${HANDSHAKE}
+   20 c .   1:4 ack 1 fill a
+   25 s .   1:0 ack 5
+   30 c R   5:0`),
+  );
+  assert.equal(inWindow.streams.ended, ['in', 'out']);
+});
+
+test('a SYN-ACK tells where both streams begin, when the capture lacks the SYN or has it later', () => {
+  const behind = `
+    5 s S.  0:0 ack 1
+   10 c .   1:0 ack 1
+   20 c .   5:4 ack 1 fill b
+   21 c .   1:4 ack 1 fill a
+   30 s .   1:0 ack 9`;
+  assert.is(inspect(linesOf(behind)).streams.in, 'aaaabbbb');
+  const lost = inspect(linesOf(behind.replace(/.*fill a\n/, '')));
+  assert.is(lost.streams.in, '[4]bbbb');
+  const late = inspect(linesOf(behind.replace('10 c .', '6 c S   0:0\n   10 c .')));
+  assert.is(late.streams.in, 'aaaabbbb');
+  assert.is(new Set(late.packets.map(({ flow }) => flow)).size, 1);
+});
+
+test('text of a RST is no part of the stream (RFC 9293 §3.5.3)', () => {
+  const { streams } = inspect(
+    linesOf(`${HANDSHAKE}
+   20 c .   1:4 ack 1 fill a
+   30 c R   5:4 fill r`),
+  );
+  assert.is(streams.in, 'aaaa');
+});
+
+test('what is behind the FIN is none of the connection, and does not keep the stream from its end', () => {
+  const { streams } = inspect(
+    linesOf(`${HANDSHAKE}
+   15 c .   1000000:4 ack 1 fill x
+   20 c F.  1:4 ack 1 fill a
+   30 s F.  1:0 ack 6
+   40 c .   6:0 ack 2
+   50 c S   100000:0`),
+  );
+  assert.is(streams.in, 'aaaa');
+  assert.equal(streams.ended, ['in', 'out']);
 });
 
 test('the byte of a probe counts once it is accepted', () => {
