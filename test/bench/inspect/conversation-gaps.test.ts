@@ -96,6 +96,21 @@ test('HTTP/2: an answer to a request that the capture lacks breaks no rule', () 
   assert.equal(errors(true), []);
 });
 
+test('HTTP/2: a client whose first bytes are missing has no bad preface, whoever shows what is spoken', () => {
+  const frame = (type: number, flags: number, stream: number, payload: readonly number[]): Uint8Array =>
+    Uint8Array.of(0, 0, payload.length, type, flags, 0, 0, 0, stream, ...payload);
+  const told = run([
+    ['in', 33],
+    ['in', frame(1, 5, 1, [0x82, 0x86, 0x84, 0x41, 1, 0x68]).subarray(0, 12)],
+    ['out', concat(frame(4, 0, 0, []), frame(1, 5, 1, [0x88]))],
+  ]);
+  assert.equal(
+    told.verdicts.filter(({ severity }) => severity === 'error').map(({ code }) => code),
+    [],
+  );
+  assert.ok(of(told.events, 'http2', 'headers').length > 0);
+});
+
 test('HTTP/1.1: a gap within counted content leaves all else as it is', () => {
   const told = run([
     ['in', GET],
