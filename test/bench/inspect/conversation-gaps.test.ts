@@ -111,6 +111,35 @@ test('HTTP/2: a client whose first bytes are missing has no bad preface, whoever
   assert.ok(of(told.events, 'http2', 'headers').length > 0);
 });
 
+test('HTTP/2 in TLS: an answer to a request in a record that is not whole breaks no rule', async () => {
+  const hello = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0';
+  const request = '\0\0\x06\x01\x05\0\0\0\x01\x82\x86\x84A\x01h';
+  const h2: TapOptions = {
+    client: { ALPNProtocols: ['h2'], maxVersion: 'TLSv1.2' },
+    server: { ALPNProtocols: ['h2'] },
+    send: [hello, request],
+    answer: (text) => (text === request ? '\0\0\x01\x01\x05\0\0\0\x01\x88' : '\0\0\0\x04\0\0\0\0\0'),
+  };
+  const { pieces, keyLog } = await tapTls(h2);
+  const at = pieces.findLastIndex(({ dir, bytes }) => dir === 'in' && bytes![0] === 23);
+  const steps = pieces.flatMap(({ dir, bytes }, place): Step[] =>
+    place === at
+      ? [
+          [dir, bytes!.subarray(0, 20)],
+          [dir, bytes!.length - 20],
+        ]
+      : bytes === undefined
+        ? []
+        : [[dir, bytes]],
+  );
+  const told = run(steps, keyLog);
+  assert.ok(codes(told).includes('incomplete-record'), codes(told).join());
+  assert.equal(
+    told.verdicts.filter(({ severity }) => severity === 'error').map(({ code }) => code),
+    [],
+  );
+});
+
 test('HTTP/1.1: a gap within counted content leaves all else as it is', () => {
   const told = run([
     ['in', GET],
