@@ -80,9 +80,11 @@ test('HTTP/2: an answer to a request that the capture lacks breaks no rule', () 
     ...(isLost ? [] : [segment(true, behindHello, 10, PUSH, request)]),
     segment(false, 10, behindHello + (isLost ? request.length : 0), PUSH, answer),
   ];
-  const errors = (isLost: boolean): string[] => {
+  const errors = (isLost: boolean, isAllLost = false): string[] => {
     const inspector = new Inspector({ keys: createKeyStore(), createConversation });
-    const taken = frames(isLost).map((data, at) =>
+    const whole = segment(false, 1, behindHello + request.length, PUSH, concat(settings, answer));
+    const kept = isAllLost ? [...frames(true).slice(0, 2), whole] : frames(isLost);
+    const taken = kept.map((data, at) =>
       inspector.take({
         ...{ kind: 'packet', index: at + 1, timeNs: BigInt(at) * 1_000_000n, direction: undefined, linkType: 101 },
         ...{ data, originalLength: data.length, fileOffset: 0 },
@@ -94,6 +96,7 @@ test('HTTP/2: an answer to a request that the capture lacks breaks no rule', () 
   };
   assert.equal(errors(false), []);
   assert.equal(errors(true), []);
+  assert.equal(errors(true, true), [], 'of the client nothing at all');
 });
 
 test('HTTP/2: a client whose first bytes are missing has no bad preface, whoever shows what is spoken', () => {
