@@ -232,7 +232,9 @@ class Undecided implements StreamReader {
     const bytes = held.bytes.subarray(held.start, held.end);
     const search = this.#search[dir];
     const protocol = search === undefined ? detect(dir, bytes) : search.find(dir, bytes);
-    if (protocol !== undefined) return { protocol, partial: this.#partial || search !== undefined };
+    // Of the other direction something may be missing, too.
+    const isSearched = this.#search.in !== undefined || this.#search.out !== undefined;
+    if (protocol !== undefined) return { protocol, partial: this.#partial || isSearched };
     return bytes.length > streamLimits.searchWindowBytes ? { protocol: 'unknown', partial: true } : undefined;
   }
 

@@ -107,7 +107,10 @@ export class TcpFlow {
     const hasText = segment.payloadLength > 0 && (flags & RST) === 0;
     if (hasText && !(isProbe && !this.#isNew(own, textSeq)) && !this.#endedAt(own)) {
       own.payloadBytes += segment.payloadLength;
-      if ((flags & ACK) !== 0 && peer.lacks(ack)) this.reader?.doubt?.();
+      if ((flags & ACK) !== 0 && peer.lacks(ack)) {
+        this.reader ??= start();
+        this.reader.doubt?.();
+      }
       this.#text(dir, own, textSeq, bytes, segment, captured, sink, start);
     }
     if ((flags & ACK) !== 0 && peer.hasHole && peer.holeAcknowledged(ack)) this.#skip(other(dir), peer, sink, start);

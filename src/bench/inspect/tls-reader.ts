@@ -125,7 +125,7 @@ export class TlsReader implements StreamReader {
   }
 
   #loseContent(half: Half, contentBytes: number | undefined): void {
-    half.hasLost = true;
+    half.hasLost = this.#teller.doubtful = true;
     if (contentBytes === undefined) half.lostContent = undefined;
     else if (half.lostContent !== undefined) half.lostContent += contentBytes;
     if (this.#application === undefined) this.#missedData = true;

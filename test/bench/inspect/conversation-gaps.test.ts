@@ -80,9 +80,11 @@ test('HTTP/2: an answer to a request that the capture lacks breaks no rule', () 
     ...(isLost ? [] : [segment(true, behindHello, 10, PUSH, request)]),
     segment(false, 10, behindHello + (isLost ? request.length : 0), PUSH, answer),
   ];
-  const errors = (isLost: boolean): string[] => {
+  const errors = (isLost: boolean, isAllLost = false): string[] => {
     const inspector = new Inspector({ keys: createKeyStore(), createConversation });
-    const taken = frames(isLost).map((data, at) =>
+    const whole = segment(false, 1, behindHello + request.length, PUSH, concat(settings, answer));
+    const kept = isAllLost ? [...frames(true).slice(0, 2), whole] : frames(isLost);
+    const taken = kept.map((data, at) =>
       inspector.take({
         ...{ kind: 'packet', index: at + 1, timeNs: BigInt(at) * 1_000_000n, direction: undefined, linkType: 101 },
         ...{ data, originalLength: data.length, fileOffset: 0 },
@@ -94,6 +96,51 @@ test('HTTP/2: an answer to a request that the capture lacks breaks no rule', () 
   };
   assert.equal(errors(false), []);
   assert.equal(errors(true), []);
+  assert.equal(errors(true, true), [], 'of the client nothing at all');
+});
+
+test('HTTP/2: a client whose first bytes are missing has no bad preface, whoever shows what is spoken', () => {
+  const frame = (type: number, flags: number, stream: number, payload: readonly number[]): Uint8Array =>
+    Uint8Array.of(0, 0, payload.length, type, flags, 0, 0, 0, stream, ...payload);
+  const told = run([
+    ['in', 33],
+    ['in', frame(1, 5, 1, [0x82, 0x86, 0x84, 0x41, 1, 0x68]).subarray(0, 12)],
+    ['out', concat(frame(4, 0, 0, []), frame(1, 5, 1, [0x88]))],
+  ]);
+  assert.equal(
+    told.verdicts.filter(({ severity }) => severity === 'error').map(({ code }) => code),
+    [],
+  );
+  assert.ok(of(told.events, 'http2', 'headers').length > 0);
+});
+
+test('HTTP/2 in TLS: an answer to a request in a record that is not whole breaks no rule', async () => {
+  const hello = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0';
+  const request = '\0\0\x06\x01\x05\0\0\0\x01\x82\x86\x84A\x01h';
+  const h2: TapOptions = {
+    client: { ALPNProtocols: ['h2'], maxVersion: 'TLSv1.2' },
+    server: { ALPNProtocols: ['h2'] },
+    send: [hello, request],
+    answer: (text) => (text === request ? '\0\0\x01\x01\x05\0\0\0\x01\x88' : '\0\0\0\x04\0\0\0\0\0'),
+  };
+  const { pieces, keyLog } = await tapTls(h2);
+  const at = pieces.findLastIndex(({ dir, bytes }) => dir === 'in' && bytes![0] === 23);
+  const steps = pieces.flatMap(({ dir, bytes }, place): Step[] =>
+    place === at
+      ? [
+          [dir, bytes!.subarray(0, 20)],
+          [dir, bytes!.length - 20],
+        ]
+      : bytes === undefined
+        ? []
+        : [[dir, bytes]],
+  );
+  const told = run(steps, keyLog);
+  assert.ok(codes(told).includes('incomplete-record'), codes(told).join());
+  assert.equal(
+    told.verdicts.filter(({ severity }) => severity === 'error').map(({ code }) => code),
+    [],
+  );
 });
 
 test('HTTP/1.1: a gap within counted content leaves all else as it is', () => {
