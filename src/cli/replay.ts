@@ -10,7 +10,7 @@ import { jobsFor, type ReplayOptions } from './replay-options.js';
 import { runPool } from './replay-pool.js';
 import { Progress } from './replay-progress.js';
 import { costText, summaryText } from './reporters/pretty.js';
-import { hasFailed, isError, type Summary, type Totals } from './reporters/reporter.js';
+import { hasFailed, isError, noTotals, type Summary, type Totals } from './reporters/reporter.js';
 import { openReports } from './reporters/reports.js';
 import { ENDING_SIGNALS } from './signals.js';
 
@@ -34,20 +34,7 @@ export async function replay(given: ReplayOptions, outputLost: Promise<number>):
   for (const notice of notices) process.stderr.write(`wirebench: ${notice}\n`);
   if (nothing?.isFailure === true) process.stderr.write(`wirebench: ${nothing.why}\n`);
   const progress = new Progress(files.length, options.log === 'none');
-  const totals: Totals = {
-    captures: 0,
-    packets: 0,
-    different: 0,
-    unreadable: 0,
-    unwritable: 0,
-    goldenDifferent: 0,
-    goldenMissing: 0,
-    withoutPackets: 0,
-    cutOff: 0,
-    crashed: 0,
-    updated: 0,
-    notRun: 0,
-  };
+  const totals = noTotals();
   let quit = false;
   const stopped = stopper(options, outputLost);
   try {

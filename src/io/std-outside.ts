@@ -4,7 +4,7 @@
 import { Deferral } from '../core/http/deferral.js';
 import { type Answer, type Deferred, type Request, type Response, requestToken } from '../core/http/message.js';
 
-/** Takes what goes on with a response whose body had nothing more for now. */
+/** Takes what is to be called when more of a body has come. */
 export type Wake = (next: () => void) => void;
 
 interface NodeSide {

@@ -3,24 +3,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Progress } from '../../src/cli/replay-progress.js';
-import type { Totals } from '../../src/cli/reporters/reporter.js';
+import { noTotals, type Totals } from '../../src/cli/reporters/reporter.js';
 
 const test = suite('replay progress');
 
-const NONE: Totals = {
-  captures: 1,
-  packets: 0,
-  different: 0,
-  unreadable: 0,
-  unwritable: 0,
-  goldenDifferent: 0,
-  goldenMissing: 0,
-  withoutPackets: 0,
-  cutOff: 0,
-  crashed: 0,
-  updated: 0,
-  notRun: 0,
-};
+const NONE: Totals = { ...noTotals(), captures: 1 };
 
 /** What is shown where the standard error is a terminal. */
 function shown(totals: Totals): string {

@@ -20,6 +20,24 @@ export interface Totals {
   notRun: number;
 }
 
+/** Before anything was replayed. */
+export function noTotals(): Totals {
+  return {
+    captures: 0,
+    packets: 0,
+    different: 0,
+    unreadable: 0,
+    unwritable: 0,
+    goldenDifferent: 0,
+    goldenMissing: 0,
+    withoutPackets: 0,
+    cutOff: 0,
+    crashed: 0,
+    updated: 0,
+    notRun: 0,
+  };
+}
+
 /** What it took: another figure in every run, so no part of what anybody compares. */
 export interface Cost {
   /** Wall time of everything. */
